@@ -1,0 +1,123 @@
+/** What the control plane keeps: plain data, shared by the store, the API, the build and the supervisor. */
+
+/** Limits of one deployment (INTERFACE §4). Times in milliseconds, memory in MiB. */
+export interface Limits {
+  memoryMb: number;
+  cpuBlockMs: number;
+  cpuMsPerRequest: number;
+  bootTimeoutMs: number;
+  /** Time to response headers; 0 = none. */
+  requestTimeoutMs: number;
+  maxConcurrency: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  memoryMb: 512,
+  cpuBlockMs: 1000,
+  cpuMsPerRequest: 200,
+  bootTimeoutMs: 10_000,
+  requestTimeoutMs: 0,
+  maxConcurrency: 100,
+};
+
+/** One file of a deployment by the hash of its content, or a symlink to another path inside the deployment. */
+export type ManifestEntry =
+  | { kind: "file"; sha256: string; size: number }
+  | { kind: "symlink"; target: string };
+
+/** Files by normalized relative path ("src/main.ts"): no leading "/", no "." or ".." segment, no NUL, no backslash. */
+export type Manifest = Record<string, ManifestEntry>;
+
+/**
+ * What a build adds to the snapshot so that it starts fast.
+ * - `bundle`: one module graph in `entry`, started in any blank sandbox.
+ * - `tree`: the files as they are, started in a sandbox of its own with `config` as its deno.json, because the
+ *   program does something that a bundle would change (computed imports, workers, …; `reason` says what).
+ */
+export interface Image {
+  mode: "bundle" | "tree";
+  /** Path of the module to import, relative to the deployment's root. */
+  entry: string;
+  /** Files beside those of the snapshot (the bundle, vendored packages). Paths under `.isola/` or `node_modules/`. */
+  files: Manifest;
+  /** `tree` only: path of the configuration that Deno is started with. */
+  config?: string;
+  reason?: string;
+}
+
+export type DeploymentStatus = "pending" | "success" | "failed";
+
+export interface Organization {
+  id: string;
+  name: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface Project {
+  id: string;
+  organizationId: string;
+  name: string;
+  description: string;
+  productionDeploymentId: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** How the source is read: the fields of the create body of the official API. */
+export interface SourceOptions {
+  /** Path of the entry point, relative. */
+  entrypoint: string;
+  /** Path; `null` = found from deno.json; "" = none. */
+  importMap: string | null;
+  lockFile: string | null;
+  compilerOptions: Record<string, unknown> | null;
+}
+
+export interface Deployment {
+  id: string;
+  projectId: string;
+  status: DeploymentStatus;
+  description: string | null;
+  source: SourceOptions;
+  files: Manifest;
+  env: Record<string, string>;
+  /** Hosts that isolates may connect to; `null` = all public ones, `[]` = none. */
+  net: string[] | null;
+  /** Only what was asked for; the machine's defaults fill the rest. */
+  limits: Partial<Limits>;
+  /** As given on creation; `null` = the default URLs only. */
+  domains: string[] | null;
+  /** Wanted as production once it succeeds; `null` = only if the project has none yet. */
+  production: boolean | null;
+  image: Image | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+export interface BuildLog {
+  level: LogLevel;
+  message: string;
+}
+
+export interface AppLog {
+  time: string;
+  level: LogLevel;
+  message: string;
+  region: string;
+}
+
+/** One live isolate, as `GET /v1/isolates` shows it. */
+export interface IsolateInfo {
+  deploymentId: string;
+  state: string;
+  pid: number;
+  startedAt: string;
+  lastRequestAt: string | null;
+  requests: number;
+  inFlight: number;
+  cpuMs: number;
+  memoryBytes: number;
+}

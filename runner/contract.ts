@@ -1,0 +1,75 @@
+/** What a runner needs from outside, and the messages in which it asks for it. Plain data only: they cross threads. */
+import type { ErrorCode } from "./errors.ts";
+
+/** Where a hostname leads. */
+export interface Route {
+  deploymentId: string;
+  /** Requests in flight in the isolate; more wait. */
+  maxConcurrency: number;
+  /** Time to response headers in ms; 0 = none. */
+  requestTimeoutMs: number;
+}
+
+/**
+ * Every hostname served here, lower case, without port or trailing dot.
+ * **Invariant:** a table is never mutated; a new one replaces it whole.
+ */
+export type RouteTable = ReadonlyMap<string, Route>;
+
+/** The answer to {@linkcode AcquireMessage}: a live isolate, or the error that the visitor gets. */
+export type Acquired =
+  | { isolateId: string; socketPath: string }
+  | { code: ErrorCode; retryAfterS?: number };
+
+/** What passed through one isolate since it was leased, as one runner counted it. */
+export interface IsolateUsage {
+  isolateId: string;
+  requests: number;
+  inFlight: number;
+  /** Unix time in ms of the last byte or request; 0 = none yet. */
+  lastActiveAt: number;
+  ingressBytes: number;
+  egressBytes: number;
+}
+
+export interface RunnerOptions {
+  hostname: string;
+  port: number;
+  /** Several runners share the port. */
+  reusePort: boolean;
+  /** An isolate without activity for so long is released. */
+  idleTimeoutMs: number;
+  /** How long a request waits for a place in its isolate. */
+  queueTimeoutMs: number;
+}
+
+/** Asks for a live isolate; answered by `acquired` with the same `requestId`. A granted isolate is leased until `release`. */
+export interface AcquireMessage {
+  type: "acquire";
+  requestId: number;
+  deploymentId: string;
+}
+
+export type ToRunner =
+  | { type: "start"; options: RunnerOptions; routes: RouteTable }
+  | { type: "routes"; routes: RouteTable }
+  | { type: "acquired"; requestId: number; result: Acquired }
+  /** The isolate is gone; requests in flight there end with `code`. */
+  | { type: "ended"; isolateId: string; code: ErrorCode }
+  /** Give the isolate back if nothing is in flight there: answered by `release` or `busy`. */
+  | { type: "recall"; isolateId: string }
+  | { type: "usage"; requestId: number }
+  /** Stop accepting, finish what is in flight until the deadline (ms from now), then answer `drained`. */
+  | { type: "drain"; deadlineMs: number };
+
+export type FromRunner =
+  | { type: "listening"; hostname: string; port: number }
+  | { type: "failed"; message: string }
+  | AcquireMessage
+  /** The runner holds the isolate no longer and will `acquire` before using it again. */
+  | { type: "release"; usage: IsolateUsage }
+  | { type: "busy"; isolateId: string }
+  /** The isolate cannot be connected to or broke the protocol: it should be ended. The runner holds it no longer. */
+  | { type: "broken"; usage: IsolateUsage; code: ErrorCode }
+  | { type: "usage"; requestId: number; isolates: IsolateUsage[] }
+  | { type: "drained" };

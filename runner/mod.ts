@@ -1,0 +1,7 @@
+/**
+ * The data plane: a request comes in, is routed by its hostname, goes through one isolate and comes back.
+ * It knows hostnames, the addresses of isolates, and bytes. It refuses to know projects, databases, processes or the
+ * control API: it is handed a route table, and asks for an isolate by deployment.
+ */
+export { type ErrorCode, STATUS } from "./errors.ts";
+export * from "./contract.ts";
