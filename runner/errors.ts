@@ -1,0 +1,19 @@
+/** The data plane's error codes and their HTTP statuses: the one table. */
+export const STATUS = {
+  DEPLOYMENT_NOT_FOUND: 404,
+  BAD_REQUEST: 400,
+  MISDIRECTED_REQUEST: 421,
+  UNAUTHORIZED: 401,
+  LOOP_DETECTED: 508,
+  MEMORY_LIMIT: 502,
+  TIME_LIMIT: 502,
+  BOOT_FAILURE: 502,
+  BOOT_TIMEOUT: 502,
+  ISOLATE_CRASHED: 502,
+  BAD_RESPONSE: 502,
+  REQUEST_TIMEOUT: 504,
+  OVERLOADED: 503,
+  ORIGIN_UNAVAILABLE: 503,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS;
