@@ -1,0 +1,9 @@
+/**
+ * One sandboxed deployment: start a blank sandbox, give it a program, talk to it, end it. It knows permissions, processes
+ * and files on disk. It refuses to know tenants, routes, storage or HTTP APIs.
+ */
+export { DENIED_NETWORKS, type SandboxPlan } from "./command.ts";
+export { type AppLogLine, LogIntake } from "./log_intake.ts";
+export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
+export { openSandboxHome, type SandboxHome } from "./home.ts";
+export { type Program, Sandbox, type SandboxOptions, startSandbox } from "./sandbox.ts";

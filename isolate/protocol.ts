@@ -1,0 +1,100 @@
+/**
+ * What a keeper (in the server) and the host (the trusted main isolate inside a sandbox) say to each other: JSON, one
+ * message a line, over one unix socket. The only file that both sides of the boundary share.
+ *
+ * **Invariant:** whatever the keeper reads is hostile: a tenant can adopt any descriptor of its own process. A message
+ * can change only what the keeper knows of that one sandbox.
+ */
+
+/** How a blank sandbox is made ready, before it knows its deployment. Paths are absolute, as the sandbox sees them. */
+export interface PrepareMessage {
+  type: "prepare";
+  /** The deployment's files will be here; nothing is yet. */
+  appDir: string;
+  /** Served by `Deno.serve`. */
+  httpSocket: string;
+  /** Served by a `node:http` server. */
+  nodeSocket: string;
+  /** Hosts that the tenant may connect to; `true` = every public one. */
+  net: true | string[];
+}
+
+export interface AssignMessage {
+  type: "assign";
+  /** `file:` URL of the module to import, below `appDir`. */
+  entry: string;
+  env: Record<string, string>;
+}
+
+export type ToSandbox =
+  | PrepareMessage
+  | AssignMessage
+  /** Asks how much background work is unfinished. */
+  | { type: "pending"; id: number };
+
+export type SandboxLogLevel = "debug" | "info" | "warning" | "error";
+
+export type FromSandbox =
+  /** Up, rehearsed, waiting for `assign`. */
+  | { type: "blank" }
+  /** The program serves, on this socket. */
+  | { type: "ready"; socket: "http" | "node" }
+  | { type: "failed"; message: string }
+  /** The program ended itself; `message` is set when it was by an error. */
+  | { type: "exit"; code: number; message?: string }
+  | { type: "log"; level: SandboxLogLevel; message: string }
+  /** Log lines that the guest did not send, past the rate. */
+  | { type: "dropped"; count: number }
+  | { type: "pending"; id: number; count: number };
+
+/** A line longer than this ends the connection. */
+export const MAX_LINE_BYTES = 256 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** One message as the bytes of its line. */
+export function encodeLine(message: ToSandbox | FromSandbox): Uint8Array<ArrayBuffer> {
+  return encoder.encode(JSON.stringify(message) + "\n");
+}
+
+/**
+ * The lines of a byte stream, without their newline; an unfinished last line is dropped.
+ *
+ * @throws {RangeError} when a line is longer than `maxBytes`
+ */
+export async function* readLines(
+  stream: AsyncIterable<Uint8Array>,
+  maxBytes = MAX_LINE_BYTES,
+): AsyncGenerator<string> {
+  let rest: Uint8Array[] = [];
+  let restBytes = 0;
+  for await (const chunk of stream) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+      if (restBytes + end - start > maxBytes) {
+        throw new RangeError(`Cannot read a line of over ${maxBytes} bytes`);
+      }
+      yield decodeParts([...rest, chunk.subarray(start, end)]);
+      rest = [];
+      restBytes = 0;
+      start = end + 1;
+    }
+    if (start < chunk.length) {
+      rest.push(chunk.slice(start));
+      restBytes += chunk.length - start;
+      if (restBytes > maxBytes) throw new RangeError(`Cannot read a line of over ${maxBytes} bytes`);
+    }
+  }
+}
+
+function decodeParts(parts: Uint8Array[]): string {
+  if (parts.length === 1) return decoder.decode(parts[0]);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return decoder.decode(bytes);
+}

@@ -1,0 +1,58 @@
+/**
+ * Work that goes on after a response: one-shot timers and fetches that are not done. An isolate with such work is not
+ * idle. Intervals do not count: they have no end. Advisory, and bounded by the keeper's owner.
+ */
+
+const timers = new Set<unknown>();
+let fetches = 0;
+
+/** How many timers and fetches are unfinished. */
+export function pendingWork(): number {
+  return timers.size + fetches;
+}
+
+/** Counts from now on. */
+export function trackBackgroundWork(): void {
+  trackTimers();
+  trackFetches();
+}
+
+function trackTimers() {
+  const { setTimeout, clearTimeout } = globalThis;
+  const tracked = (callback: (...args: unknown[]) => void, delayMs?: number, ...args: unknown[]) => {
+    if (typeof callback !== "function") return setTimeout(callback, delayMs, ...args);
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      callback(...args);
+    }, delayMs);
+    timers.add(timer);
+    return timer;
+  };
+  const cleared = (timer?: Parameters<typeof clearTimeout>[0]) => {
+    timers.delete(timer);
+    clearTimeout(timer);
+  };
+  replace("setTimeout", tracked, setTimeout);
+  replace("clearTimeout", cleared, clearTimeout);
+}
+
+function trackFetches() {
+  const { fetch } = globalThis;
+  const tracked = (input: Request | URL | string, init?: RequestInit) => {
+    fetches++;
+    return fetch(input, init).finally(() => fetches--);
+  };
+  replace("fetch", tracked, fetch);
+}
+
+/** Keeps the original's own properties (`name`, `length`, node's promisify symbol). */
+// deno-lint-ignore ban-types
+function replace(name: string, replacement: Function, original: Function) {
+  Object.defineProperties(replacement, Object.getOwnPropertyDescriptors(original));
+  Object.defineProperty(globalThis, name, {
+    value: replacement,
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * The Worker that becomes the tenant: it serves its socket and rehearses while it is blank; then it is given a program,
+ * closes what the program may not have, and imports it. After that import nothing in here can be relied on.
+ */
+import type { AssignMessage, PrepareMessage } from "../protocol.ts";
+import { pendingWork, trackBackgroundWork } from "./background.ts";
+import { captureConsole, captureUncaught, describeError } from "./console.ts";
+import { captureExit, type Post } from "./exit.ts";
+import { bindNodeServers } from "./node_server.ts";
+import { type Served, startServing } from "./serve.ts";
+
+/** How long a program may do nothing at all after its last module ran, before it counts as one that never serves. */
+const QUIET_MS = 1_000;
+const QUIET_POLL_MS = 50;
+
+const scope = self as unknown as { onmessage: unknown; postMessage?: Post };
+const post: Post = scope.postMessage!.bind(self);
+const { setTimeout } = globalThis;
+let served: Served;
+
+scope.onmessage = ({ data }: MessageEvent) => {
+  if (data.type === "prepare") prepare(data);
+  else if (data.type === "assign") void assign(data);
+  else if (data.type === "pending") post({ type: "pending", id: data.id, count: pendingWork() });
+};
+
+function prepare(message: PrepareMessage) {
+  served = startServing(message.httpSocket, post);
+  bindNodeServers(message.nodeSocket, served, post);
+  captureConsole(post, message.appDir);
+  captureExit(post);
+  trackBackgroundWork();
+  // Compiles the path of a computed import.
+  import("data:text/javascript," + "export{}").then(() => post({ type: "prepared" }));
+  appDir = message.appDir;
+  httpSocket = message.httpSocket;
+}
+
+let appDir = "";
+let httpSocket = "";
+
+async function assign(message: AssignMessage) {
+  replaceEnvironment(message.env);
+  dropSocketPermissions();
+  captureUncaught(post, appDir);
+  delete scope.postMessage;
+  served.open();
+  try {
+    // Computed, so that the whole graph pays with this Worker's permissions.
+    const module = await import(message.entry);
+    if (!served.taken && typeof module.default?.fetch === "function") served.serveDefault(module.default);
+    if (!served.taken) await serveOrFail();
+  } catch (error) {
+    post({ type: "failed", message: describeError(error, appDir) });
+  }
+}
+
+/** The environment is the program's own and nothing else, from the first line of its first module. */
+function replaceEnvironment(env: Record<string, string>) {
+  for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
+  for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+}
+
+/** The socket is served already, so nobody in here needs to open or remove it any more. */
+function dropSocketPermissions() {
+  for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name, path: httpSocket });
+  Deno.permissions.revokeSync({ name: "net", host: `unix:${httpSocket}` });
+}
+
+/** A program may start to serve later (after a timer, a fetch); one that waits for nothing never will. */
+async function serveOrFail() {
+  for (let quietMs = 0; quietMs < QUIET_MS; quietMs += QUIET_POLL_MS) {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_POLL_MS));
+    if (served.taken) return;
+    if (pendingWork() > 0) quietMs = 0;
+  }
+  post({
+    type: "failed",
+    message: "The program ended without serving: call Deno.serve(…), export default { fetch }, " +
+      "or listen with a node:http server",
+  });
+}

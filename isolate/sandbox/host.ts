@@ -1,0 +1,106 @@
+/**
+ * The main isolate of a sandbox's process: our code, but in a process that the tenant's code may take over, so it holds
+ * nothing of value. It starts the Worker that carries the tenant, passes messages, and ends the process with its keeper.
+ */
+import {
+  type AssignMessage,
+  encodeLine,
+  type FromSandbox,
+  type PrepareMessage,
+  readLines,
+  type ToSandbox,
+} from "../protocol.ts";
+
+const REHEARSALS = 20;
+const MAX_TEXT = 16 * 1024;
+
+const keeper = await Deno.connect({ transport: "unix", path: Deno.args[0]! });
+const toKeeper = keeper.writable.getWriter();
+let guest: Worker;
+let prepared: PrepareMessage;
+
+function send(message: FromSandbox) {
+  toKeeper.write(encodeLine(message)).catch(() => Deno.exit(1));
+}
+
+function startGuest(message: PrepareMessage): Worker {
+  const sockets = [message.httpSocket, message.nodeSocket];
+  const worker = new Worker(new URL("./guest.js", import.meta.url), {
+    type: "module",
+    // @ts-ignore: `deno` is typed only with the option's unstable flag
+    deno: {
+      permissions: {
+        read: [message.appDir, ...sockets],
+        write: sockets,
+        net: message.net === true ? true : [...message.net, ...sockets.map((path) => `unix:${path}`)],
+        env: true,
+        sys: false,
+        run: false,
+        ffi: false,
+        import: false,
+      },
+    },
+  });
+  worker.onmessage = ({ data }) => void receive(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    send({ type: "exit", code: 1, message: text(event.message) });
+  };
+  worker.postMessage(message);
+  return worker;
+}
+
+const text = (value: unknown) => String(value).slice(0, MAX_TEXT);
+
+/** A tenant can post what it likes from its Worker: only known messages of known shape go on. */
+async function receive(data: Record<string, unknown>) {
+  switch (data?.type) {
+    case "prepared":
+      await rehearse(prepared.httpSocket);
+      return send({ type: "blank" });
+    case "ready":
+      return send({ type: "ready", socket: data.socket === "node" ? "node" : "http" });
+    case "failed":
+      return send({ type: "failed", message: text(data.message) });
+    case "exit":
+      return send({
+        type: "exit",
+        code: Number(data.code) | 0,
+        message: data.message === undefined ? undefined : text(data.message),
+      });
+    case "log":
+      return send({ type: "log", level: data.level as "info", message: text(data.message) });
+    case "dropped":
+      return send({ type: "dropped", count: Number(data.count) | 0 });
+    case "pending":
+      return send({ type: "pending", id: Number(data.id) | 0, count: Number(data.count) | 0 });
+  }
+}
+
+/** Serves a few requests of its own, so that the runtime's lazy code is compiled before a visitor waits for it. */
+async function rehearse(path: string) {
+  using connection = await Deno.connect({ transport: "unix", path });
+  const request = new TextEncoder().encode("GET http://rehearsal/ HTTP/1.1\r\nhost: rehearsal\r\n\r\n");
+  const buffer = new Uint8Array(1024);
+  for (let i = 0; i < REHEARSALS; i++) {
+    await connection.write(request);
+    await connection.read(buffer);
+  }
+}
+
+function assign(message: AssignMessage) {
+  Deno.chdir(prepared.appDir);
+  guest.postMessage(message);
+}
+
+try {
+  for await (const line of readLines(keeper.readable)) {
+    const message = JSON.parse(line) as ToSandbox;
+    if (message.type === "prepare") guest = startGuest(prepared = message);
+    else if (message.type === "assign") assign(message);
+    else guest!.postMessage(message);
+  }
+} finally {
+  // The keeper is gone: so is the reason to live. `exit` ends a busy Worker too, `terminate` would not.
+  Deno.exit(0);
+}

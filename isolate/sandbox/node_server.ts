@@ -1,0 +1,59 @@
+/** Binds the first `node:http` server that listens, wherever it wants to, to the isolate's second socket. */
+import http from "node:http";
+import type { Post } from "./exit.ts";
+import { forwardedFor, type Served } from "./serve.ts";
+
+type Listen = (...args: unknown[]) => http.Server;
+
+/** Replaces `listen` of every `node:http` server from now on. */
+export function bindNodeServers(path: string, served: Served, post: Post): void {
+  const prototype = http.Server.prototype as unknown as { listen: Listen };
+  const { listen } = prototype;
+  prototype.listen = function (this: http.Server, ...args: unknown[]) {
+    const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
+    if (served.taken) {
+      console.warn("Only the first server of a deployment gets requests: this node:http server gets none");
+      queueMicrotask(() => this.emit("listening"));
+      callback?.();
+      return this;
+    }
+    presentAs(this, requestedPort(args));
+    // Idle connections are the runner's: closing one under it would race with its next request.
+    this.keepAliveTimeout = 0;
+    this.requestTimeout = 0;
+    this.once("listening", () => served.take("node"));
+    this.once("close", () => post({ type: "exit", code: 0 }));
+    return listen.call(this, path, callback);
+  };
+}
+
+function requestedPort(args: unknown[]): number {
+  const [first] = args;
+  const port = typeof first === "object" && first !== null ? (first as { port?: unknown }).port : first;
+  return Number(port) || 8000;
+}
+
+/** To the program the server is one on TCP whose requests come from the visitor, in origin form. */
+function presentAs(server: http.Server, port: number) {
+  server.address = () => ({ address: "0.0.0.0", family: "IPv4", port });
+  const emit = server.emit as (event: string, ...args: unknown[]) => boolean;
+  server.emit = function (this: http.Server, event: string, ...args: unknown[]) {
+    if (event === "request" || event === "upgrade" || event === "checkContinue") {
+      presentRequest(args[0] as http.IncomingMessage);
+    }
+    return emit.call(this, event, ...args);
+  } as typeof server.emit;
+}
+
+function presentRequest(request: http.IncomingMessage) {
+  const authority = request.url!.indexOf("://");
+  if (authority > 0) {
+    const path = request.url!.indexOf("/", authority + 3);
+    request.url = path === -1 ? "/" : request.url!.slice(path);
+  }
+  const { hostname, port } = forwardedFor(request.headers.forwarded ?? null);
+  Object.defineProperties(request.socket, {
+    remoteAddress: { value: hostname, configurable: true },
+    remotePort: { value: port, configurable: true },
+  });
+}
