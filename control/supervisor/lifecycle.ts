@@ -1,0 +1,440 @@
+import type { ErrorCode } from "../../runner/errors.ts";
+
+/**
+ * The decisions of the supervisor, (state, event) → effects, without a clock, a process or a socket in it.
+ *
+ * An isolate is `starting → blank → booting → ready → ending`; one that is started for a program that no blank sandbox can
+ * take skips `blank`. Who uses an isolate holds a lease on it; an isolate without leases and without unfinished work is idle.
+ */
+export interface LifecycleOptions {
+  /** Isolates with a program, on this machine. */
+  maxIsolates: number;
+  /** Blank sandboxes kept ready. */
+  warmPool: number;
+  /** Blank sandboxes being started at one time. */
+  maxStarting: number;
+  /** How long an acquire waits for a place. */
+  queueTimeoutMs: number;
+  /** Acquires that wait at one time, over all deployments; more are refused at once. */
+  maxWaiters: number;
+  /** How long unfinished work keeps an isolate that nobody uses. */
+  maxBackgroundMs: number;
+}
+
+/** How often an isolate with unfinished work, or one that is to go, is asked again. */
+export const ASK_INTERVAL_MS = 500;
+/** How long a retired isolate may finish what is in flight. */
+export const RETIRE_TIMEOUT_MS = 10_000;
+const FIRST_BACKOFF_MS = 1_000;
+const MAX_BACKOFF_MS = 60_000;
+
+export type LifecycleEvent =
+  /** `lessee` asks for the isolate of a deployment; `tree`: no blank sandbox can take its program. */
+  | { type: "acquire"; waiter: string; lessee: string; deploymentId: string; tree: boolean }
+  | { type: "started"; isolateId: string }
+  | { type: "booted"; isolateId: string }
+  /** The process is gone. `code` says why, if it was not asked for. */
+  | { type: "ended"; isolateId: string; code?: ErrorCode }
+  | { type: "released"; isolateId: string; lessee: string }
+  /** The answer to `recall` of a lessee with requests in flight. */
+  | { type: "busy"; isolateId: string; lessee: string }
+  /** The lessee found it unusable, and has released it. */
+  | { type: "broken"; isolateId: string; lessee: string }
+  /** The answer to `askPending`. */
+  | { type: "pending"; isolateId: string; count: number }
+  /** The answer to `survey`: when each isolate was last active; `now` for those with requests in flight. */
+  | { type: "surveyed"; lastActiveAt: ReadonlyMap<string, number> }
+  /** The deployment is no more: finish what is in flight, then end. */
+  | { type: "retire"; deploymentId: string }
+  | { type: "tick" };
+
+export type LifecycleEffect =
+  /** A blank sandbox or, with a deployment, one of its own, which boots as soon as it is up. */
+  | { type: "start"; isolateId: string; deploymentId?: string }
+  | { type: "assign"; isolateId: string; deploymentId: string }
+  | { type: "end"; isolateId: string; reason: "idle" | "evicted" | "retired" | "protocol" }
+  | { type: "recall"; isolateId: string; lessee: string }
+  | { type: "askPending"; isolateId: string }
+  /** Which isolates are least recently used? */
+  | { type: "survey" }
+  | { type: "grant"; waiter: string; isolateId: string }
+  | { type: "refuse"; waiter: string; code: ErrorCode; retryAfterMs?: number };
+
+export type IsolatePhase = "starting" | "blank" | "booting" | "ready" | "ending";
+
+interface Isolate {
+  readonly id: string;
+  phase: IsolatePhase;
+  deploymentId?: string;
+  readonly leases: Set<string>;
+  /** When it was last seen in use: a lease taken or given back, or what a survey found. */
+  lastUsedAt: number;
+  /** A lessee said that it has requests in flight: not to be recalled again before. */
+  busyUntil: number;
+  /** Asked to come back, to make room or to retire; when to ask again. */
+  recalledAt?: number;
+  /** When to ask for its unfinished work (again). */
+  askAt?: number;
+  retireBy?: number;
+}
+
+interface Waiter {
+  id: string;
+  lessee: string;
+  queuedUntil: number;
+}
+
+interface Service {
+  readonly deploymentId: string;
+  tree: boolean;
+  isolateId?: string;
+  waiters: Waiter[];
+  failures: number;
+  retryAt: number;
+  lastCode: ErrorCode;
+}
+
+/** The state and its one transition function, {@linkcode Lifecycle.handle}. */
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  readonly #newId: () => string;
+  readonly #isolates = new Map<string, Isolate>();
+  readonly #services = new Map<string, Service>();
+  #waiterCount = 0;
+  #startFailures = 0;
+  #startRetryAt = 0;
+  #surveying = false;
+  #roomWanted = 0;
+  #now = 0;
+  #effects: LifecycleEffect[] = [];
+
+  constructor(options: LifecycleOptions, newId: () => string) {
+    this.#options = options;
+    this.#newId = newId;
+  }
+
+  /** Phase, deployment and leases of every isolate. */
+  get isolates(): ReadonlyMap<string, Readonly<Pick<Isolate, "phase" | "deploymentId" | "leases">>> {
+    return this.#isolates;
+  }
+
+  /** Acquires not answered yet. */
+  get waiting(): number {
+    return this.#waiterCount;
+  }
+
+  /** Applies an event at a time (ms, never going back) and says what to do. */
+  handle(event: LifecycleEvent, now: number): LifecycleEffect[] {
+    this.#now = Math.max(this.#now, now);
+    this.#effects = [];
+    this.#apply(event);
+    this.#tend();
+    this.#expireWaiters();
+    this.#fillPlaces();
+    this.#fillPool();
+    return this.#effects;
+  }
+
+  /** When `tick` is due, or `Infinity`. */
+  nextTickAt(): number {
+    let next = Infinity;
+    for (const { waiters, isolateId, retryAt } of this.#services.values()) {
+      if (isolateId === undefined && waiters.length > 0) {
+        next = Math.min(next, waiters[0]!.queuedUntil, this.#now + ASK_INTERVAL_MS);
+      }
+      if (waiters.length === 0 && isolateId === undefined) next = Math.min(next, retryAt + MAX_BACKOFF_MS);
+    }
+    for (const isolate of this.#isolates.values()) {
+      if (isolate.phase !== "ready") continue;
+      if (isolate.askAt !== undefined) next = Math.min(next, isolate.askAt);
+      if (isolate.recalledAt !== undefined) next = Math.min(next, isolate.recalledAt + ASK_INTERVAL_MS);
+      if (isolate.retireBy !== undefined) next = Math.min(next, isolate.retireBy);
+    }
+    if (this.#startRetryAt > this.#now) next = Math.min(next, this.#startRetryAt);
+    return next;
+  }
+
+  #apply(event: LifecycleEvent) {
+    switch (event.type) {
+      case "acquire":
+        return this.#acquire(event);
+      case "retire":
+        return this.#retire(event.deploymentId);
+      case "surveyed":
+        return this.#surveyed(event.lastActiveAt);
+      case "tick":
+        return;
+    }
+    const isolate = this.#isolates.get(event.isolateId);
+    if (isolate === undefined) return;
+    switch (event.type) {
+      case "started":
+        this.#startFailures = 0;
+        isolate.phase = isolate.deploymentId === undefined ? "blank" : "booting";
+        return;
+      case "booted":
+        return this.#booted(isolate);
+      case "ended":
+        return this.#ended(isolate, event.code);
+      case "released":
+        isolate.leases.delete(event.lessee);
+        isolate.lastUsedAt = this.#now;
+        return;
+      case "busy":
+        isolate.lastUsedAt = this.#now;
+        isolate.busyUntil = this.#now + ASK_INTERVAL_MS;
+        if (isolate.retireBy === undefined) isolate.recalledAt = undefined;
+        return;
+      case "broken":
+        isolate.leases.delete(event.lessee);
+        if (isolate.phase === "ready") this.#end(isolate, "protocol");
+        return;
+      case "pending":
+        return this.#pending(isolate, event.count);
+    }
+  }
+
+  #acquire({ waiter, lessee, deploymentId, tree }: Extract<LifecycleEvent, { type: "acquire" }>) {
+    const service = this.#service(deploymentId);
+    service.tree = tree;
+    const isolate = service.isolateId === undefined ? undefined : this.#isolates.get(service.isolateId);
+    if (isolate?.phase === "ready") return this.#grant(isolate, waiter, lessee);
+    if (isolate === undefined && service.retryAt > this.#now) {
+      const retryAfterMs = service.retryAt - this.#now;
+      return void this.#effects.push({ type: "refuse", waiter, code: service.lastCode, retryAfterMs });
+    }
+    if (this.#waiterCount >= this.#options.maxWaiters) {
+      return void this.#effects.push({ type: "refuse", waiter, code: "OVERLOADED", retryAfterMs: 1000 });
+    }
+    this.#waiterCount++;
+    service.waiters.push({ id: waiter, lessee, queuedUntil: this.#now + this.#options.queueTimeoutMs });
+  }
+
+  #grant(isolate: Isolate, waiter: string, lessee: string) {
+    isolate.leases.add(lessee);
+    isolate.lastUsedAt = this.#now;
+    isolate.askAt = undefined;
+    isolate.recalledAt = undefined;
+    this.#effects.push({ type: "grant", waiter, isolateId: isolate.id });
+  }
+
+  #booted(isolate: Isolate) {
+    isolate.phase = "ready";
+    isolate.lastUsedAt = this.#now;
+    const service = this.#service(isolate.deploymentId!);
+    service.failures = 0;
+    service.retryAt = 0;
+    for (const { id, lessee } of this.#takeWaiters(service)) this.#grant(isolate, id, lessee);
+  }
+
+  #ended(isolate: Isolate, code: ErrorCode | undefined) {
+    this.#isolates.delete(isolate.id);
+    if (isolate.phase === "starting" && isolate.deploymentId === undefined) {
+      this.#startRetryAt = this.#now + backoffMs(++this.#startFailures);
+      return;
+    }
+    const service = isolate.deploymentId === undefined ? undefined : this.#services.get(isolate.deploymentId);
+    if (service === undefined || service.isolateId !== isolate.id) return;
+    service.isolateId = undefined;
+    if (isolate.phase !== "booting" && isolate.phase !== "starting") return;
+    service.lastCode = code ?? "BOOT_FAILURE";
+    const retryAfterMs = backoffMs(++service.failures);
+    service.retryAt = this.#now + retryAfterMs;
+    this.#refuse(service, service.lastCode, retryAfterMs);
+  }
+
+  #pending(isolate: Isolate, count: number) {
+    if (isolate.phase !== "ready" || isolate.leases.size > 0) return;
+    const spent = this.#now - isolate.lastUsedAt >= this.#options.maxBackgroundMs;
+    if (count === 0 || spent) this.#end(isolate, "idle");
+    else isolate.askAt = this.#now + ASK_INTERVAL_MS;
+  }
+
+  #retire(deploymentId: string) {
+    const service = this.#services.get(deploymentId);
+    if (service === undefined) return;
+    this.#refuse(service, "DEPLOYMENT_NOT_FOUND");
+    this.#services.delete(deploymentId);
+    const isolate = service.isolateId === undefined ? undefined : this.#isolates.get(service.isolateId);
+    if (isolate?.phase === "ready") isolate.retireBy = this.#now + RETIRE_TIMEOUT_MS;
+    else if (isolate !== undefined) this.#end(isolate, "retired");
+  }
+
+  /** Isolates that nobody uses any more, or that should come back. */
+  #tend() {
+    for (const isolate of this.#isolates.values()) {
+      if (isolate.phase !== "ready") continue;
+      if (isolate.retireBy !== undefined) {
+        if (isolate.leases.size === 0 || this.#now >= isolate.retireBy) this.#end(isolate, "retired");
+        else this.#recall(isolate);
+      } else if (isolate.leases.size === 0 && (isolate.askAt ?? 0) <= this.#now) {
+        if (isolate.recalledAt !== undefined) this.#end(isolate, "evicted");
+        else {
+          isolate.askAt = this.#now + ASK_INTERVAL_MS * 4; // Asked again if the answer got lost.
+          this.#effects.push({ type: "askPending", isolateId: isolate.id });
+        }
+      }
+    }
+  }
+
+  #expireWaiters() {
+    for (const service of this.#services.values()) {
+      if (service.isolateId === undefined) {
+        while (service.waiters.length > 0 && service.waiters[0]!.queuedUntil <= this.#now) {
+          const { id } = service.waiters.shift()!;
+          this.#waiterCount--;
+          this.#effects.push({ type: "refuse", waiter: id, code: "OVERLOADED", retryAfterMs: 1000 });
+        }
+        const forgotten = this.#now >= service.retryAt + MAX_BACKOFF_MS;
+        if (service.waiters.length === 0 && forgotten) this.#services.delete(service.deploymentId);
+      }
+    }
+  }
+
+  /** Gives the deployments that wait an isolate, in the order in which they came, and makes room for them. */
+  #fillPlaces() {
+    let free = this.#options.maxIsolates - this.#placesTaken();
+    let wanted = 0;
+    for (const service of this.#queue()) {
+      if (free <= 0) wanted++;
+      else if (this.#place(service)) free--;
+    }
+    this.#makeRoom(wanted);
+  }
+
+  #place(service: Service): boolean {
+    if (service.tree) {
+      const isolate = this.#add("starting", service);
+      this.#effects.push({ type: "start", isolateId: isolate.id, deploymentId: service.deploymentId });
+      return true;
+    }
+    const blank = this.#find((isolate) => isolate.phase === "blank");
+    if (blank === undefined) return false;
+    blank.phase = "booting";
+    blank.deploymentId = service.deploymentId;
+    service.isolateId = blank.id;
+    this.#effects.push({ type: "assign", isolateId: blank.id, deploymentId: service.deploymentId });
+    return true;
+  }
+
+  /** Recalls the least recently used isolates, once a survey has said which they are. */
+  #makeRoom(wanted: number) {
+    const coming = this.#count(({ phase, recalledAt }) => phase === "ending" || recalledAt !== undefined);
+    if (wanted <= coming || this.#surveying || this.#candidates().length === 0) return;
+    this.#surveying = true;
+    this.#roomWanted = wanted - coming;
+    this.#effects.push({ type: "survey" });
+  }
+
+  #surveyed(lastActiveAt: ReadonlyMap<string, number>) {
+    this.#surveying = false;
+    for (const [id, at] of lastActiveAt) {
+      const isolate = this.#isolates.get(id);
+      if (isolate !== undefined) isolate.lastUsedAt = Math.max(isolate.lastUsedAt, at);
+    }
+    const oldest = this.#candidates().sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+    for (const isolate of oldest.slice(0, this.#roomWanted)) {
+      if (isolate.leases.size === 0) this.#end(isolate, "evicted");
+      else this.#recall(isolate);
+    }
+  }
+
+  #candidates(): Isolate[] {
+    return [...this.#isolates.values()].filter(({ phase, recalledAt, retireBy, busyUntil }) =>
+      phase === "ready" && recalledAt === undefined && retireBy === undefined && busyUntil <= this.#now
+    );
+  }
+
+  #fillPool() {
+    if (this.#now < this.#startRetryAt) return;
+    const waiting = [...this.#queue()].filter(({ tree }) => !tree).length;
+    const room = Math.max(0, this.#options.maxIsolates - this.#placesTaken());
+    const target = this.#options.warmPool + Math.min(waiting, room);
+    const starting = this.#count((isolate) =>
+      isolate.phase === "starting" && isolate.deploymentId === undefined
+    );
+    const blanks = this.#count((isolate) => isolate.phase === "blank");
+    const missing = Math.min(target - blanks - starting, this.#options.maxStarting - starting);
+    for (let i = 0; i < missing; i++) {
+      this.#effects.push({ type: "start", isolateId: this.#add("starting").id });
+    }
+  }
+
+  #recall(isolate: Isolate) {
+    if (isolate.recalledAt !== undefined && this.#now < isolate.recalledAt + ASK_INTERVAL_MS) return;
+    isolate.recalledAt = this.#now;
+    for (const lessee of isolate.leases) {
+      this.#effects.push({ type: "recall", isolateId: isolate.id, lessee });
+    }
+  }
+
+  #end(isolate: Isolate, reason: Extract<LifecycleEffect, { type: "end" }>["reason"]) {
+    isolate.phase = "ending";
+    isolate.leases.clear();
+    const service = this.#services.get(isolate.deploymentId ?? "");
+    if (service?.isolateId === isolate.id) service.isolateId = undefined;
+    this.#effects.push({ type: "end", isolateId: isolate.id, reason });
+  }
+
+  #refuse(service: Service, code: ErrorCode, retryAfterMs?: number) {
+    for (const { id } of this.#takeWaiters(service)) {
+      this.#effects.push({ type: "refuse", waiter: id, code, retryAfterMs });
+    }
+  }
+
+  #takeWaiters(service: Service): Waiter[] {
+    const { waiters } = service;
+    service.waiters = [];
+    this.#waiterCount -= waiters.length;
+    return waiters;
+  }
+
+  #service(deploymentId: string): Service {
+    let service = this.#services.get(deploymentId);
+    if (service === undefined) {
+      service = { deploymentId, tree: false, waiters: [], failures: 0, retryAt: 0, lastCode: "BOOT_FAILURE" };
+      this.#services.set(deploymentId, service);
+    }
+    return service;
+  }
+
+  #add(phase: IsolatePhase, service?: Service): Isolate {
+    const isolate: Isolate = {
+      id: this.#newId(),
+      phase,
+      leases: new Set(),
+      lastUsedAt: this.#now,
+      busyUntil: 0,
+    };
+    if (service !== undefined) {
+      isolate.deploymentId = service.deploymentId;
+      service.isolateId = isolate.id;
+    }
+    this.#isolates.set(isolate.id, isolate);
+    return isolate;
+  }
+
+  *#queue(): Generator<Service> {
+    for (const service of this.#services.values()) {
+      if (service.isolateId === undefined && service.waiters.length > 0) yield service;
+    }
+  }
+
+  #placesTaken(): number {
+    return this.#count((isolate) => isolate.deploymentId !== undefined);
+  }
+
+  #count(matches: (isolate: Isolate) => boolean): number {
+    let count = 0;
+    for (const isolate of this.#isolates.values()) if (matches(isolate)) count++;
+    return count;
+  }
+
+  #find(matches: (isolate: Isolate) => boolean): Isolate | undefined {
+    for (const isolate of this.#isolates.values()) if (matches(isolate)) return isolate;
+  }
+}
+
+function backoffMs(failures: number): number {
+  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+}
