@@ -6,4 +6,5 @@ export { DENIED_NETWORKS, type SandboxPlan } from "./command.ts";
 export { type AppLogLine, LogIntake } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 export { openSandboxHome, type SandboxHome } from "./home.ts";
+export { measureProcess, type ProcessUsage } from "./measure.ts";
 export { type Program, Sandbox, type SandboxOptions, startSandbox } from "./sandbox.ts";
