@@ -10,7 +10,13 @@ import {
 } from "../../isolate/mod.ts";
 import type { Acquired, ErrorCode, IsolateUsage } from "../../runner/mod.ts";
 import type { Image, IsolateInfo, Limits } from "../model.ts";
-import { Lifecycle, type LifecycleEffect, type LifecycleEvent, type LifecycleOptions } from "./lifecycle.ts";
+import {
+  type IsolatePhase,
+  Lifecycle,
+  type LifecycleEffect,
+  type LifecycleEvent,
+  type LifecycleOptions,
+} from "./lifecycle.ts";
 
 /** What it takes to start a deployment. */
 export interface Launch {
@@ -151,6 +157,18 @@ export class Supervisor implements AsyncDisposable {
       }];
     });
     return (await Promise.all(infos)).flat();
+  }
+
+  /** How many sandboxes there are in each phase. */
+  phases(): Record<IsolatePhase, number> {
+    const counts = { starting: 0, blank: 0, booting: 0, ready: 0, ending: 0 };
+    for (const { phase } of this.#lifecycle.isolates.values()) counts[phase]++;
+    return counts;
+  }
+
+  /** Acquires that wait for an isolate. */
+  get waiting(): number {
+    return this.#lifecycle.waiting;
   }
 
   /** Ends every sandbox; what waits for one is refused. */

@@ -1,0 +1,77 @@
+import { materialize } from "./build/materialize.ts";
+import type { Image, Limits } from "./model.ts";
+import type { Store } from "./store/mod.ts";
+import type { Launch } from "./supervisor/supervisor.ts";
+
+export interface LaunchesOptions {
+  store: Store;
+  region: string;
+  /** This machine's defaults. */
+  limits: Limits;
+}
+
+/** How many are remembered; the others are read from the store when they are started. */
+const MAX_REMEMBERED = 500;
+
+/** What it takes to start each deployment, read from the store. */
+export class Launches {
+  readonly #options: LaunchesOptions;
+  readonly #remembered = new Map<string, Launch>();
+  /** Images of builds that have not ended. */
+  readonly #trialImages = new Map<string, Image>();
+
+  constructor(options: LaunchesOptions) {
+    this.#options = options;
+    // A deployment never changes once it succeeded, but it can be deleted and its project renamed.
+    options.store.onRoutesChanged(() => this.#remembered.clear());
+  }
+
+  /**
+   * @throws {Error} when there is no such deployment, or it was not built
+   */
+  get(deploymentId: string): Launch {
+    let launch = this.#remembered.get(deploymentId);
+    if (launch === undefined) {
+      launch = this.#read(deploymentId);
+      if (this.#remembered.size >= MAX_REMEMBERED) {
+        this.#remembered.delete(this.#remembered.keys().next().value!);
+      }
+      this.#remembered.set(deploymentId, launch);
+    }
+    return launch;
+  }
+
+  /** Starts a deployment whose build is not recorded yet, for as long as `use` takes. */
+  async withImage<T>(deploymentId: string, image: Image, use: () => Promise<T>): Promise<T> {
+    this.#trialImages.set(deploymentId, image);
+    try {
+      return await use();
+    } finally {
+      this.#trialImages.delete(deploymentId);
+      this.#remembered.delete(deploymentId);
+    }
+  }
+
+  #read(deploymentId: string): Launch {
+    const { store, region, limits } = this.#options;
+    const record = store.deployments.get(deploymentId);
+    const snapshot = store.deployments.snapshot(deploymentId);
+    const image = this.#trialImages.get(deploymentId) ?? snapshot?.image;
+    if (!record || !snapshot || !image) {
+      throw new Error(`Cannot start deployment "${deploymentId}": it is not built`);
+    }
+    const files = { ...snapshot.files, ...image.files };
+    return {
+      image: { mode: image.mode, entry: image.entry, config: image.config },
+      populate: (dir) => materialize(files, dir, (sha256) => store.blobs.path(sha256)),
+      env: {
+        ...record.env,
+        DENO_DEPLOYMENT_ID: record.id,
+        DENO_REGION: region,
+        ISOLA_PROJECT: store.projects.get(record.projectId)?.name ?? "",
+      },
+      net: record.net,
+      limits: { ...limits, ...record.limits },
+    };
+  }
+}
