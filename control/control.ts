@@ -29,12 +29,18 @@ export interface Control extends AsyncDisposable {
   drain(): void;
 }
 
+export interface ControlOptions {
+  version: string;
+  /** The server's environment: builds get what names registries, proxies and certificates. */
+  env: Readonly<Record<string, string>>;
+}
+
 /**
  * Opens the state, starts the supervisor and takes up the builds that were cut off.
  *
  * @throws {StoreError} when another server has the data directory open
  */
-export async function openControl(config: Config, version: string): Promise<Control> {
+export async function openControl(config: Config, { version, env }: ControlOptions): Promise<Control> {
   await using opening = new AsyncDisposableStack();
   const store = opening.use(await openStore(config.dataDir));
   const logs = opening.use(openLogs(config.dataDir, store));
@@ -59,6 +65,7 @@ export async function openControl(config: Config, version: string): Promise<Cont
   const builds = opening.use(
     await createBuilds({
       dataDir: config.dataDir,
+      env,
       store: {
         source(deploymentId) {
           const record = store.deployments.get(deploymentId);
@@ -124,7 +131,10 @@ export async function openControl(config: Config, version: string): Promise<Cont
         limits: config.limits,
       });
       const server = Deno.serve({ ...config.controlAddr, onListen() {} }, api);
-      owned.defer(() => server.shutdown());
+      owned.defer(async () => {
+        logs.close(); // Ends the live readers, for whom shutdown would wait.
+        await server.shutdown();
+      });
       status = "ok";
       const { hostname, port } = server.addr;
       return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;

@@ -3,6 +3,7 @@ import { sandboxCommand } from "./command.ts";
 import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 import type { SandboxHome } from "./home.ts";
 import { type AppLogLine, LogIntake } from "./log_intake.ts";
+import { readOutputLines } from "./output_lines.ts";
 import { encodeLine, type FromSandbox, readLines, type ToSandbox } from "./protocol.ts";
 
 /** How long a process may take until it is blank. */
@@ -64,10 +65,13 @@ export class Sandbox implements AsyncDisposable {
   readonly #appDir: string;
   readonly #logs: LogIntake;
   readonly #waiting = new Map<FromSandbox["type"], (message: FromSandbox) => void>();
+  /** How each wait learns that the process is gone. */
+  readonly #waits = new Set<(end: SandboxEnd) => void>();
   #process: Deno.ChildProcess | undefined;
   #connection: Deno.UnixConn | undefined;
   #reason: SandboxEndReason | undefined;
   #lastWords = "";
+  #end: SandboxEnd | undefined;
   #settleEnded!: (end: SandboxEnd) => void;
 
   constructor(options: SandboxOptions) {
@@ -91,10 +95,10 @@ export class Sandbox implements AsyncDisposable {
     await this.#options.tree?.populate(this.#appDir);
     using listener = Deno.listen({ transport: "unix", path: this.#path("control.sock") });
     this.#spawn();
-    this.#connection = await Promise.race([listener.accept(), this.#failure(deadline)]);
+    this.#connection = await this.#wait(listener.accept(), deadline);
     void this.#readMessages(this.#connection);
     const blank = this.#next(["blank"], deadline);
-    await this.#send({
+    void this.#send({
       type: "prepare",
       appDir: this.#appDir,
       httpSocket: this.#path("http.sock"),
@@ -114,17 +118,18 @@ export class Sandbox implements AsyncDisposable {
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     await populate?.(this.#appDir);
     const answer = this.#next(["ready", "failed"], deadline);
-    await this.#send({ type: "assign", entry: new URL(entry, `file://${this.#appDir}/`).href, env });
+    void this.#send({ type: "assign", entry: new URL(entry, `file://${this.#appDir}/`).href, env });
     const message = await answer;
-    if (message.type === "ready") return this.#path(`${message.socket}.sock`);
-    throw new SandboxError("boot_failure", message.message);
+    // The path is ours: what the sandbox says only chooses between the two.
+    if (message.type === "ready") return this.#path(message.socket === "node" ? "node.sock" : "http.sock");
+    throw new SandboxError("boot_failure", String(message.message));
   }
 
   /** How much background work the program says is unfinished; a program that does not answer is busy. */
   async pendingWork(): Promise<number> {
     try {
       const answer = this.#next(["pending"], AbortSignal.timeout(PENDING_TIMEOUT_MS));
-      await this.#send({ type: "pending", id: 0 });
+      void this.#send({ type: "pending", id: 0 });
       return Math.max(0, (await answer).count);
     } catch {
       return 1;
@@ -190,7 +195,7 @@ export class Sandbox implements AsyncDisposable {
 
   async #readOutput(stream: ReadableStream<Uint8Array>, level: "info" | "error") {
     try {
-      for await (const line of readLines(stream)) {
+      for await (const line of readOutputLines(stream)) {
         if (level === "error") this.#lastWords = `${this.#lastWords}\n${line}`.slice(-LAST_WORDS_BYTES);
         if (line !== "") this.#logs.add(level, line);
       }
@@ -252,12 +257,19 @@ export class Sandbox implements AsyncDisposable {
       Deno.remove(this.#socketDir, { recursive: true }),
       Deno.remove(join(this.#appDir, ".."), { recursive: true }),
     ]);
-    this.#settleEnded({ reason: this.#reason ?? "crashed", detail: `${exit} ${this.#lastWords}`.trim() });
+    const end = { reason: this.#reason ?? "crashed", detail: `${exit} ${this.#lastWords}`.trim() };
+    this.#end = end;
+    for (const tell of this.#waits) tell(end);
+    this.#settleEnded(end);
   }
 
   async #send(message: ToSandbox) {
     const bytes = encodeLine(message);
-    for (let sent = 0; sent < bytes.length;) sent += await this.#connection!.write(bytes.subarray(sent));
+    try {
+      for (let sent = 0; sent < bytes.length;) sent += await this.#connection!.write(bytes.subarray(sent));
+    } catch {
+      this.#kill(); // The connection is broken. Whoever waits for an answer learns how it ended.
+    }
   }
 
   /** The next message of one of these types, or how waiting for it failed. */
@@ -265,25 +277,33 @@ export class Sandbox implements AsyncDisposable {
     types: T[],
     deadline: AbortSignal,
   ): Promise<Extract<FromSandbox, { type: T }>> {
-    const answer = new Promise<FromSandbox>((resolve) => {
-      for (const type of types) this.#waiting.set(type, resolve);
-    });
+    const { promise, resolve } = Promise.withResolvers<FromSandbox>();
+    for (const type of types) this.#waiting.set(type, resolve);
     try {
-      return await Promise.race([answer, this.#failure(deadline)]) as Extract<FromSandbox, { type: T }>;
+      return await this.#wait(promise, deadline) as Extract<FromSandbox, { type: T }>;
     } finally {
       for (const type of types) this.#waiting.delete(type);
     }
   }
 
-  #failure(deadline: AbortSignal): Promise<never> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    deadline.addEventListener("abort", () => {
+  /** Waits for no longer than the process lives and the deadline allows. */
+  async #wait<T>(work: Promise<T>, deadline: AbortSignal): Promise<T> {
+    const { promise: failure, reject } = Promise.withResolvers<never>();
+    const late = () => {
       reject(new SandboxError("boot_timeout", "Cannot start the program: it was not ready in time"));
-    }, { once: true });
-    void this.ended.then(({ reason, detail }) => {
+    };
+    const gone = ({ reason, detail }: SandboxEnd) => {
       reject(new SandboxError(reason, `Cannot start the program: its process ended (${detail})`));
-    });
-    promise.catch(() => {});
-    return promise;
+    };
+    if (this.#end !== undefined) gone(this.#end);
+    else if (deadline.aborted) late();
+    this.#waits.add(gone);
+    deadline.addEventListener("abort", late, { once: true });
+    try {
+      return await Promise.race([work, failure]);
+    } finally {
+      this.#waits.delete(gone);
+      deadline.removeEventListener("abort", late);
+    }
   }
 }

@@ -32,6 +32,7 @@ export interface IsolateUsage {
   egressBytes: number;
 }
 
+/** Where a runner listens, and how long things may wait there. */
 export interface RunnerOptions {
   hostname: string;
   port: number;
@@ -50,6 +51,7 @@ export interface AcquireMessage {
   deploymentId: string;
 }
 
+/** What a runner is told. */
 export type ToRunner =
   | { type: "start"; options: RunnerOptions; routes: RouteTable }
   | { type: "routes"; routes: RouteTable }
@@ -62,6 +64,7 @@ export type ToRunner =
   /** Stop accepting, finish what is in flight until the deadline (ms from now), then answer `drained`. */
   | { type: "drain"; deadlineMs: number };
 
+/** What a runner says. **Invariant:** every granted isolate is followed by exactly one `release` or `broken`. */
 export type FromRunner =
   | { type: "listening"; hostname: string; port: number }
   | { type: "failed"; message: string }

@@ -16,4 +16,19 @@ export const STATUS = {
   ORIGIN_UNAVAILABLE: 503,
 } as const;
 
+/** What `x-isola-error` says. */
 export type ErrorCode = keyof typeof STATUS;
+
+/** Why the data plane answers a request itself. Everything below the handler throws this and nothing else on purpose. */
+export class GatewayError extends Error {
+  override name = "GatewayError";
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    /** Seconds after which the visitor may try again: the `Retry-After` header. */
+    readonly retryAfterS?: number,
+  ) {
+    super(message);
+  }
+}

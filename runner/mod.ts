@@ -5,3 +5,4 @@
  */
 export { type ErrorCode, STATUS } from "./errors.ts";
 export * from "./contract.ts";
+export { type Runner, type RunnerSource, startRunner } from "./runner.ts";

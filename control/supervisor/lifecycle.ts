@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../../runner/errors.ts";
+import type { ErrorCode } from "../../runner/mod.ts";
 
 /**
  * The decisions of the supervisor, (state, event) → effects, without a clock, a process or a socket in it.
@@ -23,11 +23,14 @@ export interface LifecycleOptions {
 
 /** How often an isolate with unfinished work, or one that is to go, is asked again. */
 export const ASK_INTERVAL_MS = 500;
+/** A question that is not answered within this time is asked again. */
+export const ANSWER_TIMEOUT_MS = 2_000;
 /** How long a retired isolate may finish what is in flight. */
 export const RETIRE_TIMEOUT_MS = 10_000;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 60_000;
 
+/** What the lifecycle is told. */
 export type LifecycleEvent =
   /** `lessee` asks for the isolate of a deployment; `tree`: no blank sandbox can take its program. */
   | { type: "acquire"; waiter: string; lessee: string; deploymentId: string; tree: boolean }
@@ -48,6 +51,7 @@ export type LifecycleEvent =
   | { type: "retire"; deploymentId: string }
   | { type: "tick" };
 
+/** What the lifecycle wants done. */
 export type LifecycleEffect =
   /** A blank sandbox or, with a deployment, one of its own, which boots as soon as it is up. */
   | { type: "start"; isolateId: string; deploymentId?: string }
@@ -60,6 +64,7 @@ export type LifecycleEffect =
   | { type: "grant"; waiter: string; isolateId: string }
   | { type: "refuse"; waiter: string; code: ErrorCode; retryAfterMs?: number };
 
+/** Where an isolate is in its life. */
 export type IsolatePhase = "starting" | "blank" | "booting" | "ready" | "ending";
 
 interface Isolate {
@@ -75,6 +80,8 @@ interface Isolate {
   recalledAt?: number;
   /** When to ask for its unfinished work (again). */
   askAt?: number;
+  /** Leased since it was asked for its unfinished work: the answer says nothing about now. */
+  usedSinceAsked: boolean;
   retireBy?: number;
 }
 
@@ -103,7 +110,7 @@ export class Lifecycle {
   #waiterCount = 0;
   #startFailures = 0;
   #startRetryAt = 0;
-  #surveying = false;
+  #surveyUntil = 0;
   #roomWanted = 0;
   #now = 0;
   #effects: LifecycleEffect[] = [];
@@ -129,8 +136,8 @@ export class Lifecycle {
     this.#effects = [];
     this.#apply(event);
     this.#tend();
-    this.#expireWaiters();
     this.#fillPlaces();
+    this.#expireWaiters();
     this.#fillPool();
     return this.#effects;
   }
@@ -145,10 +152,11 @@ export class Lifecycle {
       if (waiters.length === 0 && isolateId === undefined) next = Math.min(next, retryAt + MAX_BACKOFF_MS);
     }
     for (const isolate of this.#isolates.values()) {
-      if (isolate.phase !== "ready") continue;
-      if (isolate.askAt !== undefined) next = Math.min(next, isolate.askAt);
-      if (isolate.recalledAt !== undefined) next = Math.min(next, isolate.recalledAt + ASK_INTERVAL_MS);
-      if (isolate.retireBy !== undefined) next = Math.min(next, isolate.retireBy);
+      const { phase, leases, askAt, recalledAt, retireBy } = isolate;
+      if (phase !== "ready") continue;
+      if (leases.size === 0 && askAt !== undefined) next = Math.min(next, askAt);
+      if (leases.size > 0 && recalledAt !== undefined) next = Math.min(next, recalledAt + ASK_INTERVAL_MS);
+      if (retireBy !== undefined) next = Math.min(next, retireBy);
     }
     if (this.#startRetryAt > this.#now) next = Math.min(next, this.#startRetryAt);
     return next;
@@ -169,9 +177,7 @@ export class Lifecycle {
     if (isolate === undefined) return;
     switch (event.type) {
       case "started":
-        this.#startFailures = 0;
-        isolate.phase = isolate.deploymentId === undefined ? "blank" : "booting";
-        return;
+        return this.#started(isolate);
       case "booted":
         return this.#booted(isolate);
       case "ended":
@@ -213,12 +219,23 @@ export class Lifecycle {
   #grant(isolate: Isolate, waiter: string, lessee: string) {
     isolate.leases.add(lessee);
     isolate.lastUsedAt = this.#now;
-    isolate.askAt = undefined;
+    isolate.usedSinceAsked = true;
     isolate.recalledAt = undefined;
     this.#effects.push({ type: "grant", waiter, isolateId: isolate.id });
   }
 
+  #started(isolate: Isolate) {
+    if (isolate.phase === "starting") {
+      this.#startFailures = 0;
+      isolate.phase = isolate.deploymentId === undefined ? "blank" : "booting";
+    } else if (isolate.phase === "ending") {
+      // Retired before there was a process to end.
+      this.#effects.push({ type: "end", isolateId: isolate.id, reason: "retired" });
+    }
+  }
+
   #booted(isolate: Isolate) {
+    if (isolate.phase !== "booting") return; // Ended meanwhile.
     isolate.phase = "ready";
     isolate.lastUsedAt = this.#now;
     const service = this.#service(isolate.deploymentId!);
@@ -229,12 +246,12 @@ export class Lifecycle {
 
   #ended(isolate: Isolate, code: ErrorCode | undefined) {
     this.#isolates.delete(isolate.id);
-    if (isolate.phase === "starting" && isolate.deploymentId === undefined) {
+    if (isolate.deploymentId === undefined) {
       this.#startRetryAt = this.#now + backoffMs(++this.#startFailures);
       return;
     }
-    const service = isolate.deploymentId === undefined ? undefined : this.#services.get(isolate.deploymentId);
-    if (service === undefined || service.isolateId !== isolate.id) return;
+    const service = this.#services.get(isolate.deploymentId);
+    if (service?.isolateId !== isolate.id) return;
     service.isolateId = undefined;
     if (isolate.phase !== "booting" && isolate.phase !== "starting") return;
     service.lastCode = code ?? "BOOT_FAILURE";
@@ -244,10 +261,15 @@ export class Lifecycle {
   }
 
   #pending(isolate: Isolate, count: number) {
-    if (isolate.phase !== "ready" || isolate.leases.size > 0) return;
+    if (isolate.phase !== "ready") return;
+    isolate.askAt = undefined;
+    if (isolate.usedSinceAsked) return;
     const spent = this.#now - isolate.lastUsedAt >= this.#options.maxBackgroundMs;
-    if (count === 0 || spent) this.#end(isolate, "idle");
-    else isolate.askAt = this.#now + ASK_INTERVAL_MS;
+    if (count === 0 || spent) {
+      return this.#end(isolate, isolate.recalledAt === undefined ? "idle" : "evicted");
+    }
+    isolate.askAt = this.#now + ASK_INTERVAL_MS;
+    isolate.recalledAt = undefined;
   }
 
   #retire(deploymentId: string) {
@@ -263,18 +285,20 @@ export class Lifecycle {
   /** Isolates that nobody uses any more, or that should come back. */
   #tend() {
     for (const isolate of this.#isolates.values()) {
-      if (isolate.phase !== "ready") continue;
-      if (isolate.retireBy !== undefined) {
-        if (isolate.leases.size === 0 || this.#now >= isolate.retireBy) this.#end(isolate, "retired");
-        else this.#recall(isolate);
-      } else if (isolate.leases.size === 0 && (isolate.askAt ?? 0) <= this.#now) {
-        if (isolate.recalledAt !== undefined) this.#end(isolate, "evicted");
-        else {
-          isolate.askAt = this.#now + ASK_INTERVAL_MS * 4; // Asked again if the answer got lost.
-          this.#effects.push({ type: "askPending", isolateId: isolate.id });
-        }
-      }
+      const { phase, leases, recalledAt, retireBy } = isolate;
+      if (phase !== "ready") continue;
+      if (retireBy !== undefined && (leases.size === 0 || this.#now >= retireBy)) {
+        this.#end(isolate, "retired");
+      } else if (leases.size === 0) this.#askPending(isolate);
+      else if (retireBy !== undefined || recalledAt !== undefined) this.#recall(isolate);
     }
+  }
+
+  #askPending(isolate: Isolate) {
+    if (isolate.askAt !== undefined && this.#now < isolate.askAt) return;
+    isolate.askAt = this.#now + ANSWER_TIMEOUT_MS;
+    isolate.usedSinceAsked = false;
+    this.#effects.push({ type: "askPending", isolateId: isolate.id });
   }
 
   #expireWaiters() {
@@ -296,58 +320,60 @@ export class Lifecycle {
     let free = this.#options.maxIsolates - this.#placesTaken();
     let wanted = 0;
     for (const service of this.#queue()) {
-      if (free <= 0) wanted++;
-      else if (this.#place(service)) free--;
+      if (free-- > 0) this.#place(service);
+      else wanted++;
     }
     this.#makeRoom(wanted);
   }
 
-  #place(service: Service): boolean {
+  /** Without a blank sandbox the place is kept for it until there is one. */
+  #place(service: Service) {
     if (service.tree) {
       const isolate = this.#add("starting", service);
       this.#effects.push({ type: "start", isolateId: isolate.id, deploymentId: service.deploymentId });
-      return true;
+      return;
     }
     const blank = this.#find((isolate) => isolate.phase === "blank");
-    if (blank === undefined) return false;
+    if (blank === undefined) return;
     blank.phase = "booting";
     blank.deploymentId = service.deploymentId;
     service.isolateId = blank.id;
     this.#effects.push({ type: "assign", isolateId: blank.id, deploymentId: service.deploymentId });
-    return true;
   }
 
   /** Recalls the least recently used isolates, once a survey has said which they are. */
   #makeRoom(wanted: number) {
-    const coming = this.#count(({ phase, recalledAt }) => phase === "ending" || recalledAt !== undefined);
-    if (wanted <= coming || this.#surveying || this.#candidates().length === 0) return;
-    this.#surveying = true;
+    const coming = this.#count(({ phase, recalledAt, retireBy }) =>
+      phase === "ending" || (recalledAt !== undefined && retireBy === undefined)
+    );
+    if (wanted <= coming || this.#now < this.#surveyUntil || this.#candidates().length === 0) return;
+    this.#surveyUntil = this.#now + ANSWER_TIMEOUT_MS;
     this.#roomWanted = wanted - coming;
     this.#effects.push({ type: "survey" });
   }
 
   #surveyed(lastActiveAt: ReadonlyMap<string, number>) {
-    this.#surveying = false;
+    this.#surveyUntil = 0;
     for (const [id, at] of lastActiveAt) {
       const isolate = this.#isolates.get(id);
       if (isolate !== undefined) isolate.lastUsedAt = Math.max(isolate.lastUsedAt, at);
     }
     const oldest = this.#candidates().sort((a, b) => a.lastUsedAt - b.lastUsedAt);
-    for (const isolate of oldest.slice(0, this.#roomWanted)) {
-      if (isolate.leases.size === 0) this.#end(isolate, "evicted");
-      else this.#recall(isolate);
-    }
+    for (const isolate of oldest.slice(0, this.#roomWanted)) this.#recall(isolate);
+    this.#roomWanted = 0;
   }
 
+  /** Those without leases are not among them: they end on their own as soon as their work is done. */
   #candidates(): Isolate[] {
-    return [...this.#isolates.values()].filter(({ phase, recalledAt, retireBy, busyUntil }) =>
-      phase === "ready" && recalledAt === undefined && retireBy === undefined && busyUntil <= this.#now
+    return [...this.#isolates.values()].filter(({ phase, leases, recalledAt, retireBy, busyUntil }) =>
+      phase === "ready" && leases.size > 0 && recalledAt === undefined && retireBy === undefined &&
+      busyUntil <= this.#now
     );
   }
 
   #fillPool() {
     if (this.#now < this.#startRetryAt) return;
-    const waiting = [...this.#queue()].filter(({ tree }) => !tree).length;
+    const waiting = this.#queue().filter(({ tree }) => !tree).length;
     const room = Math.max(0, this.#options.maxIsolates - this.#placesTaken());
     const target = this.#options.warmPool + Math.min(waiting, room);
     const starting = this.#count((isolate) =>
@@ -405,6 +431,7 @@ export class Lifecycle {
       leases: new Set(),
       lastUsedAt: this.#now,
       busyUntil: 0,
+      usedSinceAsked: false,
     };
     if (service !== undefined) {
       isolate.deploymentId = service.deploymentId;
@@ -414,10 +441,11 @@ export class Lifecycle {
     return isolate;
   }
 
-  *#queue(): Generator<Service> {
-    for (const service of this.#services.values()) {
-      if (service.isolateId === undefined && service.waiters.length > 0) yield service;
-    }
+  /** Who waits longest comes first. */
+  #queue(): Service[] {
+    return [...this.#services.values()]
+      .filter(({ isolateId, waiters }) => isolateId === undefined && waiters.length > 0)
+      .sort((a, b) => a.waiters[0]!.queuedUntil - b.waiters[0]!.queuedUntil);
   }
 
   #placesTaken(): number {

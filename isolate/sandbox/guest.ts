@@ -51,7 +51,11 @@ async function assign(message: AssignMessage) {
     if (!served.taken && typeof module.default?.fetch === "function") served.serveDefault(module.default);
     if (!served.taken) await serveOrFail();
   } catch (error) {
-    post({ type: "failed", message: describeError(error, appDir) });
+    const message = describeError(error, appDir);
+    // What serves already was answered for: it ends as any program that does not catch its error.
+    post(
+      served.taken ? { type: "exit", code: 1, message: `Uncaught ${message}` } : { type: "failed", message },
+    );
   }
 }
 

@@ -1,0 +1,57 @@
+import type { DeploymentStatus, Limits, Project } from "../model.ts";
+import { previewHostname, productionHostname } from "../routes.ts";
+import type { DeploymentRecord } from "../store/mod.ts";
+import type { ApiDeps } from "./deps.ts";
+
+/** `Deployment` of the reference document, and what INTERFACE §6 adds. */
+export interface DeploymentJson {
+  id: string;
+  projectId: string;
+  description: string | null;
+  status: DeploymentStatus;
+  /** The hostnames that lead to it now. */
+  domains: string[];
+  databases: Record<string, string>;
+  /** In ms; `null` = none. */
+  requestTimeout: number | null;
+  permissions: { net: string[] } | null;
+  /** The first of `domains` as a URL. */
+  url: string | null;
+  production: boolean;
+  /** Those in force: what was asked for over the machine's defaults. */
+  limits: Limits;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A deployment as the API shows it. Its environment is not shown. */
+export function deploymentJson(deps: ApiDeps, record: DeploymentRecord, project: Project): DeploymentJson {
+  const limits = { ...deps.limits, ...record.limits };
+  const domains = hostnames(deps, record, project);
+  return {
+    id: record.id,
+    projectId: record.projectId,
+    description: record.description,
+    status: record.status,
+    domains,
+    databases: {},
+    requestTimeout: limits.requestTimeoutMs === 0 ? null : limits.requestTimeoutMs,
+    permissions: record.net === null ? null : { net: record.net },
+    url: domains[0] === undefined ? null : deps.publicUrl(domains[0]),
+    production: project.productionDeploymentId === record.id,
+    limits,
+    createdAt: record.createdAt,
+    updatedAt: record.updatedAt,
+  };
+}
+
+function hostnames({ store, baseDomain }: ApiDeps, record: DeploymentRecord, project: Project): string[] {
+  if (record.status !== "success") return [];
+  const found = new Set<string>();
+  if (record.domains === null) {
+    found.add(previewHostname(project.name, record.id, baseDomain));
+    if (project.productionDeploymentId === record.id) found.add(productionHostname(project.name, baseDomain));
+  }
+  for (const hostname of store.domains.of(record.id)) found.add(hostname);
+  return [...found];
+}

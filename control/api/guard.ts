@@ -1,0 +1,41 @@
+import type { MiddlewareHandler } from "hono";
+import { ApiError } from "./errors.ts";
+
+const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
+
+/**
+ * Refuses requests that a web page of somebody else could make a browser send: those addressed to a foreign name that was
+ * made to resolve here (DNS rebinding), and those of a foreign origin.
+ */
+export function guard(hostnames: readonly string[]): MiddlewareHandler {
+  return async (c, next) => {
+    const problem = refusal(c.req.raw, hostnames);
+    if (problem !== null) throw new ApiError("forbidden", problem);
+    await next();
+  };
+}
+
+/**
+ * Why a request to the control listener is refused, or `null`.
+ *
+ * @param hostnames Allowed beside localhost names and IP literals.
+ */
+export function refusal(request: Request, hostnames: readonly string[]): string | null {
+  // HTTP/2 has :authority instead of Host; the runtime makes the URL of it.
+  const authority = request.headers.get("host") ?? new URL(request.url).host;
+  const host = /[@/?#\\]/.test(authority) ? null : URL.parse(`http://${authority}`);
+  if (host === null || !isOurs(host.hostname, hostnames)) {
+    return `Host "${authority}" is not a name of this server: use localhost, its address, or a configured name`;
+  }
+  const origin = request.headers.get("origin");
+  if (origin !== null && URL.parse(origin)?.host !== host.host) {
+    return `Origin "${origin}" is not this server`;
+  }
+  return null;
+}
+
+function isOurs(hostname: string, hostnames: readonly string[]): boolean {
+  const name = hostname.replace(/\.$/, "");
+  return name === "localhost" || name.endsWith(".localhost") || name.startsWith("[") || IPV4.test(name) ||
+    hostnames.includes(name);
+}

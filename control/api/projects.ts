@@ -1,0 +1,95 @@
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { Project } from "../model.ts";
+import { StoreError } from "../store/mod.ts";
+import type { ApiDeps, ApiEnv } from "./deps.ts";
+import { ApiError } from "./errors.ts";
+import { readJson, readQuery } from "./input.ts";
+import { findOrganization } from "./organizations.ts";
+import { listQuery, pageLinks } from "./paging.ts";
+import { projectName, randomProjectName } from "./project_name.ts";
+
+/** Random names tried before a creation fails. */
+const MAX_NAME_ATTEMPTS = 20;
+
+const body = z.object({ name: projectName.nullish(), description: z.string().max(1000).nullish() });
+const query = listQuery(["name", "updated_at"], "updated_at");
+
+/** `/v1/organizations/{id}/projects` and `/v1/projects/{id}`. */
+export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
+  const { store } = deps;
+  return new Hono<ApiEnv>()
+    .get("/organizations/:organizationId/projects", (c) => {
+      const { id } = findOrganization(c, store, c.req.param("organizationId"));
+      const options = readQuery(c.req.query(), query);
+      const listed = store.projects.list(id, options);
+      c.header("link", pageLinks(c.req.url, options, listed));
+      return c.json(listed.items.map(projectJson));
+    })
+    .post("/organizations/:organizationId/projects", async (c) => {
+      const { id } = findOrganization(c, store, c.req.param("organizationId"));
+      const { name, description } = await readJson(c.req.raw, body);
+      return c.json(projectJson(createProject(store, id, name ?? null, description ?? "")));
+    })
+    .get("/projects/:projectId", (c) => c.json(projectJson(findProject(c, store, c.req.param("projectId")))))
+    .patch("/projects/:projectId", async (c) => {
+      const { id } = findProject(c, store, c.req.param("projectId"));
+      const { name, description } = await readJson(c.req.raw, body);
+      const changes = { name: name ?? undefined, description: description ?? undefined };
+      const project = store.projects.update(id, changes) ?? unknownProject(id);
+      await deps.routed();
+      return c.json(projectJson(project));
+    })
+    .delete("/projects/:projectId", async (c) => {
+      const { id } = findProject(c, store, c.req.param("projectId"));
+      await afterDeletion(deps, store.projects.delete(id) ?? []);
+      return c.body(null, 200);
+    });
+}
+
+/**
+ * The project, if the token may see it.
+ *
+ * @throws {ApiError} `projectNotFound`.
+ */
+export function findProject(c: Context<ApiEnv>, store: ApiDeps["store"], projectId: string): Project {
+  const project = store.projects.get(projectId);
+  if (project?.organizationId !== c.get("principal").organizationId) unknownProject(projectId);
+  return project;
+}
+
+/** Ends whatever still goes on for deployments that the store has deleted. */
+export async function afterDeletion(deps: ApiDeps, deploymentIds: readonly string[]): Promise<void> {
+  for (const id of deploymentIds) {
+    deps.builds.cancel(id);
+    deps.logs.end(id);
+  }
+  await deps.routed();
+  for (const id of deploymentIds) deps.ended(id);
+}
+
+function createProject(
+  store: ApiDeps["store"],
+  organizationId: string,
+  name: string | null,
+  description: string,
+): Project {
+  if (name !== null) return store.projects.create({ organizationId, name, description });
+  for (let attempt = 1;; attempt++) {
+    try {
+      return store.projects.create({ organizationId, name: randomProjectName(), description });
+    } catch (error) {
+      const taken = error instanceof StoreError && error.code === "nameTaken";
+      if (!taken || attempt === MAX_NAME_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function unknownProject(projectId: string): never {
+  throw new ApiError("projectNotFound", `Project "${projectId}" does not exist`);
+}
+
+/** `Project` of the reference document. */
+function projectJson({ id, name, description, createdAt, updatedAt }: Project) {
+  return { id, name, description, createdAt, updatedAt };
+}

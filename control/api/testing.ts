@@ -1,0 +1,126 @@
+/** The API on a real socket over a real store, for its tests. */
+import { type LogStore, openLogs } from "../logs/mod.ts";
+import { DEFAULT_LIMITS, type Image, type IsolateInfo } from "../model.ts";
+import { openStore, type Store } from "../store/mod.ts";
+import { createApi } from "./api.ts";
+import type { Health } from "./deps.ts";
+
+/** What a call was answered with. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // deno-lint-ignore no-explicit-any -- JSON of any shape, which the tests look into
+  body: any;
+}
+
+/** A running API, and what it handed to the parts that are not there. */
+export class TestApi implements AsyncDisposable {
+  readonly url: string;
+  readonly token = "token-of-the-tests";
+  readonly submitted: string[] = [];
+  readonly cancelled: string[] = [];
+  readonly ended: string[] = [];
+  /** Changes of routes that no answer waited for yet. */
+  unrouted = 0;
+  isolates: IsolateInfo[] = [];
+  health: Health = { status: "ok" };
+  submitFails = false;
+  readonly store: Store;
+  readonly logs: LogStore;
+  readonly #dir: string;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(dir: string, store: Store, logs: LogStore) {
+    this.#dir = dir;
+    this.store = store;
+    this.logs = logs;
+    store.tokens.ensureAdmin(store.organizations.first().id, this.token);
+    store.onRoutesChanged(() => this.unrouted++);
+    const api = createApi({
+      store,
+      logs,
+      builds: {
+        submit: (id) => {
+          if (this.submitFails) throw new Error("1000 builds wait");
+          this.submitted.push(id);
+        },
+        cancel: (id) => this.cancelled.push(id),
+      },
+      isolates: () => Promise.resolve(this.isolates),
+      routed: () => {
+        this.unrouted = 0;
+        return Promise.resolve();
+      },
+      ended: (id) => {
+        if (this.unrouted > 0) throw new Error(`The routes of "${id}" were still in force when it ended`);
+        this.ended.push(id);
+      },
+      health: () => this.health,
+      metrics: () => "isola_up 1\n",
+      baseDomain: "isola.test",
+      publicUrl: (hostname) => `http://${hostname}:8000`,
+      controlHostnames: ["console.example.com"],
+      limits: DEFAULT_LIMITS,
+    });
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, api);
+    this.url = `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  get organizationId(): string {
+    return this.store.organizations.first().id;
+  }
+
+  /** Calls the API with its token. A body that is not a string or bytes is sent as JSON. */
+  async call(method: string, path: string, body?: unknown, headers: HeadersInit = {}): Promise<Answer> {
+    const isRaw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
+    const response = await fetch(new URL(path, this.url), {
+      method,
+      body: isRaw ? body as BodyInit | undefined : JSON.stringify(body),
+      headers: { authorization: `Bearer ${this.token}`, ...headers },
+    });
+    const text = await response.text();
+    const isJson = response.headers.get("content-type") === "application/json";
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(text) : text,
+    };
+  }
+
+  /** Makes a project and returns its id. */
+  async project(name: string): Promise<string> {
+    return (await this.call("POST", `/v1/organizations/${this.organizationId}/projects`, { name })).body.id;
+  }
+
+  /** Creates a deployment of one small file and returns its id; `changes` go over the body. */
+  async deployment(projectId: string, changes: Record<string, unknown> = {}): Promise<string> {
+    const body = {
+      entryPointUrl: "main.ts",
+      assets: { "main.ts": { kind: "file", content: "1" } },
+      envVars: {},
+      ...changes,
+    };
+    return (await this.call("POST", `/v1/projects/${projectId}/deployments`, body)).body.id;
+  }
+
+  /** Ends a build with success. */
+  succeed(deploymentId: string): void {
+    const image: Image = { mode: "tree", entry: "main.ts", files: {} };
+    this.store.deployments.finish(deploymentId, { status: "success", image });
+    this.logs.build.end(deploymentId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+    this.logs.close();
+    this.store.close();
+    await Deno.remove(this.#dir, { recursive: true });
+  }
+}
+
+/** Starts the API on a free port with empty state. */
+export async function startTestApi(): Promise<TestApi> {
+  const dir = await Deno.makeTempDir({ prefix: "isola-api-" });
+  const store = await openStore(dir);
+  return new TestApi(dir, store, openLogs(dir, store));
+}

@@ -1,0 +1,207 @@
+import { join } from "node:path";
+import type { BuildLog, Image, Manifest, SourceOptions } from "../model.ts";
+import { BuildError } from "./build_error.ts";
+import { type Builder, startBuilder } from "./builder_process.ts";
+import { storeImage } from "./store_image.ts";
+import type { BuildRequest } from "./protocol.ts";
+
+/** What a build reads and writes: the rest of the control plane, as far as builds know it. */
+export interface BuildStore {
+  /** The snapshot to build; nothing if it was deleted. */
+  source(deploymentId: string): BuildSource | null | undefined;
+  /** Lays the files out in an empty directory as copies that may be changed. */
+  materialize(files: Manifest, dir: string): Promise<void>;
+  /** Stores the content of a file. */
+  putFile(path: string): Promise<{ sha256: string; size: number }>;
+  log(deploymentId: string, line: BuildLog): void;
+  /** Starts the deployment once, as its visitors will. Rejects with a text for the build log. */
+  boot(deploymentId: string, image: Image): Promise<void>;
+  finish(deploymentId: string, result: BuildResult): Promise<void> | void;
+}
+
+/** A snapshot and how it is read. */
+export interface BuildSource {
+  files: Manifest;
+  source: SourceOptions;
+}
+
+/** How a build ended. */
+export type BuildResult = { status: "success"; image: Image } | { status: "failed" };
+
+/** Where and with what builds run. */
+export interface BuildsOptions {
+  /** Builds run in `build/`, packages are kept in `cache/deno/`. */
+  dataDir: string;
+  store: BuildStore;
+  /** The server's environment, of which builds get what names registries, proxies and certificates. */
+  env: Readonly<Record<string, string>>;
+  /**
+   * How long one build may take.
+   *
+   * @default {120000}
+   */
+  timeoutMs?: number;
+}
+
+/** The builds of this machine. */
+export interface Builds extends AsyncDisposable {
+  /**
+   * Takes a pending deployment in for its build.
+   *
+   * @throws {Error} too many wait
+   */
+  submit(deploymentId: string): void;
+  /** Ends a build that waits or runs, if there is one; it is not finished then. */
+  cancel(deploymentId: string): void;
+}
+
+const MAX_RUNNING = 2;
+const MAX_WAITING = 1000;
+const DEFAULT_TIMEOUT_MS = 120_000;
+const MAX_HEAP_MB = 1024;
+const CONFIG_NAMES: ReadonlySet<string> = new Set(["deno.json", "deno.jsonc", "package.json", ".npmrc"]);
+
+/** Removes what earlier builds left, and keeps a builder process started for the next one. */
+export async function createBuilds(options: BuildsOptions): Promise<Builds> {
+  const dir = join(options.dataDir, "build");
+  await removeDir(dir);
+  await Deno.mkdir(dir, { recursive: true });
+  const cacheDir = join(options.dataDir, "cache", "deno");
+  await Deno.mkdir(cacheDir, { recursive: true });
+  return new BuildQueue(options, await Deno.realPath(dir), await Deno.realPath(cacheDir));
+}
+
+interface Running {
+  cancel: AbortController;
+  done: Promise<void>;
+}
+
+class BuildQueue implements Builds {
+  readonly #options: BuildsOptions;
+  readonly #dir: string;
+  readonly #cacheDir: string;
+  readonly #waiting = new Set<string>();
+  readonly #running = new Map<string, Running>();
+  #next: Builder | undefined;
+  #closed = false;
+
+  constructor(options: BuildsOptions, dir: string, cacheDir: string) {
+    this.#options = options;
+    this.#dir = dir;
+    this.#cacheDir = cacheDir;
+    this.#next = this.#start();
+  }
+
+  submit(deploymentId: string): void {
+    if (this.#closed) throw new Error(`Cannot build "${deploymentId}": the server is ending`);
+    if (this.#waiting.size >= MAX_WAITING) {
+      throw new Error(`Cannot build "${deploymentId}": ${MAX_WAITING} builds are waiting`);
+    }
+    this.#waiting.add(deploymentId);
+    this.#advance();
+  }
+
+  cancel(deploymentId: string): void {
+    this.#waiting.delete(deploymentId);
+    this.#running.get(deploymentId)?.cancel.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#waiting.clear();
+    for (const { cancel } of this.#running.values()) cancel.abort();
+    await Promise.all(this.#running.values().map(({ done }) => done));
+    await this.#next?.[Symbol.asyncDispose]();
+    this.#next = undefined;
+  }
+
+  #advance(): void {
+    for (const deploymentId of this.#waiting) {
+      if (this.#running.size >= MAX_RUNNING) return;
+      if (this.#running.has(deploymentId)) continue;
+      this.#waiting.delete(deploymentId);
+      const cancel = new AbortController();
+      const done = this.#build(deploymentId, cancel.signal)
+        .catch((error) => console.error(`Cannot record the build of "${deploymentId}":`, error))
+        .finally(() => {
+          this.#running.delete(deploymentId);
+          this.#advance();
+        });
+      this.#running.set(deploymentId, { cancel, done });
+    }
+  }
+
+  async #build(deploymentId: string, signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    try {
+      const image = await this.#makeImage(deploymentId, signal);
+      if (!image || signal.aborted) return;
+      await store.finish(deploymentId, { status: "success", image });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof BuildError)) console.error(`Cannot build "${deploymentId}":`, error);
+      const message = error instanceof BuildError ? error.message : "Cannot build: the builder failed";
+      store.log(deploymentId, { level: "error", message });
+      await store.finish(deploymentId, { status: "failed" });
+    }
+  }
+
+  /** Nothing if the deployment is gone. */
+  async #makeImage(deploymentId: string, signal: AbortSignal): Promise<Image | undefined> {
+    const { store, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const snapshot = store.source(deploymentId);
+    if (!snapshot) return undefined;
+    const dir = join(this.#dir, deploymentId);
+    try {
+      await Deno.mkdir(dir);
+      await store.materialize(snapshot.files, dir);
+      const onLog = (line: BuildLog) => store.log(deploymentId, line);
+      const built = await this.#take().run(this.#request(dir, snapshot), { onLog, timeoutMs, signal });
+      const image = await storeImage(built, dir, store);
+      await booted(store.boot(deploymentId, image));
+      return image;
+    } finally {
+      await removeDir(dir);
+    }
+  }
+
+  #request(dir: string, { files, source }: BuildSource): BuildRequest {
+    const names = Object.keys(files);
+    const isConfig = (path: string) =>
+      CONFIG_NAMES.has(path.slice(path.lastIndexOf("/") + 1)) && !/(?:^|\/)node_modules\//.test(path);
+    return {
+      dir,
+      source,
+      configs: names.filter(isConfig),
+      hasNodeModules: names.some((path) => path.startsWith("node_modules/")),
+      cacheDir: this.#cacheDir,
+    };
+  }
+
+  /** The builder that is ready, while the next one starts. */
+  #take(): Builder {
+    const ready = this.#next?.isAlive ? this.#next : this.#start();
+    this.#next = this.#closed ? undefined : this.#start();
+    return ready;
+  }
+
+  #start(): Builder {
+    return startBuilder({ env: this.#options.env, maxHeapMb: MAX_HEAP_MB });
+  }
+}
+
+async function booted(boot: Promise<void>): Promise<void> {
+  try {
+    await boot;
+  } catch (error) {
+    throw new BuildError((error as Error).message, { cause: error });
+  }
+}
+
+async function removeDir(dir: string): Promise<void> {
+  try {
+    await Deno.remove(dir, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

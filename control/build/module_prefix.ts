@@ -1,0 +1,13 @@
+/** Comments, white space and a `#!` line: pragma comments (`@jsx`) are read only before the first statement. */
+const LEADING = /^\uFEFF?(?:#![^\n]*)?(?:\s|\/\/[^\n]*|\/\*[^]*?\*\/)*/;
+
+/**
+ * Puts statements before a module's first one, on the same line, so that every line keeps its number and pragma comments
+ * stay in front.
+ */
+export function prefixModule(source: string, statements: string): string {
+  const start = LEADING.exec(source)![0].length;
+  const lastLine = source.slice(source.lastIndexOf("\n", start - 1) + 1, start);
+  const commented = /^\s*(#!|\/\/)/.test(lastLine) ? "\n" : "";
+  return source.slice(0, start) + commented + statements + source.slice(start);
+}

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import type { Image, Manifest } from "../model.ts";
+import type { BuiltImage } from "./protocol.ts";
+
+const MAX_PUTS_AT_ONCE = 16;
+
+/** Where contents are kept. */
+export interface FileStore {
+  putFile(path: string): Promise<{ sha256: string; size: number }>;
+}
+
+/**
+ * Stores the files of a builder's image.
+ *
+ * @param dir the build directory, without symlinks in its path; nothing outside of it is read
+ * @throws {Error} a file is not there, or leads outside
+ */
+export async function storeImage(built: BuiltImage, dir: string, store: FileStore): Promise<Image> {
+  const files: Manifest = {};
+  const queue = built.files.values();
+  const work = async () => {
+    for (const file of queue) {
+      if ("target" in file) {
+        files[file.path] = { kind: "symlink", target: file.target };
+        continue;
+      }
+      const path = await Deno.realPath(join(dir, file.from));
+      if (!path.startsWith(dir + "/")) {
+        throw new Error(`Cannot store "${file.from}": it leads outside the build`);
+      }
+      const { sha256, size } = await store.putFile(path);
+      files[file.path] = { kind: "file", sha256, size };
+    }
+  };
+  await Promise.all(Array.from({ length: MAX_PUTS_AT_ONCE }, work));
+  const { mode, entry, config, reason } = built;
+  return {
+    mode,
+    entry,
+    files,
+    ...(config === undefined ? {} : { config }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,55 @@
+import type { DeploymentStatus } from "../model.ts";
+
+/** `Project` of the reference document. */
+export interface ApiProject {
+  id: string;
+  name: string;
+  description: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** `Deployment` of the reference document, and what INTERFACE §6 adds. */
+export interface ApiDeployment {
+  id: string;
+  projectId: string;
+  status: DeploymentStatus;
+  description?: string | null;
+  /** Hostnames that lead to it. */
+  domains: string[];
+  /** The first of `domains` as a URL. */
+  url: string | null;
+  production: boolean;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** `Asset` of the reference document, content by its git blob SHA-1 alone. */
+export type ApiAsset = { kind: "file"; gitSha1: string } | { kind: "symlink"; target: string };
+
+/** `CreateDeploymentRequest` of the reference document, as far as the command line fills it in. */
+export interface CreateDeploymentRequest {
+  entryPointUrl: string;
+  assets: Record<string, ApiAsset>;
+  envVars: Record<string, string>;
+  /** Without it: only if the project has no production yet. */
+  production?: true;
+  description?: string;
+}
+
+/** What `GET /healthz` tells. */
+export interface ApiHealth {
+  status: string;
+  version: string;
+  region: string;
+  [detail: string]: unknown;
+}
+
+/** Which log lines of a deployment. */
+export interface AppLogQuery {
+  /** Comma-separated. */
+  level?: string;
+  /** ISO 8601. */
+  since?: string;
+  limit?: number;
+}

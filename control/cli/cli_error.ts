@@ -1,0 +1,20 @@
+/** Why a command failed. */
+export type CliErrorCode = "failed" | "usage" | "unreachable" | "unauthorized" | "interrupted";
+
+/** The process' exit code for each reason: documented in `--help`, relied upon by scripts. */
+export const EXIT_CODE = {
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  unauthorized: 4,
+  interrupted: 130,
+} as const satisfies Record<CliErrorCode, number>;
+
+/** A command's failure, with a message for the person at the terminal. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+
+  constructor(readonly code: CliErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,302 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { AppLog, BuildLog, IsolateInfo, Organization } from "../model.ts";
+import type {
+  ApiDeployment,
+  ApiHealth,
+  ApiProject,
+  AppLogQuery,
+  CreateDeploymentRequest,
+} from "./api_shapes.ts";
+import { CliError } from "./cli_error.ts";
+import { readNdjson } from "./ndjson.ts";
+
+/** How to reach a server. */
+export interface ApiClientOptions {
+  url: string;
+  token: string | undefined;
+  /** Ends every call. */
+  signal: AbortSignal;
+  /** Wait before the first repetition; doubled for each further one. @default {250} */
+  retryDelayMs?: number;
+}
+
+interface Call {
+  /** For the message when it fails: "list projects". */
+  action: string;
+  method?: "GET" | "POST" | "PUT" | "DELETE";
+  path: string;
+  query?: Record<string, string | number | undefined>;
+  json?: unknown;
+  /** Opened anew for each attempt. */
+  body?: () => Promise<ReadableStream<Uint8Array>>;
+  ndjson?: boolean;
+  /** Sent again if it fails on the way. @default {true, but for POST} */
+  idempotent?: boolean;
+  signal?: AbortSignal;
+}
+
+const MAX_ATTEMPTS = 4;
+const PAGE_SIZE = 100;
+/** Ends a listing that a broken server would page for ever. */
+const MAX_PAGES = 1000;
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** The control API (INTERFACE §6) of one server. Failures are {@linkcode CliError}s that name the call. */
+export class ApiClient implements Disposable {
+  readonly url: string;
+  readonly #token: string | undefined;
+  readonly #signal: AbortSignal;
+  readonly #retryDelayMs: number;
+  readonly #http: Deno.HttpClient | undefined;
+
+  constructor({ url, token, signal, retryDelayMs = 250 }: ApiClientOptions) {
+    const parsed = URL.parse(url);
+    if (!parsed || !/^https?:$/.test(parsed.protocol)) {
+      throw new CliError("usage", `Cannot use server address "${url}": must be an http or https URL`);
+    }
+    this.url = parsed.origin;
+    this.#token = token;
+    this.#signal = signal;
+    this.#retryDelayMs = retryDelayMs;
+    this.#http = directClient(parsed);
+  }
+
+  /** The organization of the token. */
+  async organization(): Promise<Organization> {
+    const all = await this.#json<Organization[]>({ action: "list organizations", path: "/v1/organizations" });
+    if (!all[0]) throw new CliError("failed", "Cannot use access token: it belongs to no organization");
+    return all[0];
+  }
+
+  /** All projects, or those whose name or id contains `q`. */
+  async projects(q?: string): Promise<ApiProject[]> {
+    const { id } = await this.organization();
+    return await this.#pages({
+      action: "list projects",
+      path: `/v1/organizations/${id}/projects`,
+      query: { q },
+    });
+  }
+
+  /** By name or id. */
+  async findProject(nameOrId: string): Promise<ApiProject | undefined> {
+    const found = await this.projects(nameOrId);
+    return found.find(({ id, name }) => id === nameOrId || name === nameOrId);
+  }
+
+  async createProject(name: string): Promise<ApiProject> {
+    const { id } = await this.organization();
+    return await this.#json({
+      action: `create project "${name}"`,
+      method: "POST",
+      path: `/v1/organizations/${id}/projects`,
+      json: { name },
+    });
+  }
+
+  async deleteProject({ id, name }: ApiProject): Promise<void> {
+    await this.#done({ action: `delete project "${name}"`, method: "DELETE", path: `/v1/projects/${id}` });
+  }
+
+  /** Newest first. */
+  async deployments(projectId: string): Promise<ApiDeployment[]> {
+    const path = `/v1/projects/${projectId}/deployments`;
+    return await this.#pages({
+      action: "list deployments",
+      path,
+      query: { sort: "created_at", order: "desc" },
+    });
+  }
+
+  async deployment(id: string): Promise<ApiDeployment> {
+    return await this.#json({ action: `get deployment "${id}"`, path: deploymentPath(id) });
+  }
+
+  /** @returns a deployment that is still to be built */
+  async createDeployment(projectId: string, request: CreateDeploymentRequest): Promise<ApiDeployment> {
+    const path = `/v1/projects/${projectId}/deployments`;
+    return await this.#json({ action: "create deployment", method: "POST", path, json: request });
+  }
+
+  async deleteDeployment(id: string): Promise<void> {
+    await this.#done({ action: `delete deployment "${id}"`, method: "DELETE", path: deploymentPath(id) });
+  }
+
+  /** Makes it the production of its project. */
+  async promote(id: string): Promise<ApiDeployment> {
+    const path = deploymentPath(id, "promote");
+    return await this.#json({ action: `promote deployment "${id}"`, method: "POST", path, idempotent: true });
+  }
+
+  /** Those of the git blob SHA-1s whose content the server lacks. */
+  async missingAssets(projectId: string, gitSha1s: string[]): Promise<string[]> {
+    const path = `/v1/projects/${projectId}/assets/negotiate`;
+    return await this.#json({
+      action: "compare files",
+      method: "POST",
+      path,
+      json: gitSha1s,
+      idempotent: true,
+    });
+  }
+
+  async uploadAsset(
+    projectId: string,
+    asset: { path: string; gitSha1: string },
+    body: Call["body"],
+  ): Promise<void> {
+    const path = `/v1/projects/${projectId}/assets/${asset.gitSha1}`;
+    await this.#done({ action: `upload "${asset.path}"`, method: "PUT", path, body });
+  }
+
+  /** The lines so far, and on until the build has ended. */
+  async *buildLogs(id: string): AsyncGenerator<BuildLog, void, void> {
+    yield* this.#stream({ action: "read build log", path: deploymentPath(id, "build_logs") });
+  }
+
+  /** Past lines, oldest first: those since a time, else the newest. */
+  async appLogs(id: string, query: AppLogQuery): Promise<AppLog[]> {
+    const path = deploymentPath(id, "app_logs");
+    const newestFirst = await this.#json<AppLog[]>({
+      action: "read log",
+      path,
+      query: { since: new Date(0).toISOString(), order: "desc", ...query },
+    });
+    return newestFirst.reverse();
+  }
+
+  /** Lines as they are written, without end. */
+  async *followAppLogs(id: string, { level, signal }: { level?: string; signal?: AbortSignal }) {
+    const path = deploymentPath(id, "app_logs");
+    yield* this.#stream<AppLog>({ action: "follow log", path, query: { level }, signal });
+  }
+
+  async isolates(): Promise<IsolateInfo[]> {
+    return await this.#json({ action: "list isolates", path: "/v1/isolates" });
+  }
+
+  /** Needs no token. Answered also by a server that is not ready. */
+  async health(): Promise<ApiHealth> {
+    const call: Call = { action: "read health", path: "/healthz" };
+    try {
+      return await (await this.#attempt(call)).json();
+    } catch (error) {
+      throw this.#failure(call, error);
+    }
+  }
+
+  /** Closes its connections. */
+  [Symbol.dispose](): void {
+    this.#http?.close();
+  }
+
+  async #pages<T>(call: Call): Promise<T[]> {
+    const items: T[] = [];
+    for (let page = 1; page <= MAX_PAGES; page++) {
+      const found = await this.#json<T[]>({ ...call, query: { ...call.query, page, limit: PAGE_SIZE } });
+      items.push(...found);
+      if (found.length < PAGE_SIZE) break;
+    }
+    return items;
+  }
+
+  async *#stream<T>(call: Call): AsyncGenerator<T, void, void> {
+    const { body } = await this.#send({ ...call, ndjson: true });
+    try {
+      if (body) yield* readNdjson<T>(body);
+    } catch (error) {
+      throw this.#failure(call, error);
+    }
+  }
+
+  async #json<T>(call: Call): Promise<T> {
+    return await (await this.#send(call)).json();
+  }
+
+  async #done(call: Call): Promise<void> {
+    await (await this.#send(call)).body?.cancel();
+  }
+
+  /** Repeats an idempotent call that was refused, broken off, or answered with 5xx. */
+  async #send(call: Call): Promise<Response> {
+    const idempotent = call.idempotent ?? call.method !== "POST";
+    for (let attempt = 1;; attempt++) {
+      const outcome = await this.#attempt(call).catch((error: unknown) => this.#failure(call, error));
+      if (outcome instanceof Response && outcome.ok) return outcome;
+      const isPassing = outcome instanceof Response ? outcome.status >= 500 : outcome.code === "unreachable";
+      const failure = outcome instanceof Response ? await refusal(call, outcome) : outcome;
+      if (!idempotent || !isPassing || attempt === MAX_ATTEMPTS) throw failure;
+      await delay(this.#retryDelayMs * 2 ** (attempt - 1), undefined, { signal: this.#signal })
+        .catch((error: unknown) => Promise.reject(this.#failure(call, error)));
+    }
+  }
+
+  async #attempt({ method = "GET", path, query = {}, json, body, ndjson, signal }: Call): Promise<Response> {
+    const url = new URL(path, this.url);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const headers = new Headers({ accept: ndjson ? "application/x-ndjson" : "application/json" });
+    if (this.#token) headers.set("authorization", `Bearer ${this.#token}`);
+    if (json !== undefined) headers.set("content-type", "application/json");
+    return await fetch(url, {
+      method,
+      headers,
+      body: json === undefined ? await body?.() : JSON.stringify(json),
+      signal: signal ? AbortSignal.any([signal, this.#signal]) : this.#signal,
+      ...(this.#http ? { client: this.#http } : {}),
+    });
+  }
+
+  #failure({ action, signal }: Call, cause: unknown): CliError {
+    if (cause instanceof CliError) return cause;
+    if (this.#signal.aborted || signal?.aborted) return new CliError("interrupted", "Interrupted", { cause });
+    if (!(cause instanceof TypeError)) {
+      return new CliError("failed", `Cannot ${action}: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
+    }
+    return new CliError(
+      "unreachable",
+      `Cannot reach server "${this.url}" to ${action}: ${rootMessage(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** To this machine no proxy of the environment is asked: `fetch` would, also for loopback addresses. */
+function directClient(url: URL): Deno.HttpClient | undefined {
+  if (url.protocol !== "http:" || !LOOPBACK.test(url.hostname)) return undefined;
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  return Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port: Number(url.port || 80) } });
+}
+
+function deploymentPath(id: string, below?: string): string {
+  return `/v1/deployments/${encodeURIComponent(id)}${below ? `/${below}` : ""}`;
+}
+
+async function refusal({ action }: Call, response: Response): Promise<CliError> {
+  const text = await response.text().catch(() => "");
+  const message = messageOf(text) ?? `the server answered ${response.status}`;
+  if (response.status !== 401) return new CliError("failed", `Cannot ${action}: ${message}`);
+  return new CliError(
+    "unauthorized",
+    `Cannot ${action}: ${message}. Give an access token with --token, ISOLA_TOKEN or "isola login"`,
+  );
+}
+
+/** Of `ErrorBody` of the reference document. */
+function messageOf(body: string): string | undefined {
+  try {
+    const { message } = JSON.parse(body);
+    return typeof message === "string" ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function rootMessage(error: Error): string {
+  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
+}

@@ -1,0 +1,59 @@
+import { CliError } from "../cli_error.ts";
+import { type CommandContext, defineCommand } from "../command.ts";
+import { deploymentUrls } from "../deploy_snapshot.ts";
+import { existingProject } from "../existing_project.ts";
+import { formatSince } from "../quantity.ts";
+import { table } from "../table.ts";
+
+/** `isola deployments`: list those of a project, show one, delete one. */
+export const deployments = defineCommand({
+  name: "deployments",
+  summary: "List, show and delete deployments",
+  usage: ["deployments [list] --project NAME", "deployments show ID", "deployments delete ID"],
+  options: {
+    project: { type: "string", short: "p", value: "NAME", help: "project whose deployments are listed" },
+  },
+  remote: true,
+  examples: ["isola deployments --project hello", "isola deployments show a1b2c3d4e5f6"],
+  async run(context) {
+    const { options, positionals: [action = "list", id], json, terminal } = context;
+    if (action === "list") return await list(context, options.project);
+    if (action !== "show" && action !== "delete") {
+      throw new CliError("usage", `Unknown action "${action}" of deployments: known are list, show, delete`);
+    }
+    if (!id) throw new CliError("usage", `Cannot ${action} a deployment without its id`);
+    if (action === "show") return await show(context, id);
+    await context.client().deleteDeployment(id);
+    if (json) terminal.printJson({ id });
+    else terminal.print(`Deleted deployment "${id}"`);
+  },
+});
+
+async function list({ client, json, terminal }: CommandContext, name: string | undefined): Promise<void> {
+  const project = await existingProject(client(), name);
+  const all = await client().deployments(project.id);
+  if (json) return terminal.printJson(all);
+  if (all.length === 0) {
+    return terminal.note(`No deployments yet. Make one: isola deploy DIR --project ${project.name}`);
+  }
+  const rows = all.map(({ id, status, production, createdAt, domains }) => [
+    id,
+    status,
+    production ? "production" : "preview",
+    formatSince(createdAt),
+    domains.join(" "),
+  ]);
+  for (const line of table(["ID", "STATUS", "KIND", "AGE", "HOSTS"], rows)) terminal.print(line);
+}
+
+async function show({ client, json, terminal }: CommandContext, id: string): Promise<void> {
+  const deployment = await client().deployment(id);
+  if (json) return terminal.printJson(deployment);
+  const project = await existingProject(client(), deployment.projectId);
+  terminal.print(`id       ${deployment.id}`);
+  terminal.print(`project  ${project.name}`);
+  terminal.print(`status   ${deployment.status}`);
+  terminal.print(`kind     ${deployment.production ? "production" : "preview"}`);
+  terminal.print(`created  ${deployment.createdAt} (${formatSince(deployment.createdAt)} ago)`);
+  for (const url of deploymentUrls(deployment, project)) terminal.print(`url      ${url}`);
+}

@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import { basename, join, resolve } from "node:path";
+import { watchAndDeploy } from "../../dev/watch_and_deploy.ts";
+import { CliError } from "../cli_error.ts";
+import { ApiClient } from "../client.ts";
+import { defineCommand } from "../command.ts";
+import { CONFIG_OPTIONS, configOf, startServer } from "../server_options.ts";
+import { realFolder } from "../snapshot/take_snapshot.ts";
+import { DEPLOYMENT_OPTIONS, readVariables } from "./deploy.ts";
+
+/** `isola dev`: a folder on a server of its own, redeployed on every save. */
+export const dev = defineCommand({
+  name: "dev",
+  summary: "Serve a folder on this machine, redeployed on every save",
+  usage: ["dev [DIR] [OPTIONS]"],
+  details:
+    "Runs the same server, isolates, limits and permissions as production, on loopback ports 8000 and 8001 unless\n" +
+    "configured. State is kept under XDG_STATE_HOME or ~/.local/state, apart from DIR. Without DIR: the bundled example.",
+  options: { ...DEPLOYMENT_OPTIONS, ...CONFIG_OPTIONS },
+  remote: false,
+  examples: ["isola dev", "isola dev ./my-app --env-file .env", "isola dev . --http-addr 127.0.0.1:9000"],
+  async run(context) {
+    const { positionals: [dir, extra], terminal, deps } = context;
+    if (extra !== undefined) {
+      throw new CliError("usage", `Cannot serve "${extra}" as well: one folder at a time`);
+    }
+    const folder = realFolder(dir === undefined ? deps.exampleDir : resolve(deps.cwd, dir));
+    const options = context.options as {
+      entrypoint: string | undefined;
+      env: string[];
+      "env-file": string[];
+    };
+    const config = configOf(context, { httpAddr: "127.0.0.1:8000", dataDir: stateDir(folder, deps.env) });
+    const adminToken = config.adminToken ?? crypto.randomUUID();
+    const server = await startServer(context, { ...config, adminToken });
+    try {
+      using client = new ApiClient({ url: server.controlUrl, token: adminToken, signal: deps.signal });
+      await watchAndDeploy(folder, {
+        client,
+        terminal,
+        signal: deps.signal,
+        entrypoint: options.entrypoint,
+        readVariables: () => readVariables(options, deps.cwd),
+      });
+    } finally {
+      await server.close();
+    }
+  },
+});
+
+/** One for each folder, so that two can be served in turn without mixing their deployments. */
+function stateDir(folder: string, env: Readonly<Record<string, string>>): string {
+  const base = env.XDG_STATE_HOME || (env.HOME ? join(env.HOME, ".local", "state") : undefined);
+  if (!base) throw new CliError("usage", "Cannot choose where to keep state: set HOME or give --data-dir");
+  const hash = createHash("sha256").update(folder).digest("hex").slice(0, 12);
+  return join(base, "isola", "dev", `${basename(folder)}-${hash}`);
+}

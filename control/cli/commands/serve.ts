@@ -1,0 +1,51 @@
+import { defineCommand } from "../command.ts";
+import type { RunningServer } from "../run_cli.ts";
+import { CONFIG_OPTIONS, configOf, startServer } from "../server_options.ts";
+
+/** `isola serve`: control plane and data plane on this machine, until it is told to stop. */
+export const serve = defineCommand({
+  name: "serve",
+  summary: "Run the server: control plane and data plane on this machine",
+  usage: ["serve [OPTIONS]"],
+  details:
+    "Strongest first: flags, environment, YAML file, defaults. The first access token is ISOLA_ADMIN_TOKEN or,\n" +
+    "if that is not set, one that is generated at first start and printed once. SIGTERM and Ctrl-C finish what is in\n" +
+    "flight, at most 10 s, and exit with 0.",
+  options: CONFIG_OPTIONS,
+  remote: false,
+  examples: ["isola serve", "isola serve --data-dir /var/lib/isola --base-domain apps.example.com"],
+  async run(context) {
+    const { deps, terminal } = context;
+    const config = configOf(context, {});
+    const server = await startServer(context, config);
+    try {
+      terminal.note(`Isola ${deps.version}`, "bold");
+      terminal.note(
+        `  apps     http://*.${config.baseDomain}:${server.httpPort} (on ${server.httpHostname})`,
+      );
+      terminal.note(`  control  ${server.controlUrl}`);
+      terminal.note(`  data     ${config.dataDir}`);
+      terminal.note(`  sandbox  ${server.sandbox}`);
+      if (server.generatedToken) {
+        terminal.note(`  token    ${server.generatedToken}  (shown once: keep it)`, "yellow");
+      }
+      terminal.note(`Deploy a folder: ISOLA_TOKEN=… isola deploy DIR --project NAME${urlFlag(server)}`);
+      await aborted(deps.signal);
+      terminal.note("Stopping: finishing what is in flight");
+    } finally {
+      await server.close();
+    }
+  },
+});
+
+/** Resolves once `signal` is aborted. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function urlFlag({ controlUrl }: RunningServer): string {
+  return controlUrl === "http://127.0.0.1:8001" ? "" : ` --url ${controlUrl}`;
+}

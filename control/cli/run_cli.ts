@@ -1,0 +1,161 @@
+import { parseArgs } from "node:util";
+import type { Config } from "../config.ts";
+import { nearest } from "../nearest.ts";
+import { CliError, EXIT_CODE } from "./cli_error.ts";
+import { ApiClient } from "./client.ts";
+import { type Command, COMMON_OPTIONS, optionsOf, parseCommandLine, REMOTE_OPTIONS } from "./command.ts";
+import { deploy } from "./commands/deploy.ts";
+import { deployments } from "./commands/deployments.ts";
+import { dev } from "./commands/dev.ts";
+import { login } from "./commands/login.ts";
+import { logs } from "./commands/logs.ts";
+import { projects } from "./commands/projects.ts";
+import { promote } from "./commands/promote.ts";
+import { rollback } from "./commands/rollback.ts";
+import { serve } from "./commands/serve.ts";
+import { status } from "./commands/status.ts";
+import { resolveCredentials } from "./credentials.ts";
+import { commandHelp, overviewHelp } from "./help.ts";
+import { type OutputStream, Terminal } from "./terminal.ts";
+
+/** A server that `serve` or `dev` started in this process. */
+export interface RunningServer {
+  /** Where the control API answers: "http://127.0.0.1:8001". */
+  controlUrl: string;
+  /** Of the data plane: what `httpAddr` asked for, with the port that it got. */
+  httpHostname: string;
+  httpPort: number;
+  /** The first access token if this start generated it: it can be shown only now. */
+  generatedToken: string | undefined;
+  /** The layers around an isolate, for people. */
+  sandbox: string;
+  /** Drains (finishes what is in flight, at most 10 s) and ends everything that it started. */
+  close(): Promise<void>;
+}
+
+/** What the command line needs from the process around it. */
+export interface CliDeps {
+  env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  cwd: string;
+  stdout: OutputStream;
+  stderr: OutputStream;
+  /** Aborted when the process shall end (SIGINT, SIGTERM). */
+  signal: AbortSignal;
+  /** What this machine, or the container around, has: the cap on isolates follows from it. */
+  memoryBytes: number;
+  version: string;
+  /** The folder that `dev` serves when none is named. Absolute. */
+  exampleDir: string;
+  /** @throws with a message for the person at the terminal, such as an address in use */
+  startServer(config: Config): Promise<RunningServer>;
+}
+
+/** In the order of the help text. */
+export const COMMANDS: readonly Command[] = [
+  serve,
+  dev,
+  deploy,
+  projects,
+  deployments,
+  promote,
+  rollback,
+  logs,
+  status,
+  login,
+];
+
+/** Runs one command line (without the program's name); returns the exit code of {@linkcode EXIT_CODE}, 0 if it worked. */
+export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
+  const terminal = new Terminal(deps);
+  try {
+    await dispatch(args, terminal, deps);
+    return 0;
+  } catch (error) {
+    // The reader of a pipe has gone ("isola logs | head"): there is nobody to tell.
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT_CODE.failed;
+    const { code, message } = asCliError(error, deps.signal);
+    if (args.includes("--json")) terminal.printJson({ error: { code, message } });
+    terminal.note(code === "interrupted" ? message : `error: ${message}`, "red");
+    return EXIT_CODE[code];
+  }
+}
+
+/** A refusal of the operating system has a message for people; anything else is a defect and keeps its stack. */
+function asCliError(error: unknown, signal: AbortSignal): CliError {
+  if (error instanceof CliError) return error;
+  if (signal.aborted) return new CliError("interrupted", "Interrupted", { cause: error });
+  if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    return new CliError("failed", error.message, { cause: error });
+  }
+  throw error;
+}
+
+async function dispatch(args: readonly string[], terminal: Terminal, deps: CliDeps): Promise<void> {
+  const { command, rest } = splitCommand(args);
+  if (command === undefined || command === "help") {
+    const { version } = parseCommandLine(command ? [] : rest, TOP_OPTIONS).values;
+    const topic = command ? splitCommand(rest).command : undefined;
+    if (version) return terminal.print(deps.version);
+    return terminal.print(topic === undefined ? overviewHelp(COMMANDS) : commandHelp(findCommand(topic)));
+  }
+  const found = findCommand(command);
+  if (rest.includes("--help") || rest.includes("-h")) return terminal.print(commandHelp(found));
+  const { values, positionals } = parseCommandLine(rest, optionsOf(found));
+  await run(found, { values, positionals }, terminal, deps);
+}
+
+const TOP_OPTIONS = {
+  ...COMMON_OPTIONS,
+  version: { type: "boolean", help: "show the version" },
+} as const;
+
+/** The first word that is not an option, nor the value of one that every command has. */
+function splitCommand(args: readonly string[]): { command: string | undefined; rest: string[] } {
+  const options = Object.fromEntries(
+    Object.entries(REMOTE_OPTIONS).map(([name, { type }]) => [name, { type }]),
+  );
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+  const first = tokens.find(({ kind }) => kind === "positional");
+  return {
+    command: first && args[first.index],
+    rest: args.filter((_, index) => index !== first?.index),
+  };
+}
+
+function findCommand(name: string): Command {
+  const found = COMMANDS.find((command) => command.name === name);
+  if (found) return found;
+  const near = nearest(name, COMMANDS.map((command) => command.name));
+  throw new CliError(
+    "usage",
+    `Unknown command "${name}": ${near ? `did you mean "${near}"?` : "see isola --help"}`,
+  );
+}
+
+async function run(
+  command: Command,
+  { values, positionals }: ReturnType<typeof parseCommandLine>,
+  terminal: Terminal,
+  deps: CliDeps,
+): Promise<void> {
+  let client: ApiClient | undefined;
+  const openClient = () => {
+    const flags = { url: values.url as string | undefined, token: values.token as string | undefined };
+    return client ??= new ApiClient({ ...resolveCredentials(flags, deps.env), signal: deps.signal });
+  };
+  try {
+    // The values were read by the command's own options, which is what its type says of them.
+    const options = values as Parameters<Command["run"]>[0]["options"];
+    await command.run({
+      options,
+      positionals,
+      json: values.json === true,
+      terminal,
+      deps,
+      client: openClient,
+    });
+  } finally {
+    client?.[Symbol.dispose]();
+  }
+}

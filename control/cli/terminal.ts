@@ -1,0 +1,88 @@
+/** A standard stream: what the command line needs of `Deno.stdout` and `Deno.stderr`. */
+export interface OutputStream {
+  writeSync(bytes: Uint8Array): number;
+  isTerminal(): boolean;
+}
+
+const COLORS = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, dim: 2, bold: 1 } as const;
+const BAR_WIDTH = 24;
+const CLEAR_LINE = "\r\x1b[K";
+
+/** How a text is set off, where the stream shows it. */
+export type Color = keyof typeof COLORS;
+
+/** Results on standard output, everything said on the way on standard error. No colour unless it is a terminal. */
+export class Terminal {
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  readonly #noColor: boolean;
+  readonly #encoder = new TextEncoder();
+  #progressShown = false;
+
+  constructor(
+    streams: { stdout: OutputStream; stderr: OutputStream; env: Readonly<Record<string, string>> },
+  ) {
+    this.#stdout = streams.stdout;
+    this.#stderr = streams.stderr;
+    // https://no-color.org: any value that is not empty.
+    this.#noColor = Boolean(streams.env.NO_COLOR);
+  }
+
+  /** Whether somebody is watching the progress. */
+  get isInteractive(): boolean {
+    return this.#stderr.isTerminal();
+  }
+
+  /** A line of the result. */
+  print(line: string, color?: Color): void {
+    this.clearProgress();
+    this.#write(this.#stdout, this.#paint(this.#stdout, line, color) + "\n");
+  }
+
+  /** The whole result, for a program. */
+  printJson(value: unknown): void {
+    this.print(JSON.stringify(value, null, 2));
+  }
+
+  /** A line about what is going on. */
+  note(line: string, color?: Color): void {
+    this.clearProgress();
+    this.#write(this.#stderr, this.#paint(this.#stderr, line, color) + "\n");
+  }
+
+  /** Redraws the progress bar; nothing where nobody watches. */
+  progress(label: string, done: number, total: number): void {
+    if (!this.isInteractive) return;
+    const share = total === 0 ? 1 : Math.min(1, done / total);
+    const filled = Math.round(share * BAR_WIDTH);
+    const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+    this.#write(this.#stderr, `${CLEAR_LINE}${label} ${bar} ${Math.floor(share * 100)}%`);
+    this.#progressShown = true;
+  }
+
+  /** Takes the progress bar away. */
+  clearProgress(): void {
+    if (!this.#progressShown) return;
+    this.#progressShown = false;
+    this.#write(this.#stderr, CLEAR_LINE);
+  }
+
+  #paint(stream: OutputStream, line: string, color?: Color): string {
+    return color && !this.#noColor && stream.isTerminal() ? `\x1b[${COLORS[color]}m${line}\x1b[0m` : line;
+  }
+
+  #write(stream: OutputStream, text: string): void {
+    let bytes = this.#encoder.encode(text);
+    while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  }
+}
+
+/**
+ * Text from elsewhere (a deployment's log), made harmless for a terminal: control characters apart from line feed, tab
+ * and colours (SGR, ECMA-48 8.3.117) are removed, so that no log line moves the cursor, renames the window or answers
+ * a prompt.
+ */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/(\x1b\[[\d;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (_, color?: string) => color ?? "");
+}

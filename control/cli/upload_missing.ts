@@ -1,0 +1,59 @@
+import type { ApiProject } from "./api_shapes.ts";
+import type { ApiClient } from "./client.ts";
+import { formatBytes } from "./quantity.ts";
+import type { Snapshot, SnapshotFile } from "./snapshot/take_snapshot.ts";
+import type { Terminal } from "./terminal.ts";
+
+const MAX_PARALLEL_UPLOADS = 8;
+const MAX_FILES_LISTED = 40;
+
+/** Uploads the contents of a snapshot that the server does not have yet, and shows which. */
+export async function uploadMissing(
+  snapshot: Snapshot,
+  { client, project, terminal }: { client: ApiClient; project: ApiProject; terminal?: Terminal },
+): Promise<void> {
+  const byContent = new Map(snapshot.files.map((file) => [file.gitSha1, file]));
+  const missing = await client.missingAssets(project.id, [...byContent.keys()]);
+  const wanted = missing.flatMap((gitSha1) => byContent.get(gitSha1) ?? []);
+  const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const present = byContent.size - wanted.length;
+  terminal?.note(
+    `${present} of ${byContent.size} files already on the server` +
+      (wanted.length > 0 ? `; uploading ${wanted.length} (${formatBytes(totalBytes)}):` : ""),
+  );
+  if (terminal) listFiles(wanted, terminal);
+
+  let doneBytes = 0;
+  await inParallel(wanted, async (file) => {
+    await client.uploadAsset(project.id, file, file.open);
+    doneBytes += file.sizeBytes;
+    terminal?.progress("Uploading", doneBytes, totalBytes);
+  });
+  terminal?.clearProgress();
+}
+
+function listFiles(files: readonly SnapshotFile[], terminal: Terminal): void {
+  const listed = files.slice(0, MAX_FILES_LISTED);
+  const width = Math.max(0, ...listed.map(({ path }) => path.length));
+  for (const { path, sizeBytes } of listed) {
+    terminal.note(`  ${path.padEnd(width)}  ${formatBytes(sizeBytes)}`, "dim");
+  }
+  if (files.length > listed.length) terminal.note(`  … and ${files.length - listed.length} more`, "dim");
+}
+
+/** After a failure nothing further is started, and what is under way is waited for. */
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  let failed = false;
+  const results = await Promise.allSettled(Array.from({ length: MAX_PARALLEL_UPLOADS }, async () => {
+    for (const item of queue) {
+      if (failed) return;
+      await work(item).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  }));
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure) throw failure.reason;
+}

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import {
+  type Config,
+  ConfigError,
+  type ConfigSources,
+  loadConfig,
+  SETTINGS,
+  variableName,
+} from "./config.ts";
+
+interface Given extends Partial<Omit<ConfigSources, "readFile">> {
+  /** Content of /srv/isola.yaml. */
+  yaml?: string;
+  files?: Record<string, string>;
+}
+
+function load({ yaml, files = {}, ...sources }: Given): Config {
+  const all: Record<string, string> = yaml === undefined ? files : { ...files, "/srv/isola.yaml": yaml };
+  return loadConfig({
+    flags: {},
+    env: {},
+    cwd: "/srv",
+    memoryBytes: 8 * 1024 ** 3,
+    readFile(path) {
+      const content = all[path];
+      if (content === undefined) throw new Deno.errors.NotFound(`no ${path}`);
+      return content;
+    },
+    ...sources,
+  });
+}
+
+function problemsOf(given: Given): readonly string[] {
+  try {
+    load(given);
+  } catch (error) {
+    assert(error instanceof ConfigError);
+    return error.problems;
+  }
+  return [];
+}
+
+Deno.test("without anything said the defaults of the interface hold", () => {
+  assert.deepEqual(load({}), {
+    dataDir: "/srv/.isola",
+    httpAddr: { hostname: "0.0.0.0", port: 8000 },
+    controlAddr: { hostname: "127.0.0.1", port: 8001 },
+    adminToken: undefined,
+    baseDomain: "localhost",
+    region: "local",
+    idleTimeoutMs: 60_000,
+    maxIsolates: 96,
+    queueTimeoutMs: 5000,
+    warmPool: 2,
+    sandbox: "auto",
+    runners: 1,
+    limits: {
+      memoryMb: 512,
+      cpuBlockMs: 1000,
+      cpuMsPerRequest: 200,
+      bootTimeoutMs: 10_000,
+      requestTimeoutMs: 0,
+      maxConcurrency: 100,
+    },
+    egress: { allowPrivate: [] },
+  });
+});
+
+Deno.test("flags win over the environment, that over the file, that over what a command prefers", () => {
+  const layers: Given = {
+    flags: { region: "flag" },
+    env: { ISOLA_REGION: "env", ISOLA_WARM_POOL: "5" },
+    yaml: "region: file\nwarmPool: 6\nrunners: 7",
+    defaults: { region: "preferred", warmPool: "8", runners: "8", idleTimeoutMs: "8" },
+  };
+  const { region, warmPool, runners, idleTimeoutMs, queueTimeoutMs } = load(layers);
+  assert.deepEqual([region, warmPool, runners, idleTimeoutMs, queueTimeoutMs], ["flag", 5, 7, 8, 5000]);
+});
+
+Deno.test("the cap on isolates follows from three quarters of the memory at 64 MiB each, but is at least 4", () => {
+  const GiB = 1024 ** 3;
+  for (const [memoryBytes, maxIsolates] of [[GiB / 8, 4], [GiB, 12], [16 * GiB, 192]] as const) {
+    assert.equal(load({ memoryBytes }).maxIsolates, maxIsolates);
+  }
+  assert.equal(load({ env: { ISOLA_MAX_ISOLATES: "1" } }).maxIsolates, 1);
+});
+
+Deno.test("addresses are a host or an IP literal and a port", () => {
+  const good: [string, Config["httpAddr"]][] = [
+    ["127.0.0.1:0", { hostname: "127.0.0.1", port: 0 }],
+    ["[::1]:8000", { hostname: "::1", port: 8000 }],
+    ["[::]:65535", { hostname: "::", port: 65535 }],
+    ["edge-1.example.com:80", { hostname: "edge-1.example.com", port: 80 }],
+  ];
+  for (const [text, address] of good) {
+    assert.deepEqual(load({ env: { ISOLA_HTTP_ADDR: text } }).httpAddr, address);
+  }
+  const bad = [
+    "8000",
+    ":8000",
+    "::1:8000",
+    "[1.2.3.4]:80",
+    "256.0.0.1:80",
+    "a b:80",
+    "host:65536",
+    "host:",
+    "http://a:1",
+  ];
+  for (const text of bad) {
+    assert.deepEqual(problemsOf({ env: { ISOLA_HTTP_ADDR: text } }), [
+      `Cannot use ISOLA_HTTP_ADDR "${text}": must be HOST:PORT, such as "127.0.0.1:8000" or "[::1]:8000"`,
+    ]);
+  }
+});
+
+Deno.test("each bad value is refused with its name, itself, and what is allowed", () => {
+  const cases: [Given, string][] = [
+    [{ env: { ISOLA_WARM_POOL: "two" } }, 'ISOLA_WARM_POOL "two": must be a whole number from 0 to 1000'],
+    [{ env: { ISOLA_WARM_POOL: "1e2" } }, 'ISOLA_WARM_POOL "1e2": must be a whole number from 0 to 1000'],
+    [{ env: { ISOLA_RUNNERS: "0" } }, 'ISOLA_RUNNERS "0": must be a whole number from 1 to 64'],
+    [{ env: { ISOLA_SANDBOX: "on" } }, 'ISOLA_SANDBOX "on": must be "auto" or "required" or "off"'],
+    [{ flags: { idleTimeoutMs: "-1" } }, '--idle-timeout-ms "-1": must be a whole number from 1 to 86400000'],
+    [{ yaml: "runners: 1.5" }, "runners of /srv/isola.yaml 1.5: must be a whole number from 1 to 64"],
+    [
+      { yaml: "region: [a]" },
+      'region of /srv/isola.yaml ["a"]: must be 1 to 63 of a-z, 0-9 and, not at an end, -',
+    ],
+    [
+      { env: { ISOLA_BASE_DOMAIN: "a..b" } },
+      'ISOLA_BASE_DOMAIN "a..b": must be a hostname, such as "apps.example.com"',
+    ],
+    [
+      { yaml: "limits: { memoryMb: lots }" },
+      'limits.memoryMb "lots" of /srv/isola.yaml: must be a whole number from 16 to 1048576',
+    ],
+    [
+      { yaml: "egress: { allowPrivate: [db.internal] }" },
+      'egress.allowPrivate.0 "db.internal" of /srv/isola.yaml: must be a list of HOST:PORT, such as "db.internal:5432"',
+    ],
+  ];
+  for (const [given, problem] of cases) assert.deepEqual(problemsOf(given), [`Cannot use ${problem}`]);
+});
+
+Deno.test("an unknown name is refused, with the one that was probably meant", () => {
+  const cases: [Given, RegExp][] = [
+    [
+      { env: { ISOLA_IDLE_TIMEOUT: "1" } },
+      /^Unknown variable ISOLA_IDLE_TIMEOUT: did you mean "ISOLA_IDLE_TIMEOUT_MS"\?$/,
+    ],
+    [
+      { env: { ISOLA_WHATEVER_ELSE: "" } },
+      /^Unknown variable ISOLA_WHATEVER_ELSE: known are ISOLA_DATA_DIR, /,
+    ],
+    [{ yaml: "httpAdr: a" }, /^Unknown key "httpAdr" of \/srv\/isola.yaml: did you mean "httpAddr"\?$/],
+    [
+      { yaml: "limits: { memory: 1 }" },
+      /^Unknown key "limits.memory" of \/srv\/isola.yaml: did you mean "memoryMb"\?$/,
+    ],
+  ];
+  for (const [given, problem] of cases) {
+    const problems = problemsOf(given);
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, problem);
+  }
+});
+
+Deno.test("all problems of all sources are listed at once, also where a stronger source wins", () => {
+  const problems = problemsOf({
+    flags: { runners: "1" },
+    env: { ISOLA_RUNNERS: "x", ISOLA_NOPE: "1" },
+    yaml: "limits: { memoryMb: 1, cpuBlockMs: 1 }\nnope: 1",
+  });
+  assert.equal(problems.length, 5);
+});
+
+Deno.test("what a later version does is refused rather than ignored", () => {
+  const later: Given[] = [
+    { env: { ISOLA_HTTPS_ADDR: "0.0.0.0:443" } },
+    { env: { ISOLA_HTTP_REDIRECT: "off" } },
+    { env: { ISOLA_ISOLATION: "shared" } },
+    { env: { ISOLA_SANDBOX: "required" } },
+    { yaml: "httpsAddr: 0.0.0.0:443" },
+    { yaml: "tls: { certificates: [] }" },
+    { yaml: "subhosting: []" },
+    { yaml: "projects: []" },
+  ];
+  for (const given of later) {
+    assert.match(problemsOf(given).join("\n"), /^Cannot use .*: not supported by this version yet$/);
+  }
+});
+
+Deno.test("a variable that is set to nothing counts as unset", () => {
+  assert.equal(
+    load({ env: { ISOLA_REGION: "", ISOLA_HTTPS_ADDR: "", ISOLA_CONFIG: "", ISOLA_ADMIN_TOKEN: "" } }).region,
+    "local",
+  );
+});
+
+Deno.test("the variables of the command line are not the server's business", () => {
+  assert.deepEqual(problemsOf({ env: { ISOLA_URL: "x", ISOLA_TOKEN: "y", HOME: "/root" } }), []);
+});
+
+Deno.test("a token that is no bearer token is refused without being shown", () => {
+  const [problem] = problemsOf({ env: { ISOLA_ADMIN_TOKEN: "my secret" } });
+  assert.equal(
+    problem,
+    "Cannot use ISOLA_ADMIN_TOKEN: must be letters, digits and - . _ ~ + /, as RFC 6750 has it",
+  );
+});
+
+Deno.test("paths of the file start beside it, others in the working directory", () => {
+  const files = { "/etc/isola/prod.yaml": "dataDir: data" };
+  assert.equal(load({ files, flags: { config: "/etc/isola/prod.yaml" } }).dataDir, "/etc/isola/data");
+  assert.equal(load({ files, env: { ISOLA_CONFIG: "../etc/isola/prod.yaml" } }).dataDir, "/etc/isola/data");
+  assert.equal(load({ env: { ISOLA_DATA_DIR: "data" } }).dataDir, "/srv/data");
+});
+
+Deno.test("a file that is named must be there and be readable as a mapping", () => {
+  assert.match(
+    problemsOf({ flags: { config: "no.yaml" } })[0]!,
+    /^Cannot read configuration "\/srv\/no.yaml": /,
+  );
+  assert.match(
+    problemsOf({ yaml: "a: [" })[0]!,
+    /^Cannot read configuration "\/srv\/isola.yaml": .* at line 1, column 5$/,
+  );
+  assert.match(problemsOf({ yaml: "region: a\nregion: b" })[0]!, /Map keys must be unique/);
+  assert.match(problemsOf({ yaml: "- a" })[0]!, /must be a mapping of names to values$/);
+  assert.equal(load({ yaml: "# nothing yet\n" }).region, "local");
+  assert.equal(load({ yaml: "limits:\nregion: eu" }).region, "eu");
+});
+
+Deno.test("limits of the file replace single defaults", () => {
+  const { limits, egress } = load({
+    yaml: "limits: { memoryMb: 64 }\negress: { allowPrivate: ['db:5432', '[::1]:80'] }",
+  });
+  assert.deepEqual([limits.memoryMb, limits.maxConcurrency], [64, 100]);
+  assert.deepEqual(egress.allowPrivate, ["db:5432", "[::1]:80"]);
+});
+
+Deno.test("the base domain is lower case, whoever wrote it", () => {
+  assert.equal(load({ env: { ISOLA_BASE_DOMAIN: "Apps.Example.COM" } }).baseDomain, "apps.example.com");
+});
+
+Deno.test("every setting has a variable of its own", () => {
+  const variables = Object.keys(SETTINGS).map(variableName);
+  assert.equal(new Set(variables).size, variables.length);
+  assert(variables.includes("ISOLA_IDLE_TIMEOUT_MS"));
+});

@@ -1,0 +1,253 @@
+import type { Deployment, DeploymentStatus, Image, Limits, Manifest, SourceOptions } from "../model.ts";
+import type { Database } from "./database.ts";
+import { newDeploymentId } from "./deployment_id.ts";
+import type { Domains } from "./domains.ts";
+import { StoreError } from "./errors.ts";
+import type { Listed, ListOptions } from "./listing.ts";
+
+/** A deployment without what may be large: {@linkcode Deployments.snapshot} has the rest. */
+export type DeploymentRecord = Omit<Deployment, "files" | "image">;
+
+/** What a deployment is made of. */
+export type NewDeployment = Omit<Deployment, "id" | "status" | "image" | "createdAt" | "updatedAt">;
+
+/** How a build ended. */
+export type BuildResult = { status: "success"; image: Image } | { status: "failed" };
+
+interface Row {
+  seq: number;
+  id: string;
+  projectId: string;
+  status: DeploymentStatus;
+  description: string | null;
+  source: string;
+  env: string;
+  net: string | null;
+  limits: string;
+  domains: string | null;
+  production: number | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+const COLUMNS = `seq, id, project_id AS projectId, status, description, source, env, net, limits, domains,
+  production, created_at AS createdAt, updated_at AS updatedAt`;
+
+const SORT_COLUMNS = { id: "id", created_at: "seq" } as const;
+
+/** By what deployments can be sorted. */
+export type DeploymentSort = keyof typeof SORT_COLUMNS;
+
+/** The deployments of all projects. **Invariant:** one that succeeded is never changed, only promoted or deleted. */
+export class Deployments {
+  readonly #database: Database;
+  readonly #domains: Domains;
+  readonly #routesChanged: () => void;
+
+  constructor(database: Database, domains: Domains, routesChanged: () => void) {
+    this.#database = database;
+    this.#domains = domains;
+    this.#routesChanged = routesChanged;
+  }
+
+  /**
+   * Records a deployment, `pending`, in one step with all that it names.
+   *
+   * @throws {StoreError} `blobMissing`: content of a file is not stored.
+   */
+  create(input: NewDeployment): DeploymentRecord {
+    const { files, ...rest } = input;
+    const now = new Date().toISOString();
+    const record: DeploymentRecord = {
+      ...rest,
+      id: newDeploymentId(),
+      status: "pending",
+      createdAt: now,
+      updatedAt: now,
+    };
+    this.#database.transaction(() => {
+      this.#insert(record);
+      const { seq } = this.#row(record.id)!;
+      this.#database.run(
+        "INSERT INTO snapshots (deployment_seq, files) VALUES (?, ?)",
+        seq,
+        JSON.stringify(files),
+      );
+      this.#reference(seq, files);
+    });
+    return record;
+  }
+
+  /** The deployment, or `null`. */
+  get(id: string): DeploymentRecord | null {
+    const row = this.#row(id);
+    return row === undefined ? null : toRecord(row);
+  }
+
+  /** The files of a deployment and what its build made of them, or `null` if there is no such deployment. */
+  snapshot(id: string): { files: Manifest; image: Image | null } | null {
+    const row = this.#database.get<{ files: string; image: string | null }>(
+      `SELECT files, image FROM snapshots JOIN deployments ON seq = deployment_seq WHERE id = ?`,
+      id,
+    );
+    if (row === undefined) return null;
+    return { files: JSON.parse(row.files), image: row.image === null ? null : JSON.parse(row.image) };
+  }
+
+  /** One page of a project's deployments; `q` is looked for in ids. */
+  list(projectId: string, options: ListOptions<DeploymentSort>): Listed<DeploymentRecord> {
+    const where = "project_id = ?1 AND (?2 IS NULL OR instr(id, ?2) > 0)";
+    const direction = options.order === "asc" ? "ASC" : "DESC";
+    const rows = this.#database.all<Row>(
+      `SELECT ${COLUMNS} FROM deployments WHERE ${where}
+       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction} LIMIT ?3 OFFSET ?4`,
+      projectId,
+      options.q,
+      options.limit,
+      (options.page - 1) * options.limit,
+    );
+    const { total } = this.#database.get<{ total: number }>(
+      `SELECT count(*) AS total FROM deployments WHERE ${where}`,
+      projectId,
+      options.q,
+    )!;
+    return { items: rows.map(toRecord), total };
+  }
+
+  /** The ids of the deployments whose build has not ended, oldest first. */
+  pending(): string[] {
+    return this.#database
+      .all<{ id: string }>("SELECT id FROM deployments WHERE status = 'pending' ORDER BY seq")
+      .map((row) => row.id);
+  }
+
+  /**
+   * Records in one step how a build ended. After a success it also attaches the domains and makes the deployment its
+   * project's production if it was wanted so, unless a newer one is: a build that took long does not roll back.
+   *
+   * @returns False if the deployment is not pending any more, or deleted; nothing is changed then.
+   * @throws {StoreError} `blobMissing`: content of the image is not stored.
+   */
+  finish(id: string, result: BuildResult): boolean {
+    const finished = this.#database.transaction(() => {
+      const changed = this.#database.run(
+        "UPDATE deployments SET status = ?, updated_at = ? WHERE id = ? AND status = 'pending'",
+        result.status,
+        new Date().toISOString(),
+        id,
+      );
+      if (changed === 0) return false;
+      if (result.status === "success") this.#succeed(this.#row(id)!, result.image);
+      return true;
+    });
+    if (finished && result.status === "success") this.#routesChanged();
+    return finished;
+  }
+
+  /** Makes a deployment its project's production. False if it has not succeeded. */
+  promote(id: string): boolean {
+    const promoted = this.#setProduction(id);
+    if (promoted) this.#routesChanged();
+    return promoted;
+  }
+
+  /** Deletes a deployment. If it is its project's production, the project is left without. False if there is none. */
+  delete(id: string): boolean {
+    const changed = this.#database.run("DELETE FROM deployments WHERE id = ?", id);
+    if (changed > 0) this.#routesChanged();
+    return changed > 0;
+  }
+
+  #row(id: string): Row | undefined {
+    return this.#database.get<Row>(`SELECT ${COLUMNS} FROM deployments WHERE id = ?`, id);
+  }
+
+  #setProduction(id: string): boolean {
+    const changed = this.#database.run(
+      `UPDATE projects SET production_deployment_id = ?1, updated_at = ?2
+       WHERE id = (SELECT project_id FROM deployments WHERE id = ?1 AND status = 'success')`,
+      id,
+      new Date().toISOString(),
+    );
+    return changed > 0;
+  }
+
+  #insert(record: DeploymentRecord): void {
+    this.#database.run(
+      `INSERT INTO deployments
+         (id, project_id, status, description, source, env, net, limits, domains, production, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      record.id,
+      record.projectId,
+      record.status,
+      record.description,
+      JSON.stringify(record.source),
+      JSON.stringify(record.env),
+      jsonOrNull(record.net),
+      JSON.stringify(record.limits),
+      jsonOrNull(record.domains),
+      record.production === null ? null : Number(record.production),
+      record.createdAt,
+      record.updatedAt,
+    );
+  }
+
+  #succeed(row: Row, image: Image): void {
+    this.#database.run(
+      "UPDATE snapshots SET image = ? WHERE deployment_seq = ?",
+      JSON.stringify(image),
+      row.seq,
+    );
+    this.#reference(row.seq, image.files);
+    const project = this.#database.get<{ name: string; productionSeq: number | null }>(
+      `SELECT name, deployments.seq AS productionSeq
+       FROM projects LEFT JOIN deployments ON deployments.id = production_deployment_id
+       WHERE projects.id = ?`,
+      row.projectId,
+    )!;
+    const wanted = row.production === null ? project.productionSeq === null : row.production === 1;
+    if (wanted && row.seq > (project.productionSeq ?? 0)) this.#setProduction(row.id);
+    const { domains } = toRecord(row);
+    this.#domains.attachTemplates(domains ?? [], { projectName: project.name, deploymentId: row.id });
+  }
+
+  /** Keeps the content of `files` from collection for as long as the deployment is there. */
+  #reference(seq: number, files: Manifest): void {
+    const hashes = new Set<string>();
+    for (const entry of Object.values(files)) if (entry.kind === "file") hashes.add(entry.sha256);
+    const list = JSON.stringify([...hashes]);
+    const { found } = this.#database.get<{ found: number }>(
+      "SELECT count(*) AS found FROM json_each(?) JOIN blobs ON sha256 = value",
+      list,
+    )!;
+    if (found !== hashes.size) {
+      throw new StoreError(
+        "blobMissing",
+        `Cannot record the deployment: ${hashes.size - found} of its ${hashes.size} contents are not stored`,
+      );
+    }
+    this.#database.run(
+      `INSERT OR IGNORE INTO blob_references (deployment_seq, blob_id)
+       SELECT ?, blobs.id FROM json_each(?) JOIN blobs ON sha256 = value`,
+      seq,
+      list,
+    );
+  }
+}
+
+function toRecord(row: Row): DeploymentRecord {
+  const { seq: _, ...fields } = row;
+  return {
+    ...fields,
+    source: JSON.parse(row.source) as SourceOptions,
+    env: JSON.parse(row.env) as Record<string, string>,
+    net: row.net === null ? null : JSON.parse(row.net) as string[],
+    limits: JSON.parse(row.limits) as Partial<Limits>,
+    domains: row.domains === null ? null : JSON.parse(row.domains) as string[],
+    production: row.production === null ? null : row.production === 1,
+  };
+}
+
+function jsonOrNull(value: string[] | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}

@@ -1,0 +1,131 @@
+import type { Project } from "../model.ts";
+import type { Database } from "./database.ts";
+import type { Domains } from "./domains.ts";
+import { StoreError } from "./errors.ts";
+import type { Listed, ListOptions } from "./listing.ts";
+
+const COLUMNS = `id, organization_id AS organizationId, name, description,
+  production_deployment_id AS productionDeploymentId, created_at AS createdAt, updated_at AS updatedAt`;
+
+const SORT_COLUMNS = { name: "name", updated_at: "updated_at" } as const;
+
+/** By what projects can be sorted. */
+export type ProjectSort = keyof typeof SORT_COLUMNS;
+
+/** The projects of all organizations. */
+export class Projects {
+  readonly #database: Database;
+  readonly #domains: Domains;
+  readonly #routesChanged: () => void;
+
+  constructor(database: Database, domains: Domains, routesChanged: () => void) {
+    this.#database = database;
+    this.#domains = domains;
+    this.#routesChanged = routesChanged;
+  }
+
+  /** @throws {StoreError} `nameTaken`. */
+  create(input: Pick<Project, "organizationId" | "name" | "description">): Project {
+    const now = new Date().toISOString();
+    const project: Project = {
+      id: crypto.randomUUID(),
+      organizationId: input.organizationId,
+      name: input.name,
+      description: input.description,
+      productionDeploymentId: null,
+      createdAt: now,
+      updatedAt: now,
+    };
+    this.#database.transaction(() => {
+      this.#refuseTakenName(project.name, project.id);
+      this.#database.run(
+        `INSERT INTO projects (id, organization_id, name, description, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?)`,
+        project.id,
+        project.organizationId,
+        project.name,
+        project.description,
+        now,
+        now,
+      );
+    });
+    return project;
+  }
+
+  /** The project, or `null`. */
+  get(id: string): Project | null {
+    return this.#database.get<Project>(`SELECT ${COLUMNS} FROM projects WHERE id = ?`, id) ?? null;
+  }
+
+  /** The project of that name, or `null`. */
+  getByName(name: string): Project | null {
+    return this.#database.get<Project>(`SELECT ${COLUMNS} FROM projects WHERE name = ?`, name) ?? null;
+  }
+
+  /** One page of an organization's projects; `q` is looked for in names and ids. */
+  list(organizationId: string, options: ListOptions<ProjectSort>): Listed<Project> {
+    const where = "organization_id = ?1 AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(id, ?2) > 0)";
+    const direction = options.order === "asc" ? "ASC" : "DESC";
+    const items = this.#database.all<Project>(
+      `SELECT ${COLUMNS} FROM projects WHERE ${where}
+       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, id LIMIT ?3 OFFSET ?4`,
+      organizationId,
+      options.q,
+      options.limit,
+      (options.page - 1) * options.limit,
+    );
+    const { total } = this.#database.get<{ total: number }>(
+      `SELECT count(*) AS total FROM projects WHERE ${where}`,
+      organizationId,
+      options.q,
+    )!;
+    return { items, total };
+  }
+
+  /**
+   * Changes what is given. A new name changes the project's hostnames at once.
+   *
+   * @returns The project, or `null` if there is none.
+   * @throws {StoreError} `nameTaken`.
+   */
+  update(id: string, changes: { name?: string; description?: string }): Project | null {
+    const renamed = this.#database.transaction(() => {
+      const before = this.get(id);
+      if (before === null) return false;
+      const { name = before.name, description = before.description } = changes;
+      if (name !== before.name) this.#refuseTakenName(name, id);
+      this.#database.run(
+        "UPDATE projects SET name = ?, description = ?, updated_at = ? WHERE id = ?",
+        name,
+        description,
+        new Date().toISOString(),
+        id,
+      );
+      if (name !== before.name) this.#domains.renameProject(id, name);
+      return name !== before.name;
+    });
+    if (renamed) this.#routesChanged();
+    return this.get(id);
+  }
+
+  /** Deletes the project with its deployments. Returns their ids, or `null` if there is no such project. */
+  delete(id: string): string[] | null {
+    const deploymentIds = this.#database.transaction(() => {
+      const deployments = this.#database.all<{ id: string }>(
+        "SELECT id FROM deployments WHERE project_id = ?",
+        id,
+      );
+      const deleted = this.#database.run("DELETE FROM projects WHERE id = ?", id);
+      return deleted === 0 ? null : deployments.map((deployment) => deployment.id);
+    });
+    if (deploymentIds !== null) this.#routesChanged();
+    return deploymentIds;
+  }
+
+  #refuseTakenName(name: string, id: string): void {
+    const taken = this.#database.get("SELECT 1 FROM projects WHERE name = ? AND id <> ?", name, id);
+    if (taken !== undefined) {
+      throw new StoreError("nameTaken", `Cannot name the project "${name}": a project of that name exists`);
+    }
+  }
+}

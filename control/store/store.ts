@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import type { Limits, Project } from "../model.ts";
+import type { RouteSource } from "../routes.ts";
+import { type Blobs, openBlobs } from "./blobs.ts";
+import { lockDataDir } from "./data_lock.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { Deployments } from "./deployments.ts";
+import { Domains } from "./domains.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { Organizations } from "./organizations.ts";
+import { Projects } from "./projects.ts";
+import { Tokens } from "./tokens.ts";
+
+/** Everything durable: one SQLite file, and the blobs beside it. */
+export class Store implements Disposable {
+  /** The tables, for those who keep theirs in the same file. */
+  readonly database: Database;
+  readonly blobs: Blobs;
+  readonly organizations: Organizations;
+  readonly tokens: Tokens;
+  readonly projects: Projects;
+  readonly deployments: Deployments;
+  readonly domains: Domains;
+  readonly #lock: Disposable;
+  readonly #routeListeners = new Set<() => void>();
+  #closed = false;
+
+  constructor(database: Database, blobs: Blobs, lock: Disposable) {
+    const routesChanged = () => this.#announceRoutes();
+    this.database = database;
+    this.blobs = blobs;
+    this.#lock = lock;
+    this.organizations = new Organizations(database);
+    this.tokens = new Tokens(database);
+    this.domains = new Domains(database, routesChanged);
+    this.projects = new Projects(database, this.domains, routesChanged);
+    this.deployments = new Deployments(database, this.domains, routesChanged);
+  }
+
+  /** All that the route table is made of. */
+  routes(): RouteSource {
+    const deployments = this.database.all<
+      { id: string; projectId: string; limits: string; defaultUrls: number }
+    >(
+      `SELECT id, project_id AS projectId, limits, domains IS NULL AS defaultUrls
+       FROM deployments WHERE status = 'success'`,
+    );
+    return {
+      projects: this.database.all<Pick<Project, "id" | "name" | "productionDeploymentId">>(
+        "SELECT id, name, production_deployment_id AS productionDeploymentId FROM projects",
+      ),
+      deployments: deployments.map(({ id, projectId, limits, defaultUrls }) => ({
+        id,
+        projectId,
+        limits: JSON.parse(limits) as Partial<Limits>,
+        defaultUrls: defaultUrls === 1,
+      })),
+      domains: this.database.all("SELECT hostname, deployment_id AS deploymentId FROM domains"),
+    };
+  }
+
+  /** Calls `listener` after every change of what {@linkcode Store.routes} returns. Returns how to stop that. */
+  onRoutesChanged(listener: () => void): () => void {
+    this.#routeListeners.add(listener);
+    return () => this.#routeListeners.delete(listener);
+  }
+
+  /** The deployments whose build was cut off, for a new build at start, oldest first. */
+  pendingDeployments(): string[] {
+    return this.deployments.pending();
+  }
+
+  /** Closes the files and gives the data directory back. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#routeListeners.clear();
+    this.database.close();
+    this.#lock[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #announceRoutes(): void {
+    for (const listener of this.#routeListeners) listener();
+  }
+}
+
+/**
+ * Opens the state under `dataDir`, making it on first use: `isola.db`, `blobs/`, and `lock`, which is held until the
+ * store is closed.
+ *
+ * @throws {StoreError} `locked`: another server has it open; `tooNew`: a newer version wrote it.
+ */
+export async function openStore(dataDir: string): Promise<Store> {
+  await Deno.mkdir(dataDir, { recursive: true });
+  const lock = lockDataDir(dataDir);
+  let database: Database | null = null;
+  try {
+    database = openDatabase(join(dataDir, "isola.db"), { migrations: MIGRATIONS, durability: "full" });
+    return new Store(database, await openBlobs(database, join(dataDir, "blobs")), lock);
+  } catch (error) {
+    database?.close();
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}

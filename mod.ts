@@ -1,0 +1,115 @@
+/**
+ * Isola: a self-hosted isolate cloud. This file is the composition root and the command line: the only one that imports
+ * all three layers, reads the environment, and exits.
+ */
+import { type Config, type Lessee, openControl, runCli, type RunningServer, type Supervisor } from "./control/mod.ts";
+import { type Runner, startRunner } from "./runner/mod.ts";
+import metadata from "./deno.json" with { type: "json" };
+
+/** How long requests in flight may take after SIGTERM. */
+const DRAIN_TIMEOUT_MS = 10_000;
+
+/**
+ * Starts the control plane and the runners.
+ *
+ * @throws {Error} when an address is in use, or another server has the data directory open
+ */
+async function startServer(config: Config): Promise<RunningServer> {
+  await using starting = new AsyncDisposableStack();
+  const control = starting.use(
+    await openControl(config, { version: metadata.version, env: Deno.env.toObject() }),
+  );
+  const runners: Runner[] = [];
+  let { port } = config.httpAddr;
+  for (let index = 0; index < config.runners; index++) {
+    const runner = starting.use(await startLessee(`runner-${index}`, { config, port, ...control }));
+    ({ port } = runner);
+    runners.push(runner);
+  }
+  control.routing.onChange(async (routes) => {
+    for (const runner of runners) runner.setRoutes(routes);
+    // Messages are ordered: whoever answers this has the table.
+    await Promise.all(runners.map((runner) => runner.usage()));
+  });
+  const controlUrl = control.serve(port);
+  const owned = starting.move();
+  return {
+    controlUrl,
+    httpHostname: runners[0]!.hostname,
+    httpPort: port,
+    generatedToken: control.generatedToken,
+    sandbox: control.sandbox,
+    async close() {
+      control.drain();
+      await Promise.all(runners.map((runner) => runner.drain(DRAIN_TIMEOUT_MS)));
+      await owned.disposeAsync();
+    },
+  };
+}
+
+interface LesseeOptions {
+  config: Config;
+  port: number;
+  supervisor: Supervisor;
+  routing: { current: Parameters<typeof startRunner>[1] };
+}
+
+/** A runner whose isolates are the supervisor's. */
+async function startLessee(id: string, { config, port, supervisor, routing }: LesseeOptions): Promise<Runner> {
+  const runner = await startRunner(
+    {
+      hostname: config.httpAddr.hostname,
+      port,
+      reusePort: config.runners > 1,
+      idleTimeoutMs: config.idleTimeoutMs,
+      queueTimeoutMs: config.queueTimeoutMs,
+    },
+    routing.current,
+    {
+      acquire: (deploymentId) => supervisor.acquire(id, deploymentId),
+      release: ({ isolateId }) => supervisor.released(id, isolateId),
+      broken: ({ isolateId }, code) => supervisor.broken(id, isolateId, code),
+      failed(error) {
+        console.error(error);
+        Deno.exit(1); // Without its data plane the server is of no use; whoever supervises it starts it again.
+      },
+    },
+  );
+  const lessee: Lessee = {
+    id,
+    async recall(isolateId) {
+      if (!await runner.recall(isolateId)) supervisor.busy(id, isolateId);
+    },
+    ended: (isolateId, code) => runner.ended(isolateId, code),
+    usage: () => runner.usage(),
+  };
+  supervisor.addLessee(lessee);
+  return runner;
+}
+
+/** Aborted by the first SIGINT or SIGTERM; the second ends the process at once. */
+function endSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (controller.signal.aborted) Deno.exit(code);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+if (import.meta.main) {
+  const code = await runCli(Deno.args, {
+    env: Deno.env.toObject(),
+    cwd: Deno.cwd(),
+    stdout: Deno.stdout,
+    stderr: Deno.stderr,
+    signal: endSignal(),
+    memoryBytes: Deno.systemMemoryInfo().total,
+    version: metadata.version,
+    exampleDir: new URL("./examples/hono", import.meta.url).pathname,
+    startServer,
+  });
+  Deno.exit(code);
+}

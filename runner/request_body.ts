@@ -1,0 +1,144 @@
+import type { Connection } from "./connection.ts";
+import { GatewayError } from "./errors.ts";
+
+/**
+ * How long the head waits for the first bytes of the body, to leave in one write with them. Also decides whether an HTTP/2
+ * request without content-length has a body at all.
+ */
+const PEEK_MS = 5;
+const CONTENT_LENGTH = /^\d{1,15}$/;
+const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
+const encoder = new TextEncoder();
+
+type Chunk = ReadableStreamReadResult<Uint8Array>;
+
+/** A visitor's request body on its way to an isolate, with the visitor's own framing as far as it is known. */
+export class RequestBody {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** By the visitor's content-length; infinite when the body ends where its chunks do. */
+  #remainingBytes: number;
+  #next: Promise<Chunk> | null;
+  #complete: boolean;
+  #failed = false;
+  readonly #ended = Promise.withResolvers<void>();
+  /** The header line of the framing with its CRLF; "" = no body. */
+  readonly framing: string;
+  /** The first bytes as they go on the wire, if they were there at once. */
+  readonly first: Uint8Array | null;
+
+  private constructor(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    contentLength: string | null,
+    first: Chunk | null,
+    next: Promise<Chunk> | null,
+  ) {
+    this.#reader = reader;
+    this.#next = next;
+    this.#remainingBytes = contentLength === null ? Infinity : Number(contentLength);
+    const empty = contentLength === null && first?.done === true;
+    if (empty) this.framing = "";
+    else if (contentLength === null) this.framing = "transfer-encoding: chunked\r\n";
+    else this.framing = `content-length: ${contentLength}\r\n`;
+    this.first = first?.value === undefined ? null : this.#frame(first.value);
+    this.#complete = empty || this.#remainingBytes === 0;
+  }
+
+  /**
+   * Looks at the first bytes of a request's body.
+   *
+   * @throws {GatewayError} `BAD_REQUEST`
+   */
+  static async open(body: ReadableStream<Uint8Array>, headers: Headers): Promise<RequestBody> {
+    const contentLength = headers.get("content-length");
+    const transferEncoding = headers.get("transfer-encoding");
+    if (contentLength !== null && !CONTENT_LENGTH.test(contentLength)) {
+      throw new GatewayError("BAD_REQUEST", `Cannot read a body of content-length "${contentLength}"`);
+    }
+    if (transferEncoding !== null && transferEncoding.toLowerCase() !== "chunked") {
+      throw new GatewayError("BAD_REQUEST", `Cannot read a body of transfer-encoding "${transferEncoding}"`);
+    }
+    const reader = body.getReader();
+    const next = readChunk(reader);
+    const { promise: late, resolve } = Promise.withResolvers<null>();
+    const timer = setTimeout(resolve, PEEK_MS, null);
+    try {
+      const first = await Promise.race([next, late]);
+      return new RequestBody(reader, contentLength, first, first === null ? next : null);
+    } catch (error) {
+      throw new GatewayError("BAD_REQUEST", `Cannot read the body: ${error}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Everything was sent, so the connection is ready for another request. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Resolves when nothing more will be read from the visitor. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** The visitor's bytes ended too early or were malformed. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /**
+   * Sends what follows `first`. If the visitor fails, closes `connection`, because only that tells the isolate. If the
+   * isolate stops reading, drops the rest, because its response may be there to be read. Never rejects.
+   */
+  async pump(connection: Connection): Promise<void> {
+    try {
+      while (!this.#complete) await this.#pass(connection);
+    } catch {
+      this.cancel();
+    }
+    this.#ended.resolve();
+  }
+
+  /** Drops what the visitor has not sent yet. Idempotent. */
+  cancel(): void {
+    // Rejects if the visitor is gone, which is whom it would tell.
+    this.#reader.cancel().catch(() => {});
+    this.#ended.resolve();
+  }
+
+  async #pass(connection: Connection): Promise<void> {
+    let chunk: Chunk;
+    try {
+      chunk = await (this.#next ?? readChunk(this.#reader));
+      this.#next = null;
+      if (chunk.done && this.#remainingBytes !== Infinity) {
+        throw new Error("Cannot read body: it ended too early");
+      }
+    } catch (error) {
+      this.#failed = true;
+      connection.close();
+      throw error;
+    }
+    await connection.write(chunk.done ? LAST_CHUNK : this.#frame(chunk.value));
+    this.#complete = chunk.done || this.#remainingBytes === 0;
+  }
+
+  #frame(data: Uint8Array): Uint8Array {
+    this.#remainingBytes -= data.length;
+    if (this.#remainingBytes !== Infinity) return data;
+    const size = encoder.encode(`${data.length.toString(16)}\r\n`);
+    const framed = new Uint8Array(size.length + data.length + 2);
+    framed.set(size);
+    framed.set(data, size.length);
+    framed.set([0x0d, 0x0a], framed.length - 2);
+    return framed;
+  }
+}
+
+/** An empty chunk would be the last one on the wire. */
+async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Chunk> {
+  for (;;) {
+    const chunk = await reader.read();
+    if (chunk.done || chunk.value.length > 0) return chunk;
+  }
+}

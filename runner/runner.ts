@@ -1,0 +1,210 @@
+import type {
+  AcquireMessage,
+  FromRunner,
+  IsolateUsage,
+  RouteTable,
+  RunnerOptions,
+  ToRunner,
+} from "./contract.ts";
+import type { ErrorCode } from "./errors.ts";
+import type { IsolateSource } from "./leases.ts";
+
+/** For what the runner answers at once, and beyond the deadline of a drain. */
+const REPLY_TIMEOUT_MS = 5000;
+
+/** Whoever grants isolates to a runner and hears of them. */
+export interface RunnerSource extends IsolateSource {
+  /** The runner ended by itself and serves no more. */
+  failed(error: Error): void;
+}
+
+/** A data-plane thread, as whoever started it holds it. Disposing it cuts what is in flight: `drain` before. */
+export interface Runner extends AsyncDisposable {
+  /** As bound. */
+  readonly hostname: string;
+  readonly port: number;
+  /** Replaces the table whole. Requests in flight go on. */
+  setRoutes(routes: RouteTable): void;
+  /** The isolate is gone: what is in flight there fails with `code`. Answered by `release` if it was leased. */
+  ended(isolateId: string, code: ErrorCode): void;
+  /** Asks for an isolate back. True = it is not leased any more, false = requests are in flight there. */
+  recall(isolateId: string): Promise<boolean>;
+  /** What passed through the isolates that are leased now. */
+  usage(): Promise<IsolateUsage[]>;
+  /** Stops accepting, finishes what is in flight within `deadlineMs`, gives every isolate back. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Starts a runner in a worker of this process.
+ *
+ * @throws {Error} It cannot listen there.
+ */
+export async function startRunner(
+  options: RunnerOptions,
+  routes: RouteTable,
+  source: RunnerSource,
+): Promise<Runner> {
+  const worker = new Worker(new URL("./runner_worker.ts", import.meta.url), {
+    type: "module",
+    name: "runner",
+  });
+  const runner = new RunnerHandle(worker, source);
+  try {
+    await runner.start(options, routes);
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+  return runner;
+}
+
+class RunnerHandle implements Runner {
+  readonly #worker: Worker;
+  readonly #source: RunnerSource;
+  readonly #leased = new Set<string>();
+  readonly #recalls = new Map<string, PromiseWithResolvers<boolean>>();
+  readonly #usages = new Map<number, (isolates: IsolateUsage[]) => void>();
+  readonly #listening = Promise.withResolvers<{ hostname: string; port: number }>();
+  #usageCount = 0;
+  #drained: PromiseWithResolvers<void> | null = null;
+  #over = false;
+  hostname = "";
+  port = 0;
+
+  constructor(worker: Worker, source: RunnerSource) {
+    this.#worker = worker;
+    this.#source = source;
+    worker.onmessage = ({ data }: MessageEvent<FromRunner>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      const error = new Error(`Runner ended: ${event.message}`);
+      this.#finish(error);
+      source.failed(error);
+    };
+  }
+
+  async start(options: RunnerOptions, routes: RouteTable): Promise<void> {
+    this.#post({ type: "start", options, routes });
+    const { hostname, port } = await this.#listening.promise;
+    this.hostname = hostname;
+    this.port = port;
+  }
+
+  setRoutes(routes: RouteTable): void {
+    this.#post({ type: "routes", routes });
+  }
+
+  ended(isolateId: string, code: ErrorCode): void {
+    this.#post({ type: "ended", isolateId, code });
+  }
+
+  recall(isolateId: string): Promise<boolean> {
+    if (!this.#leased.has(isolateId)) return Promise.resolve(true);
+    let recall = this.#recalls.get(isolateId);
+    if (recall === undefined) {
+      recall = Promise.withResolvers();
+      this.#recalls.set(isolateId, recall);
+      this.#post({ type: "recall", isolateId });
+    }
+    return recall.promise;
+  }
+
+  usage(): Promise<IsolateUsage[]> {
+    if (this.#over) return Promise.resolve([]);
+    const requestId = ++this.#usageCount;
+    const { promise, resolve } = Promise.withResolvers<IsolateUsage[]>();
+    this.#usages.set(requestId, resolve);
+    this.#post({ type: "usage", requestId });
+    return promise;
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    if (this.#over) return;
+    if (this.#drained === null) {
+      this.#drained = Promise.withResolvers();
+      this.#post({ type: "drain", deadlineMs });
+    }
+    let timer;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs + REPLY_TIMEOUT_MS));
+    await Promise.race([this.#drained.promise, late]);
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain(0);
+    this.#finish(new Error("Runner stopped"));
+    this.#worker.terminate();
+  }
+
+  #post(message: ToRunner): void {
+    if (!this.#over) this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromRunner): void {
+    switch (message.type) {
+      case "listening":
+        return this.#listening.resolve(message);
+      case "failed":
+        return this.#listening.reject(new Error(`Cannot start runner: ${message.message}`));
+      case "acquire":
+        return void this.#acquire(message);
+      case "release":
+        this.#returned(message.usage.isolateId);
+        return this.#source.release(message.usage);
+      case "broken":
+        this.#returned(message.usage.isolateId);
+        return this.#source.broken(message.usage, message.code);
+      case "busy":
+        return this.#answerRecall(message.isolateId, false);
+      case "usage":
+        this.#usages.get(message.requestId)?.(message.isolates);
+        this.#usages.delete(message.requestId);
+        return;
+      case "drained":
+        return this.#drained?.resolve();
+    }
+  }
+
+  async #acquire({ requestId, deploymentId }: AcquireMessage): Promise<void> {
+    const result = await this.#source.acquire(deploymentId);
+    if ("isolateId" in result) {
+      // Granted to nobody.
+      if (this.#over) {
+        const { isolateId } = result;
+        const usage = {
+          isolateId,
+          requests: 0,
+          inFlight: 0,
+          lastActiveAt: 0,
+          ingressBytes: 0,
+          egressBytes: 0,
+        };
+        return this.#source.release(usage);
+      }
+      this.#leased.add(result.isolateId);
+    }
+    this.#post({ type: "acquired", requestId, result });
+  }
+
+  #returned(isolateId: string): void {
+    this.#leased.delete(isolateId);
+    this.#answerRecall(isolateId, true);
+  }
+
+  #answerRecall(isolateId: string, returned: boolean): void {
+    this.#recalls.get(isolateId)?.resolve(returned);
+    this.#recalls.delete(isolateId);
+  }
+
+  /** Answers whoever still waits. */
+  #finish(error: Error): void {
+    this.#over = true;
+    this.#listening.promise.catch(() => {});
+    this.#listening.reject(error);
+    this.#drained?.resolve();
+    for (const isolateId of [...this.#recalls.keys()]) this.#answerRecall(isolateId, true);
+    for (const answer of this.#usages.values()) answer([]);
+    this.#usages.clear();
+  }
+}

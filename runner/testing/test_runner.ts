@@ -1,0 +1,65 @@
+import type { Acquired, IsolateUsage, Route, RunnerOptions } from "../contract.ts";
+import type { ErrorCode } from "../errors.ts";
+import { type Runner, startRunner } from "../runner.ts";
+
+/** A real runner, and all that it asked of its source and told it. */
+export interface TestRunner extends AsyncDisposable {
+  runner: Runner;
+  /** `http://localhost:PORT`, which is routed. */
+  origin: string;
+  acquired: string[];
+  released: IsolateUsage[];
+  broken: { usage: IsolateUsage; code: ErrorCode }[];
+}
+
+/** How a {@linkcode TestRunner} differs from one with a single deployment and roomy limits. */
+export interface TestRunnerOptions {
+  /** Who answers `acquire`; the number counts the calls from 1. A socket path alone is the isolate "i" + number. */
+  acquire: string | ((call: number) => Acquired | Promise<Acquired>);
+  route?: Partial<Route>;
+  options?: Partial<RunnerOptions>;
+}
+
+/** Starts a runner on a free port which routes "localhost" and "shop.example". */
+export async function startTestRunner({ acquire, route, options }: TestRunnerOptions): Promise<TestRunner> {
+  const known = { acquired: [] as string[], released: [] as IsolateUsage[], broken: [] as TestRunner["broken"] };
+  const target: Route = { deploymentId: "d1", maxConcurrency: 100, requestTimeoutMs: 0, ...route };
+  const runner = await startRunner(
+    {
+      hostname: "127.0.0.1",
+      port: 0,
+      reusePort: false,
+      idleTimeoutMs: 60_000,
+      queueTimeoutMs: 5000,
+      ...options,
+    },
+    new Map([["localhost", target], ["shop.example", target]]),
+    {
+      acquire: (deploymentId) => {
+        const call = known.acquired.push(deploymentId);
+        if (typeof acquire !== "string") return Promise.resolve(acquire(call));
+        return Promise.resolve({ isolateId: `i${call}`, socketPath: acquire });
+      },
+      release: (usage) => void known.released.push(usage),
+      broken: (usage, code) => void known.broken.push({ usage, code }),
+      failed: (error) => {
+        throw error;
+      },
+    },
+  );
+  return {
+    ...known,
+    runner,
+    origin: `http://localhost:${runner.port}`,
+    [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
+  };
+}
+
+/** Waits until `condition` holds; fails after 10 s. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!await condition()) {
+    if (Date.now() > deadline) throw new Error(`Cannot wait any longer for ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
