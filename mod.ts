@@ -2,7 +2,14 @@
  * Isola: a self-hosted isolate cloud. This file is the composition root and the command line: the only one that imports
  * all three layers, reads the environment, and exits.
  */
-import { type Config, type Lessee, openControl, runCli, type RunningServer, type Supervisor } from "./control/mod.ts";
+import {
+  type Config,
+  type Lessee,
+  openControl,
+  runCli,
+  type RunningServer,
+  type Supervisor,
+} from "./control/mod.ts";
 import { type Runner, startRunner } from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
 
@@ -55,7 +62,10 @@ interface LesseeOptions {
 }
 
 /** A runner whose isolates are the supervisor's. */
-async function startLessee(id: string, { config, port, supervisor, routing }: LesseeOptions): Promise<Runner> {
+async function startLessee(
+  id: string,
+  { config, port, supervisor, routing }: LesseeOptions,
+): Promise<Runner> {
   const runner = await startRunner(
     {
       hostname: config.httpAddr.hostname,

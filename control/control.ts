@@ -29,6 +29,7 @@ export interface Control extends AsyncDisposable {
   drain(): void;
 }
 
+/** What {@linkcode openControl} is told beside the configuration. */
 export interface ControlOptions {
   version: string;
   /** The server's environment: builds get what names registries, proxies and certificates. */

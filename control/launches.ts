@@ -3,6 +3,7 @@ import type { Image, Limits } from "./model.ts";
 import type { Store } from "./store/mod.ts";
 import type { Launch } from "./supervisor/supervisor.ts";
 
+/** What {@linkcode Launches} reads, and what this machine adds. */
 export interface LaunchesOptions {
   store: Store;
   region: string;

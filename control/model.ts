@@ -11,6 +11,7 @@ export interface Limits {
   maxConcurrency: number;
 }
 
+/** Of a machine whose operator says nothing else (INTERFACE §4). */
 export const DEFAULT_LIMITS: Limits = {
   memoryMb: 512,
   cpuBlockMs: 1000,
@@ -45,8 +46,10 @@ export interface Image {
   reason?: string;
 }
 
+/** `pending` until its build has ended. */
 export type DeploymentStatus = "pending" | "success" | "failed";
 
+/** Who owns projects. */
 export interface Organization {
   id: string;
   name: string;
@@ -54,6 +57,7 @@ export interface Organization {
   updatedAt: string;
 }
 
+/** A name with deployments, of which one may be its production. */
 export interface Project {
   id: string;
   organizationId: string;
@@ -74,6 +78,7 @@ export interface SourceOptions {
   compilerOptions: Record<string, unknown> | null;
 }
 
+/** An immutable snapshot of a program and its configuration. Times are ISO 8601. */
 export interface Deployment {
   id: string;
   projectId: string;
@@ -95,13 +100,16 @@ export interface Deployment {
   updatedAt: string;
 }
 
+/** Of the official API. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
+/** One line of a build. */
 export interface BuildLog {
   level: LogLevel;
   message: string;
 }
 
+/** One line that a program printed. */
 export interface AppLog {
   time: string;
   level: LogLevel;

@@ -38,6 +38,7 @@ export const DENIED_NETWORKS: readonly string[] = [
   "[::1]",
 ];
 
+/** A process to be started. */
 export interface SandboxCommand {
   path: string;
   args: string[];

@@ -15,6 +15,7 @@ const SANDBOX_SOURCES = [
 ];
 const SETPRIV_PATHS = ["/usr/bin/setpriv", "/bin/setpriv"];
 
+/** What {@linkcode openSandboxHome} works with. */
 export interface SandboxHomeOptions {
   dataDir: string;
   denoPath: string;

@@ -19,6 +19,7 @@ export interface PrepareMessage {
   net: true | string[];
 }
 
+/** Gives a blank sandbox its program, whose files are in place. */
 export interface AssignMessage {
   type: "assign";
   /** `file:` URL of the module to import, below `appDir`. */
@@ -26,14 +27,17 @@ export interface AssignMessage {
   env: Record<string, string>;
 }
 
+/** From the keeper. */
 export type ToSandbox =
   | PrepareMessage
   | AssignMessage
   /** Asks how much background work is unfinished. */
   | { type: "pending"; id: number };
 
+/** Of what a program prints. */
 export type SandboxLogLevel = "debug" | "info" | "warning" | "error";
 
+/** From the host or, through it, from the guest or whoever took its place. */
 export type FromSandbox =
   /** Up, rehearsed, waiting for `assign`. */
   | { type: "blank" }

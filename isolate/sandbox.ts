@@ -12,6 +12,7 @@ const PENDING_TIMEOUT_MS = 1_000;
 /** How much of stderr is kept to explain a death. */
 const LAST_WORDS_BYTES = 2_048;
 
+/** What a sandbox is started with. */
 export interface SandboxOptions {
   home: SandboxHome;
   /** Unique, short: names its sockets. */
@@ -57,7 +58,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
  */
 export class Sandbox implements AsyncDisposable {
   readonly id: string;
-  readonly startedAt: number = Date.now();
+  /** Unix time in ms when it was given its program; 0 = blank. */
+  startedAt = 0;
   /** Settles, never rejects, when the process is gone and its files are removed. */
   readonly ended: Promise<SandboxEnd>;
   readonly #options: SandboxOptions;
@@ -116,6 +118,7 @@ export class Sandbox implements AsyncDisposable {
    */
   async assign({ populate, entry, env, bootTimeoutMs }: Program): Promise<string> {
     const deadline = AbortSignal.timeout(bootTimeoutMs);
+    this.startedAt = Date.now();
     await populate?.(this.#appDir);
     const answer = this.#next(["ready", "failed"], deadline);
     void this.#send({ type: "assign", entry: new URL(entry, `file://${this.#appDir}/`).href, env });

@@ -63,6 +63,7 @@ export class ChunkedDecoder {
   #endLine(): void {
     const line = this.#line;
     this.#line = "";
+    if (!line.endsWith("\r\n")) throw new ProtocolError("chunk line that ends in a bare LF");
     if (this.#state === "data-end") {
       if (line !== "\r\n") throw new ProtocolError("chunk longer than its size");
       this.#state = "size";

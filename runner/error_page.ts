@@ -48,13 +48,17 @@ export function errorPage(error: GatewayError, { method, accept }: ErrorPageOpti
   return new Response(method === "HEAD" ? null : body, { status, headers });
 }
 
-/** Content negotiation (RFC 9110 §12.5.1) between the two; HTML where both are as welcome. */
+/** Content negotiation (RFC 9110 §12.5.1) between the two: JSON where it weighs more, or as much but named better. */
 function prefersJson(accept: string | null): boolean {
-  return accept !== null && quality(accept, "application", "json") > quality(accept, "text", "html");
+  if (accept === null) return false;
+  const json = preference(accept, "application", "json");
+  const html = preference(accept, "text", "html");
+  if (json.weight === html.weight) return json.weight > 0 && json.specificity > html.specificity;
+  return json.weight > html.weight;
 }
 
-/** The weight that `accept` gives a media type: that of the most specific range which matches. */
-function quality(accept: string, type: string, subtype: string): number {
+/** What `accept` says of a media type in the most specific range that matches. */
+function preference(accept: string, type: string, subtype: string): { weight: number; specificity: number } {
   let weight = 0;
   let specificity = 0;
   for (const item of accept.toLowerCase().split(",")) {
@@ -65,7 +69,7 @@ function quality(accept: string, type: string, subtype: string): number {
     weight = q >= 0 && q <= 1 ? q : 0;
     specificity = level;
   }
-  return weight;
+  return { weight, specificity };
 }
 
 function page(status: number, code: ErrorCode, message: string, requestId: string): string {

@@ -115,7 +115,8 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
       this.#end();
     } catch (error) {
       this.fail(error);
-      controller.error(error);
+      // `Deno.serve` prints what a stream fails with: a line, not a stack.
+      controller.error(error instanceof Error ? error.message : error);
     }
   }
 

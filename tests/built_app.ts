@@ -45,8 +45,10 @@ export class BuildBench implements AsyncDisposable {
     this.#home = home;
   }
 
-  static async open({ timeoutMs }: { timeoutMs?: number } = {}): Promise<BuildBench> {
-    const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "isola-build-test-" }));
+  /** @param options.dir the data directory, which is removed at the end */
+  static async open(options: { timeoutMs?: number; dir?: string } = {}): Promise<BuildBench> {
+    const { timeoutMs } = options;
+    const dir = await Deno.realPath(options.dir ?? await Deno.makeTempDir({ prefix: "isola-build-test-" }));
     await Deno.mkdir(join(dir, "blobs"));
     const bench = new BuildBench(dir, await openSandboxHome({ dataDir: dir, denoPath: Deno.execPath() }));
     bench.builds = await createBuilds({
@@ -58,7 +60,8 @@ export class BuildBench implements AsyncDisposable {
           const pending = bench.#pending.get(id);
           return pending && { files: pending.manifest, source: pending.source };
         },
-        materialize: (files, to) => materialize(files, to, (sha256) => bench.#blob(sha256), { writable: true }),
+        materialize: (files, to) =>
+          materialize(files, to, (sha256) => bench.#blob(sha256), { writable: true }),
         putFile: async (path) => await bench.#put(await Deno.readFile(path)),
         log: (id, line) => void bench.#pending.get(id)!.outcome.log.push(line),
         boot: (id, image) => bench.#boot(id, image),
@@ -78,7 +81,8 @@ export class BuildBench implements AsyncDisposable {
       manifest[path] = { kind: "file", ...await this.#put(new TextEncoder().encode(text)) };
     }
     if (app.fixture) await this.#read(join(FIXTURES, app.fixture), "", manifest);
-    const { entrypoint = "main.ts", importMap = null, lockFile = null, compilerOptions = null, ask = ["/"] } = app;
+    const { entrypoint = "main.ts", importMap = null, lockFile = null, compilerOptions = null, ask = ["/"] } =
+      app;
     const finished = Promise.withResolvers<Outcome>();
     const source = { entrypoint, importMap, lockFile, compilerOptions };
     this.#pending.set(id, { manifest, source, ask, outcome: { log: [], answers: {} }, finished });

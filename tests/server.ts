@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 const START_TIMEOUT_MS = 60_000;
 const BUILD_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
-const MODULE = new URL("../mod.ts", import.meta.url).pathname;
+const SERVE = [Deno.execPath(), "run", "-A", new URL("../mod.ts", import.meta.url).pathname, "serve"];
 const TOKEN = "test-token";
 
 export interface TestServerOptions {
   /** Kept after the server; default: a temporary one, removed. */
   dataDir?: string;
   env?: Record<string, string>;
+  /** Flags of `serve`. */
+  args?: string[];
 }
 
 /** A file's text, or bytes. */
@@ -23,11 +25,42 @@ export interface TestDeployment {
   [field: string]: unknown;
 }
 
+/** A deployment's live isolate, as the API shows it. */
+export interface TestIsolate {
+  deploymentId: string;
+  state: string;
+  pid: number;
+  requests: number;
+  inFlight: number;
+  lastRequestAt: string | null;
+}
+
+/** One server for all the tests of a file: started before the first of them, ended after the last. */
+export function serverForTests(options: TestServerOptions = {}): { readonly server: TestServer } {
+  let server: TestServer | undefined;
+  Deno.test.beforeAll(async () => {
+    server = await startTestServer(options);
+  });
+  Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
+  return {
+    get server() {
+      return server!;
+    },
+  };
+}
+
+/** The text of a small app in `tests/apps/`. */
+export function appSource(name: string): string {
+  return Deno.readTextFileSync(new URL(`apps/${name}`, import.meta.url));
+}
+
 /** Starts a server and waits until it is ready. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "isola-test-" });
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MODULE, "serve"],
+  const outputFile = await Deno.makeTempFile({ prefix: "isola-test-", suffix: ".log" });
+  // A file, not a pipe: nothing reads in the background while a test runs.
+  const process = new Deno.Command("/bin/sh", {
+    args: ["-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", outputFile, ...SERVE, ...options.args ?? []],
     env: {
       ISOLA_DATA_DIR: dataDir,
       ISOLA_HTTP_ADDR: "127.0.0.1:0",
@@ -38,10 +71,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...options.env,
     },
     stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
+    stdout: "null",
+    stderr: "null",
   }).spawn();
-  const server = new TestServer(process, dataDir, options.dataDir === undefined);
+  const server = new TestServer(process, { dataDir, outputFile, ownsDataDir: options.dataDir === undefined });
   try {
     await server.ready();
     return server;
@@ -51,22 +84,32 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   }
 }
 
+interface TestServerFiles {
+  dataDir: string;
+  outputFile: string;
+  ownsDataDir: boolean;
+}
+
 export class TestServer implements AsyncDisposable {
   readonly token = TOKEN;
   readonly dataDir: string;
-  output = "";
   httpPort = 0;
   controlUrl = "";
   readonly #process: Deno.ChildProcess;
-  readonly #ownsDataDir: boolean;
-  readonly #outputs: Promise<void>[];
+  readonly #files: TestServerFiles;
   readonly #client = Deno.createHttpClient({ allowHost: true });
+  #isRunning = true;
 
-  constructor(process: Deno.ChildProcess, dataDir: string, ownsDataDir: boolean) {
+  constructor(process: Deno.ChildProcess, files: TestServerFiles) {
     this.#process = process;
-    this.dataDir = dataDir;
-    this.#ownsDataDir = ownsDataDir;
-    this.#outputs = [this.#collect(process.stdout), this.#collect(process.stderr)];
+    process.status.then(() => this.#isRunning = false);
+    this.#files = files;
+    this.dataDir = files.dataDir;
+  }
+
+  /** What the server printed so far. */
+  get output(): string {
+    return Deno.readTextFileSync(this.#files.outputFile);
   }
 
   get pid(): number {
@@ -77,6 +120,7 @@ export class TestServer implements AsyncDisposable {
     await until(
       "the server says where it listens",
       () => {
+        if (!this.#isRunning) assert.fail(`The server ended: ${this.output}`);
         this.httpPort = Number(/apps\s+http:\/\/\S+:(\d+)/.exec(this.output)?.[1] ?? 0);
         this.controlUrl = /control\s+(http:\S+)/.exec(this.output)?.[1] ?? "";
         return this.httpPort > 0 && this.controlUrl !== "";
@@ -177,17 +221,13 @@ export class TestServer implements AsyncDisposable {
     return this.api("GET", `/v1/deployments/${id}/app_logs?since=2000-01-01T00:00:00Z&order=asc&limit=1000`);
   }
 
-  isolates(): Promise<
-    {
-      deploymentId: string;
-      state: string;
-      pid: number;
-      requests: number;
-      inFlight: number;
-      lastRequestAt: string | null;
-    }[]
-  > {
+  isolates(): Promise<TestIsolate[]> {
     return this.api("GET", "/v1/isolates");
+  }
+
+  /** The live isolate of a deployment, if there is one. */
+  async isolate(deploymentId: string): Promise<TestIsolate | undefined> {
+    return (await this.isolates()).find((one) => one.deploymentId === deploymentId);
   }
 
   /** A request of a visitor: `host` as the Host header, `NAME` short for `NAME.localhost`. */
@@ -198,6 +238,7 @@ export class TestServer implements AsyncDisposable {
   ): Promise<Response> {
     const hostname = host.includes(".") ? host : `${host}.localhost`;
     return fetch(`http://127.0.0.1:${this.httpPort}${path}`, {
+      redirect: "manual",
       ...init,
       client: this.#client,
       headers: { host: `${hostname}:${this.httpPort}`, ...init.headers },
@@ -220,19 +261,15 @@ export class TestServer implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // Ended already.
     }
-    const status = await this.#process.status;
-    await Promise.all(this.#outputs);
-    return status;
+    return await this.#process.status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill("SIGTERM");
     this.#client.close();
-    if (this.#ownsDataDir) await Deno.remove(this.dataDir, { recursive: true });
-  }
-
-  async #collect(stream: ReadableStream<Uint8Array>) {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.output += text;
+    const { dataDir, outputFile, ownsDataDir } = this.#files;
+    await Deno.remove(outputFile);
+    if (ownsDataDir) await Deno.remove(dataDir, { recursive: true });
   }
 }
 

@@ -33,7 +33,11 @@ export function createApi(deps: ApiDeps): (request: Request) => Promise<Response
     })
     .get("/metrics", (c) => c.text(deps.metrics(), 200, { "content-type": "text/plain; version=0.0.4" }))
     .route("/v1", v1(deps));
-  return async (request) => await app.fetch(request);
+  return async (request) => {
+    // fetch() sends "patch" as it is, unlike "get" or "post", and the official client writes it so.
+    const isPatch = request.method === "patch";
+    return await app.fetch(isPatch ? new Request(request, { method: "PATCH" }) : request);
+  };
 }
 
 function v1(deps: ApiDeps): Hono<ApiEnv> {

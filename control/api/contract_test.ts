@@ -135,7 +135,8 @@ Deno.test("organizations and projects are as the document says", async () => {
 
   const project = `/v1/projects/${created.body.id}`;
   conforms("get", "/projects/{projectId}", await api.call("GET", project));
-  const renamed = await api.call("PATCH", project, { name: "store", description: null });
+  // In lower case, as the official client sends it.
+  const renamed = await api.call("patch", project, { name: "store", description: null });
   conforms("patch", "/projects/{projectId}", renamed);
   assert.deepEqual([renamed.body.name, renamed.body.description], ["store", "d"]);
   conforms("patch", "/projects/{projectId}", await api.call("PATCH", project, { name: "-" }));

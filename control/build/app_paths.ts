@@ -27,6 +27,11 @@ export class AppPaths {
     return specifier.startsWith("file:") && !specifier.startsWith(this.#base);
   }
 
+  /** Whether a file is in the build directory. */
+  contains(path: string): boolean {
+    return path.startsWith(this.dir + "/");
+  }
+
   /** What a person calls a module. */
   display(specifier: string): string {
     const name = this.name(specifier);
@@ -35,7 +40,7 @@ export class AppPaths {
 
   /** A path in the build directory as the deployment knows it. */
   relative(path: string): string {
-    return path.startsWith(this.dir + "/") ? path.slice(this.dir.length + 1) : path;
+    return this.contains(path) ? path.slice(this.dir.length + 1) : path;
   }
 
   /** Text for the build log, in which the build directory does not appear. */

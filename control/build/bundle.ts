@@ -3,12 +3,12 @@ import { join } from "node:path";
 import type { AppPaths } from "./app_paths.ts";
 import { BuildError } from "./build_error.ts";
 import { BundleOutput } from "./bundle_output.ts";
-import { BUNDLE_PATH, denoPlugin, DIRNAME, ENTRY, FILENAME, META } from "./esbuild_plugin.ts";
+import { BUNDLE_PATH, denoPlugin, DIRNAME, ENTRY, FILENAME, META, META_IMPORT } from "./esbuild_plugin.ts";
 import type { ModuleGraph } from "./module_graph.ts";
 
 /** The whole program as one module, or why that would change it. */
 export type Bundle =
-  | { code: string; needsPackages: boolean; modules: number; obstacle?: undefined }
+  | { code: string; map: string; needsPackages: boolean; modules: number; obstacle?: undefined }
   | { obstacle: string };
 
 /** How the program is compiled. */
@@ -22,7 +22,7 @@ export interface BundleOptions {
 const MAX_PASSES = 2;
 
 /**
- * Bundles the module graph into one ES module with an inline source map.
+ * Bundles the module graph into one ES module with a source map.
  *
  * @throws {BuildError} the program is wrong in a way that Deno would refuse too
  */
@@ -63,7 +63,8 @@ function build(options: BundleOptions, unresolvable: Set<string>, readsFiles: Se
     target: "esnext",
     // V8 does not run decorators.
     supported: { decorators: false },
-    conditions: ["deno", "node", "import", "default"],
+    // "import", "require" and "default" go with the kind of import.
+    conditions: ["deno", "node"],
     mainFields: ["main"],
     resolveExtensions: [".js", ".json"],
     charset: "utf8",
@@ -91,9 +92,9 @@ function finish(result: Result, readsFiles: ReadonlySet<string>): Bundle {
   if (obstacle) return { obstacle };
   const inputs = Object.values(result.metafile.outputs).flatMap((file) => Object.entries(file.inputs));
   const kept = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([name]) => name);
-  const { code, requiresAtRunTime } = output.finish();
+  const { code, map, requiresAtRunTime } = output.finish();
   const needsPackages = requiresAtRunTime || kept.some((name) => readsFiles.has(name));
-  return { code, needsPackages, modules: kept.filter((name) => !name.startsWith("meta:")).length };
+  return { code, map, needsPackages, modules: kept.filter((name) => !name.startsWith("meta:")).length };
 }
 
 /** The specifier, when a package asks for something that is not there, which Deno would only find out on reaching it. */
@@ -105,10 +106,22 @@ function missingInPackage({ text, location }: esbuild.Message): string | undefin
 function failed([error]: esbuild.Message[], paths: AppPaths): Bundle {
   const { text, location } = error!;
   const message = paths.scrub(text).replaceAll("app:", "");
-  const file = location && `${location.file.replace(/^app:/, "")}:${location.line}:${location.column + 1}`;
-  if (message.startsWith("Could not resolve import(")) {
-    return { obstacle: `${file} imports a module by a computed name` };
+  const file = location?.file.replace(/^app:/, "");
+  if (message.startsWith("No matching export")) {
+    throw new BuildError(`Cannot link ${file}:${location!.line}:${columnOf(location!) + 1}: ${message}`);
   }
-  if (message.startsWith("No matching export")) throw new BuildError(`Cannot link ${file}: ${message}`);
-  return { obstacle: `it cannot be bundled: ${message}${file ? ` (${file})` : ""}` };
+  if (file?.endsWith(".json") && !file.includes("node_modules/")) {
+    throw new BuildError(`Cannot parse ${file}:${location!.line}:${location!.column + 1}: ${message}`);
+  }
+  const place = location ? `${file}:${location.line}` : "the program";
+  if (message.startsWith("Could not resolve import(")) {
+    return { obstacle: `${place} imports a module by a computed name` };
+  }
+  return { obstacle: `${place} cannot be bundled: ${message}` };
+}
+
+/** Counted without what was put in front of the module's first statement. */
+function columnOf({ column, lineText }: esbuild.Location): number {
+  const prefix = META_IMPORT.exec(lineText);
+  return prefix && column > prefix.index ? column - prefix[0].length : column;
 }

@@ -13,6 +13,8 @@ export interface DenoOptions {
   signal: AbortSignal;
 }
 
+const MAX_ERROR_LINES = 6;
+
 /** `auto` downloads packages into `node_modules`, never running their scripts; `manual` resolves in what is there. */
 export type NodeModules = "auto" | "manual";
 
@@ -36,12 +38,18 @@ export async function readModuleGraph(
 }
 
 /**
- * Downloads every package that the configuration names, imported or not (`deno install`).
+ * Downloads the packages that the entry point imports or the configuration names, and checks their integrity:
+ * `deno info` does not say when it could not.
  *
  * @throws {BuildError} a package cannot be had
  */
-export async function installPackages(options: DenoOptions): Promise<void> {
-  await run(["install"], "auto", [], options);
+export async function installPackages(entrypoint: string, options: DenoOptions): Promise<void> {
+  await run(
+    ["install"],
+    "auto",
+    entrypoint === undefined ? [] : ["--entrypoint", `./${entrypoint}`],
+    options,
+  );
 }
 
 async function run(
@@ -62,9 +70,15 @@ async function run(
     signal,
   }).output();
   if (success) return decode(stdout);
-  const text = decode(stderr);
-  const message = text.slice(text.lastIndexOf("error: ") + "error: ".length).split("\n\nStack backtrace")[0]!;
-  throw new BuildError(paths.scrub(message).trim().replace(/\.$/, ""));
+  throw new BuildError(paths.scrub(errorOf(decode(stderr))));
+}
+
+/** The error at the end of Deno's output and its first causes. */
+function errorOf(stderr: string): string {
+  const error = stderr.slice(stderr.lastIndexOf("error: ") + "error: ".length).split(
+    "\n\nStack backtrace",
+  )[0]!;
+  return error.split("\n", MAX_ERROR_LINES).join("\n").trim().replace(/\.$/, "");
 }
 
 function decode(bytes: Uint8Array): string {

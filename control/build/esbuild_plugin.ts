@@ -3,11 +3,13 @@ import { builtinModules, createRequire, isBuiltin } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AppPaths } from "./app_paths.ts";
 import type { ModuleGraph } from "./module_graph.ts";
-import { prefixModule } from "./module_prefix.ts";
+import { prefixModule, withJsxRuntime } from "./module_prefix.ts";
 import { PackageTypes } from "./package_types.ts";
 
 /** Where the bundle is put. */
 export const BUNDLE_PATH = ".isola/main.mjs";
+/** Where its source map is put. */
+export const BUNDLE_MAP_PATH = `${BUNDLE_PATH}.map`;
 /** What `import.meta` is called in the bundle. */
 export const META = "__isola_meta";
 /** What `__dirname` is called in the bundle. */
@@ -18,6 +20,8 @@ export const FILENAME = "__isola_filename";
 /** The specifier of the entry point. */
 export const ENTRY = "isola:entry";
 const META_OF = "isola:meta:";
+/** What is put in front of a module that asks for its `import.meta`. */
+export const META_IMPORT = new RegExp(`import { ${META} } from "${META_OF}[^"]*";`);
 
 /** What the plugin works on, and what it finds out. */
 export interface PluginOptions {
@@ -64,7 +68,7 @@ export function denoPlugin(options: PluginOptions): Plugin {
         ({ path }) => ({ path, external: true }),
       );
       build.onLoad({ filter: /./, namespace: "app" }, ({ path, with: { type } }) => loader.load(path, type));
-      build.onLoad({ filter: /\.[cm]?js$/, namespace: "file" }, ({ path }) => loader.loadPackaged(path));
+      build.onLoad({ filter: /./, namespace: "file" }, ({ path }) => loader.loadPackaged(path));
       build.onLoad({ filter: /./, namespace: "meta" }, ({ path }) => loader.loadMeta(path));
     },
   };
@@ -157,12 +161,16 @@ class ModuleLoader {
       : LOADERS[module?.mediaType as keyof typeof LOADERS] ?? "js";
     if (type === "json" || loader === "json") return { contents: source, loader: "json" };
     const isEsm = this.#packageTypes.isEsm(file) ?? /^\s*(?:import|export)\b/m.test(source);
-    return { contents: this.#withOwnNames(source, name, isEsm), loader };
+    const contents = loader.endsWith("x") ? withJsxRuntime(source) : source;
+    return { contents: this.#withOwnNames(contents, name, isEsm), loader };
   }
 
   /** A file of a package: only those that ask where they are need more than esbuild gives. */
   loadPackaged(path: string): OnLoadResult | undefined {
     const { paths, readsFiles } = this.#options;
+    // A package may name any path, and esbuild would read it.
+    if (!paths.contains(path)) return { errors: [{ text: `"${path}" is outside the deployment` }] };
+    if (!/\.[cm]?js$/.test(path)) return undefined;
     const source = Deno.readTextFileSync(path);
     if (!LOOKS_AROUND.test(source)) return undefined;
     const name = paths.relative(path);

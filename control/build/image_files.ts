@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AppPaths } from "./app_paths.ts";
 import { BuildError } from "./build_error.ts";
-import { BUNDLE_PATH } from "./esbuild_plugin.ts";
+import { BUNDLE_MAP_PATH, BUNDLE_PATH } from "./esbuild_plugin.ts";
 import type { ModuleGraph } from "./module_graph.ts";
 import { prefixModule } from "./module_prefix.ts";
 import { packageFiles } from "./package_files.ts";
@@ -21,10 +21,12 @@ export interface ImageInputs {
 /** An image of one module, with the packages only if they are read at run time. */
 export function bundleImage(
   inputs: ImageInputs,
-  { code, needsPackages }: { code: string; needsPackages: boolean },
+  { code, map, needsPackages }: { code: string; map: string; needsPackages: boolean },
 ): BuiltImage {
-  Deno.writeTextFileSync(join(inputs.request.dir, BUNDLE_PATH), code);
-  const files: BuiltFile[] = [{ path: BUNDLE_PATH, from: BUNDLE_PATH }];
+  const { dir } = inputs.request;
+  Deno.writeTextFileSync(join(dir, BUNDLE_PATH), code);
+  Deno.writeTextFileSync(join(dir, BUNDLE_MAP_PATH), map);
+  const files: BuiltFile[] = [BUNDLE_PATH, BUNDLE_MAP_PATH].map((path) => ({ path, from: path }));
   if (needsPackages) files.push(...packagesOf(inputs));
   return { mode: "bundle", entry: BUNDLE_PATH, files };
 }

@@ -122,7 +122,10 @@ export class ModuleGraph {
   #reason(error: string): string {
     const reason = this.#paths.scrub(error.split("\n", 1)[0]!).replace(/\.$/, "");
     if (/^Module not found/.test(reason)) return "no such file";
-    return reason.replace(/^Import ".*?" (not a dependency.*?)( from ".*")?$/, "$1").replace(/^\[\w+\] /, "");
+    return reason.replace(/, run again with .*/, "").replace(
+      /^Import ".*?" (not a dependency.*?)( from ".*")?$/,
+      "$1",
+    ).replace(/^\[\w+\] /, "");
   }
 
   #place(importer: string, { code }: GraphDependency): string {

@@ -11,3 +11,10 @@ export function prefixModule(source: string, statements: string): string {
   const commented = /^\s*(#!|\/\/)/.test(lastLine) ? "\n" : "";
   return source.slice(0, start) + commented + statements + source.slice(start);
 }
+
+/** A pragma comment that names the JSX runtime's package makes Deno use it; esbuild waits to be told so. */
+export function withJsxRuntime(source: string): string {
+  const [leading] = LEADING.exec(source)!;
+  if (!/\/\*[^/]*@jsxImportSource\s/.test(leading) || /@jsxRuntime\s/.test(leading)) return source;
+  return prefixModule(source, "/** @jsxRuntime automatic */");
+}

@@ -31,14 +31,18 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   Deno.mkdirSync(join(request.dir, ".isola"), { recursive: true });
   if (bundled.obstacle === undefined) {
     const image = bundleImage({ request, config, graph, paths }, bundled);
-    say(`Bundled ${bundled.modules} module${bundled.modules === 1 ? "" : "s"} ${took()}`);
+    say(`Bundled ${count(bundled.modules, "module")} ${took()}`);
     return image;
   }
   say(`Running the files as they are, not bundled: ${bundled.obstacle}`);
-  if (!request.hasNodeModules) await installPackages(deno);
+  if (!request.hasNodeModules) await installPackages(request.source.entrypoint, deno);
   const image = treeImage({ request, config, graph, paths }, bundled.obstacle);
-  say(`Prepared ${image.files.length} files ${took()}`);
+  say(`Prepared ${count(image.files.length, "file")} ${took()}`);
   return image;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** Packages are first downloaded, then resolved where they lie, as the program will at run time. */
@@ -48,6 +52,7 @@ async function resolveModules(request: BuildRequest, deno: DenoOptions): Promise
   graph.check();
   const isPackage = configs.some((path) => posix.basename(path) === "package.json");
   if (hasNodeModules || !(isPackage || graph.hasPackages())) return graph;
+  await installPackages(entrypoint, deno);
   const resolved = await readModuleGraph(entrypoint, "manual", deno);
   resolved.check();
   return resolved;

@@ -150,8 +150,8 @@ export class ApiClient implements Disposable {
   }
 
   /** The lines so far, and on until the build has ended. */
-  async *buildLogs(id: string): AsyncGenerator<BuildLog, void, void> {
-    yield* this.#stream({ action: "read build log", path: deploymentPath(id, "build_logs") });
+  async buildLogs(id: string): Promise<AsyncGenerator<BuildLog, void, void>> {
+    return await this.#stream({ action: "read build log", path: deploymentPath(id, "build_logs") });
   }
 
   /** Past lines, oldest first: those since a time, else the newest. */
@@ -165,10 +165,13 @@ export class ApiClient implements Disposable {
     return newestFirst.reverse();
   }
 
-  /** Lines as they are written, without end. */
-  async *followAppLogs(id: string, { level, signal }: { level?: string; signal?: AbortSignal }) {
+  /** Once it returns, every line that is written from then on, until `signal` is aborted. */
+  async followAppLogs(
+    id: string,
+    { level, signal }: { level?: string; signal: AbortSignal },
+  ): Promise<AsyncGenerator<AppLog, void, void>> {
     const path = deploymentPath(id, "app_logs");
-    yield* this.#stream<AppLog>({ action: "follow log", path, query: { level }, signal });
+    return await this.#stream({ action: "follow log", path, query: { level }, signal });
   }
 
   async isolates(): Promise<IsolateInfo[]> {
@@ -200,10 +203,14 @@ export class ApiClient implements Disposable {
     return items;
   }
 
-  async *#stream<T>(call: Call): AsyncGenerator<T, void, void> {
+  async #stream<T>(call: Call): Promise<AsyncGenerator<T, void, void>> {
     const { body } = await this.#send({ ...call, ndjson: true });
+    return this.#lines(call, body!);
+  }
+
+  async *#lines<T>(call: Call, body: ReadableStream<Uint8Array>): AsyncGenerator<T, void, void> {
     try {
-      if (body) yield* readNdjson<T>(body);
+      yield* readNdjson<T>(body);
     } catch (error) {
       throw this.#failure(call, error);
     }

@@ -58,7 +58,7 @@ Deno.test("a stream that breaks off ends the call as unreachable", async () => {
   })();
   const { signal } = new AbortController();
   using client = new ApiClient({ url: `http://127.0.0.1:${listener.addr.port}`, token: undefined, signal });
-  const lines = client.buildLogs("abc");
+  const lines = await client.buildLogs("abc");
   assert.deepEqual((await lines.next()).value, { level: "info", message: "one" });
   await assert.rejects(lines.next(), (error) => error instanceof CliError && error.code === "unreachable");
   await serving;

@@ -62,7 +62,7 @@ async function readBuildLog(
 ): Promise<number> {
   let line = 0;
   try {
-    for await (const entry of client.buildLogs(id)) {
+    for await (const entry of await client.buildLogs(id)) {
       if (++line > seen) onLog(entry);
     }
   } catch (error) {

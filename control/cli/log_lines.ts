@@ -49,21 +49,21 @@ export async function* readAppLogs(
 ): AsyncGenerator<AppLog, void, void> {
   if (!follow) return yield* await client.appLogs(deploymentId, { level, since, limit });
   const stop = new AbortController();
-  // Opened before the past is read, so that no line falls between the two; those in both are dropped.
-  const live = client.followAppLogs(deploymentId, { level, signal: AbortSignal.any([follow, stop.signal]) });
-  const first = live.next();
   try {
+    // Opened before the past is read, so that no line falls between the two; those in both are dropped.
+    const live = await client.followAppLogs(deploymentId, {
+      level,
+      signal: AbortSignal.any([follow, stop.signal]),
+    });
     const past = await client.appLogs(deploymentId, { level, since, limit });
     yield* past;
     const seen = new Set(past.map((line) => JSON.stringify(line)));
-    for (let next = await first; !next.done; next = await live.next()) {
-      if (!seen.delete(JSON.stringify(next.value))) yield next.value;
+    for await (const line of live) {
+      if (!seen.delete(JSON.stringify(line))) yield line;
     }
   } catch (error) {
     if (!(follow.aborted && error instanceof CliError && error.code === "interrupted")) throw error;
   } finally {
     stop.abort();
-    await first.catch(() => {});
-    await live.return();
   }
 }

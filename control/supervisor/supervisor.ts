@@ -1,7 +1,7 @@
 import {
   type AppLogLine,
   measureProcess,
-  Sandbox,
+  type Sandbox,
   type SandboxEnd,
   type SandboxEndReason,
   SandboxError,
@@ -38,6 +38,7 @@ export interface Lessee {
   usage(): Promise<IsolateUsage[]>;
 }
 
+/** What the supervisor works with. */
 export interface SupervisorOptions extends LifecycleOptions {
   home: SandboxHome;
   /** Of blank sandboxes; a deployment with another limit gets a sandbox of its own. */

@@ -9,14 +9,16 @@ type Listen = (...args: unknown[]) => http.Server;
 export function bindNodeServers(path: string, served: Served, post: Post): void {
   const prototype = http.Server.prototype as unknown as { listen: Listen };
   const { listen } = prototype;
+  let bound = false;
   prototype.listen = function (this: http.Server, ...args: unknown[]) {
     const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
-    if (served.taken) {
+    if (served.taken || bound) {
       console.warn("Only the first server of a deployment gets requests: this node:http server gets none");
       queueMicrotask(() => this.emit("listening"));
       callback?.();
       return this;
     }
+    bound = true; // At once: that it listens is said only later.
     presentAs(this, requestedPort(args));
     // Idle connections are the runner's: closing one under it would race with its next request.
     this.keepAliveTimeout = 0;

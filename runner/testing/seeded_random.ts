@@ -37,7 +37,9 @@ export class SeededRandom {
     const list = [...bytes];
     for (let change = 1 + this.below(4); change > 0; change--) {
       const at = this.below(list.length + 1);
-      const byte = this.below(3) === 0 ? this.below(256) : this.pick([0x0d, 0x0a, 0x20, 0x09, 0x3a, 0x00, 0x2c, 0xff]);
+      const byte = this.below(3) === 0
+        ? this.below(256)
+        : this.pick([0x0d, 0x0a, 0x20, 0x09, 0x3a, 0x00, 0x2c, 0xff]);
       const kind = this.below(4);
       if (kind === 0) list[at] = byte;
       else if (kind === 1) list.splice(at, 1);

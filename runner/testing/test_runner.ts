@@ -22,7 +22,11 @@ export interface TestRunnerOptions {
 
 /** Starts a runner on a free port which routes "localhost" and "shop.example". */
 export async function startTestRunner({ acquire, route, options }: TestRunnerOptions): Promise<TestRunner> {
-  const known = { acquired: [] as string[], released: [] as IsolateUsage[], broken: [] as TestRunner["broken"] };
+  const known = {
+    acquired: [] as string[],
+    released: [] as IsolateUsage[],
+    broken: [] as TestRunner["broken"],
+  };
   const target: Route = { deploymentId: "d1", maxConcurrency: 100, requestTimeoutMs: 0, ...route };
   const runner = await startRunner(
     {

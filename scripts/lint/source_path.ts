@@ -13,7 +13,7 @@ export function importedPath(from: string, specifier: string): string | undefine
   return sourcePath(resolve(ROOT, dirname(from), specifier));
 }
 
-/** Whether the file is a test, or lies in the folder of the tests that cross layers. */
+/** Whether the file is a test, or lies in a folder for tests: `tests/`, which crosses layers, or a layer's `testing/`. */
 export function isTest(path: string): boolean {
-  return path.endsWith("_test.ts") || path.startsWith("tests/");
+  return path.endsWith("_test.ts") || path.startsWith("tests/") || path.includes("/testing/");
 }

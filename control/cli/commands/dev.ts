@@ -48,10 +48,10 @@ export const dev = defineCommand({
   },
 });
 
-/** One for each folder, so that two can be served in turn without mixing their deployments. */
-function stateDir(folder: string, env: Readonly<Record<string, string>>): string {
+/** One for each folder, so that two can be served in turn without mixing their deployments. Without a home: unsaid. */
+function stateDir(folder: string, env: Readonly<Record<string, string>>): string | undefined {
   const base = env.XDG_STATE_HOME || (env.HOME ? join(env.HOME, ".local", "state") : undefined);
-  if (!base) throw new CliError("usage", "Cannot choose where to keep state: set HOME or give --data-dir");
+  if (!base) return undefined;
   const hash = createHash("sha256").update(folder).digest("hex").slice(0, 12);
   return join(base, "isola", "dev", `${basename(folder)}-${hash}`);
 }

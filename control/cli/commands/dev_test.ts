@@ -24,7 +24,11 @@ function startDev(plane: ControlPlane, deps: Partial<CliDeps>, ...args: string[]
     },
     ...deps,
   });
-  return { ...all, stop, started, ended: runCli(["dev", ...args], all) };
+  const ended = runCli(["dev", ...args], all);
+  /** Resolves once the address is printed. */
+  const live = (url: RegExp) =>
+    Promise.race([all.stdout.until(url), ended.then(() => assert.fail(`ended: ${all.stderr.text}`))]);
+  return { ...all, stop, started, ended, live };
 }
 
 Deno.test("dev starts a server of its own on loopback, its state apart from the folder, and deploys to it", async () => {
@@ -32,7 +36,7 @@ Deno.test("dev starts a server of its own on loopback, its state apart from the 
   using home = new TempFolder();
   using folder = new TempFolder({ "app/main.ts": "" });
   const dev = startDev(plane, { cwd: folder.path, env: { HOME: home.path } }, "./app", "--env", "A=1");
-  await dev.stdout.until(/^http:\/\/app\.localhost:8000\n/);
+  await dev.live(/^http:\/\/app\.localhost:8000\n/);
   dev.stop.abort();
   assert.equal(await dev.ended, 0);
   const [config] = dev.started;
@@ -47,7 +51,7 @@ Deno.test("dev without a folder serves the example, on what is configured", asyn
   using example = new TempFolder({ "hono/main.ts": "" });
   const env = { ISOLA_DATA_DIR: "/data", ISOLA_HTTP_ADDR: "127.0.0.1:9000", ISOLA_ADMIN_TOKEN: "mine" };
   const dev = startDev(plane, { exampleDir: `${example.path}/hono`, env }, "--control-addr", "127.0.0.1:0");
-  await dev.stdout.until(/^http:\/\/hono\.localhost:8000\n/);
+  await dev.live(/^http:\/\/hono\.localhost:8000\n/);
   dev.stop.abort();
   assert.equal(await dev.ended, 0);
   const { dataDir, httpAddr, controlAddr, adminToken } = dev.started[0]!;

@@ -53,7 +53,7 @@ export const logs = defineCommand({
 });
 
 async function showBuildLog({ client, json, terminal }: CommandContext, id: string): Promise<void> {
-  for await (const line of client().buildLogs(id)) {
+  for await (const line of await client().buildLogs(id)) {
     if (json) terminal.print(JSON.stringify(line));
     else terminal.print(printable(line.message).trimEnd(), levelColor(line.level));
   }

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { BuildBench } from "../../tests/built_app.ts";
+
+/** A registry that never answers: a build that asks it runs until it is ended. */
+class SilentRegistry implements AsyncDisposable {
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #packages = new Map<
+    string,
+    { asked: PromiseWithResolvers<void>; gone: PromiseWithResolvers<void> }
+  >();
+
+  constructor() {
+    this.#server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+      const { asked, gone } = this.#package(new URL(request.url).pathname.slice(1));
+      request.signal.addEventListener("abort", () => gone.resolve());
+      asked.resolve();
+      await gone.promise;
+      return new Response();
+    });
+  }
+
+  /** An app that needs a package of this registry. */
+  app(name: string): Record<string, string> {
+    const url = `http://127.0.0.1:${this.#server.addr.port}/`;
+    return { "main.ts": `import "npm:${name}@1";`, ".npmrc": `registry=${url}` };
+  }
+
+  /** Resolves when the package is asked for. */
+  asked(name: string): Promise<void> {
+    return this.#package(name).asked.promise;
+  }
+
+  /** Resolves when the process that asked has ended. */
+  gone(name: string): Promise<void> {
+    return this.#package(name).gone.promise;
+  }
+
+  #package(name: string) {
+    const found = this.#packages.get(name) ??
+      { asked: Promise.withResolvers<void>(), gone: Promise.withResolvers<void>() };
+    this.#packages.set(name, found);
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+Deno.test("A build that takes too long fails, and its processes end", async () => {
+  await using registry = new SilentRegistry();
+  await using bench = await BuildBench.open({ timeoutMs: 1000 });
+  const { status, log } = await bench.build("slow", { files: registry.app("slow") });
+  assert.equal(status, "failed");
+  assert.deepEqual(log, [{ level: "error", message: "Cannot build within 1 s" }]);
+  await registry.gone("slow");
+  assert.deepEqual([...Deno.readDirSync(join(bench.dir, "build"))], []);
+});
+
+Deno.test("Two builds run at once; a cancelled one ends without a result and makes room", async () => {
+  await using registry = new SilentRegistry();
+  await using bench = await BuildBench.open();
+  const results: string[] = [];
+  for (const name of ["first", "second", "third"]) {
+    void bench.build(name, { files: registry.app(name) }).then(({ status }) =>
+      results.push(`${name} ${status}`)
+    );
+  }
+  await Promise.all([registry.asked("first"), registry.asked("second")]);
+  assert.deepEqual([...Deno.readDirSync(join(bench.dir, "build"))].map(({ name }) => name).sort(), [
+    "first",
+    "second",
+  ]);
+  bench.builds.cancel("first");
+  await registry.gone("first");
+  await registry.asked("third");
+  assert.deepEqual(results, []);
+});
+
+Deno.test("A deployment that waits and is cancelled is not built", async () => {
+  await using registry = new SilentRegistry();
+  await using bench = await BuildBench.open();
+  for (const name of ["first", "second", "third"]) void bench.build(name, { files: registry.app(name) });
+  await Promise.all([registry.asked("first"), registry.asked("second")]);
+  bench.builds.cancel("third");
+  const fourth = bench.build("fourth", { files: { "main.ts": "Deno.serve(() => new Response());" } });
+  bench.builds.cancel("first");
+  assert.equal((await fourth).status, "success");
+  let asked = false;
+  void registry.asked("third").then(() => asked = true);
+  await Promise.resolve();
+  assert.equal(asked, false);
+});
+
+Deno.test("Closing ends the builds that run, and no result is recorded", async () => {
+  await using registry = new SilentRegistry();
+  const results: string[] = [];
+  {
+    await using bench = await BuildBench.open();
+    void bench.build("running", { files: registry.app("running") }).then(({ status }) =>
+      results.push(status)
+    );
+    await registry.asked("running");
+  }
+  await registry.gone("running");
+  assert.deepEqual(results, []);
+});
+
+Deno.test("More builds than may wait are refused", async () => {
+  await using registry = new SilentRegistry();
+  await using bench = await BuildBench.open();
+  for (const name of ["first", "second"]) void bench.build(name, { files: registry.app(name) });
+  await Promise.all([registry.asked("first"), registry.asked("second")]);
+  for (let n = 0; n < 1000; n++) bench.builds.submit(`waiting${n}`);
+  assert.throws(() => bench.builds.submit("one more"), /1000 builds are waiting/);
+});
+
+Deno.test("A killed server leaves no process of a build", async () => {
+  await using registry = new SilentRegistry();
+  const server = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", import.meta.resolve("../../tests/build_server.ts")],
+    stdin: "piped",
+    stdout: "null",
+  }).spawn();
+  const writer = server.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(registry.app("orphan"))));
+  await writer.close();
+  await registry.asked("orphan");
+  server.kill("SIGKILL");
+  await server.status;
+  await registry.gone("orphan");
+});
+
+Deno.test("What a killed server left in the build directory is removed", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "isola-build-test-" });
+  await Deno.mkdir(join(dir, "build", "left", "src"), { recursive: true });
+  await using _bench = await BuildBench.open({ dir });
+  assert.deepEqual([...Deno.readDirSync(join(dir, "build"))], []);
+});
