@@ -74,9 +74,14 @@ export function sandboxCommand(plan: SandboxPlan): SandboxCommand {
       `--deny-net=${DENIED_NETWORKS.join(",")}`,
       "--allow-env",
       plan.hostPath,
-      plan.controlSocket,
     ],
-    env: { DENO_DIR: plan.cacheDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    // Not an argument: those a program sees. The environment is replaced by its own.
+    env: {
+      DENO_DIR: plan.cacheDir,
+      DENO_NO_UPDATE_CHECK: "1",
+      NO_COLOR: "1",
+      CONTROL_SOCKET: plan.controlSocket,
+    },
   };
 }
 

@@ -41,10 +41,11 @@ export class LogIntake {
     });
   }
 
-  /** Lines that were dropped before they came here. */
+  /** Lines that were dropped before they came here; said at once, as a line of its own. */
   addDropped(count: number): void {
     this.#roll();
     this.#dropped += Math.max(0, count);
+    if (++this.#lines <= MAX_LINES_PER_SECOND) this.flush();
   }
 
   /** Says how many lines were dropped, if any were. */

@@ -11,11 +11,11 @@ const GET = "GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n";
 /** An isolate whose answers wait for the test. */
 function gated(): { isolate: RawIsolate; waiting: (() => void)[] } {
   const waiting: (() => void)[] = [];
-  const isolate = new RawIsolate(async (connection) => {
+  const isolate = new RawIsolate(async (connection, disposed) => {
     while (await connection.readUntil("\r\n\r\n") !== null) {
       const open = Promise.withResolvers<void>();
       waiting.push(open.resolve);
-      await Promise.race([open.promise, connection.closed()]);
+      await Promise.race([open.promise, disposed]);
       await connection.write(HELLO);
     }
   });
@@ -89,17 +89,26 @@ Deno.test("a request that finds no place in time is OVERLOADED with Retry-After"
 });
 
 Deno.test("a visitor who leaves the queue takes no place", async () => {
-  const { isolate, waiting } = gated();
-  await using _ = isolate;
+  const busy = Promise.withResolvers<void>();
+  const free = Promise.withResolvers<void>();
+  await using isolate = new RawIsolate(async (connection, disposed) => {
+    for (let head; (head = await connection.readUntil("\r\n\r\n")) !== null;) {
+      if (head.includes("/left ")) await disposed;
+      if (head.includes("/first ")) {
+        busy.resolve();
+        await free.promise;
+      }
+      await connection.write(HELLO);
+    }
+  });
   await using test = await startTestRunner({ acquire: isolate.socketPath, route: { maxConcurrency: 1 } });
-  const first = fetch(test.origin).then((response) => response.text());
-  await until(() => waiting.length === 1);
-  const leaving = await RawVisitor.send(test.runner.port, GET);
-  leaving[Symbol.dispose]();
-  const last = fetch(test.origin).then((response) => response.text());
-  waiting[0]!();
-  await until(() => waiting.length === 2);
-  waiting[1]!();
+  const first = fetch(`${test.origin}/first`).then((response) => response.text());
+  await busy.promise;
+  for (let i = 0; i < 5; i++) {
+    using _ = await RawVisitor.send(test.runner.port, "GET /left HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+  }
+  const last = fetch(`${test.origin}/last`).then((response) => response.text());
+  free.resolve();
   assert.deepEqual(await Promise.all([first, last]), ["hello", "hello"]);
 });
 

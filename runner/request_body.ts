@@ -93,6 +93,8 @@ export class RequestBody {
   async pump(connection: Connection): Promise<void> {
     try {
       while (!this.#complete) await this.#pass(connection);
+      // Only a stream that was read to its end lets Deno.serve close the connection of a visitor who asked for it.
+      if (this.#remainingBytes === 0) await this.#reader.read();
     } catch {
       this.cancel();
     }

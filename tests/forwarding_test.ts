@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { RawVisitor } from "../runner/testing/raw_visitor.ts";
-import { fieldValues, parseResponse, rawRequest, type RawResponse } from "./raw_http.ts";
+import { bytesOf, fieldValues, parseResponse, rawRequest, type RawResponse } from "./raw_http.ts";
 import { appSource, serverForTests } from "./server.ts";
 
 const suite = serverForTests();
@@ -20,7 +20,7 @@ function send(host: string, requestLine: string, lines: string[] = [], body = ""
 async function received(requestLine: string, lines: string[] = [], body = "") {
   const response = await send("echo", requestLine, lines, body);
   assert.equal(response.status, 200, response.body);
-  const said = JSON.parse(response.body) as {
+  const said = JSON.parse(new TextDecoder().decode(bytesOf(response.body))) as {
     method: string;
     url: string;
     headers: [string, string][];
@@ -44,8 +44,7 @@ Deno.test("method, path and query arrive byte for byte", async () => {
     ]
   ) {
     const { url } = await received(`GET ${target}`);
-    // A URL object normalizes dot segments and drops the fragment; the request itself is passed on as it is.
-    assert.equal(url, new URL(`http://echo.localhost${target}`).href.replace(/#$/, ""), target);
+    assert.equal(url, `http://echo.localhost${target}`);
   }
   for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "PURGE"]) {
     assert.equal((await received(`${method} /`)).method, method);
@@ -143,8 +142,7 @@ Deno.test("response headers pass, apart from those of the connection", async () 
 Deno.test("an encoded body is passed without being decoded or encoded again", async () => {
   const gzip = await send("wire", "GET /encoded?format=gzip", ["Accept-Encoding: gzip"]);
   assert.deepEqual(fieldValues(gzip, "content-encoding"), ["gzip"]);
-  const bytes = Uint8Array.from(gzip.body, (char) => char.charCodeAt(0));
-  assert.equal(gunzipSync(bytes).toString(), "hello ".repeat(1000));
+  assert.equal(gunzipSync(bytesOf(gzip.body)).toString(), "hello ".repeat(1000));
   // Not brotli at all: nobody on the way may care.
   const brotli = await send("wire", "GET /encoded?format=br");
   assert.deepEqual(fieldValues(brotli, "content-encoding"), ["br"]);

@@ -24,6 +24,11 @@ export function fieldValues({ fields }: RawResponse, name: string): string[] {
   return fields.filter(([field]) => field === name).map(([, value]) => value);
 }
 
+/** Latin-1 characters as the bytes that they are. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
 /** Reads one response off the front of what a connection sent. */
 export function parseResponse(received: string): RawResponse {
   const end = received.indexOf("\r\n\r\n");

@@ -210,7 +210,7 @@ export class ApiClient implements Disposable {
 
   async *#lines<T>(call: Call, body: ReadableStream<Uint8Array>): AsyncGenerator<T, void, void> {
     try {
-      yield* readNdjson<T>(body);
+      yield* readNdjson<T>(body, this.#signalOf(call));
     } catch (error) {
       throw this.#failure(call, error);
     }
@@ -238,7 +238,8 @@ export class ApiClient implements Disposable {
     }
   }
 
-  async #attempt({ method = "GET", path, query = {}, json, body, ndjson, signal }: Call): Promise<Response> {
+  async #attempt(call: Call): Promise<Response> {
+    const { method = "GET", path, query = {}, json, body, ndjson } = call;
     const url = new URL(path, this.url);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -250,14 +251,19 @@ export class ApiClient implements Disposable {
       method,
       headers,
       body: json === undefined ? await body?.() : JSON.stringify(json),
-      signal: signal ? AbortSignal.any([signal, this.#signal]) : this.#signal,
+      signal: this.#signalOf(call),
       ...(this.#http ? { client: this.#http } : {}),
     });
   }
 
-  #failure({ action, signal }: Call, cause: unknown): CliError {
+  #signalOf({ signal }: Call): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#signal]) : this.#signal;
+  }
+
+  #failure(call: Call, cause: unknown): CliError {
     if (cause instanceof CliError) return cause;
-    if (this.#signal.aborted || signal?.aborted) return new CliError("interrupted", "Interrupted", { cause });
+    const { action } = call;
+    if (this.#signalOf(call).aborted) return new CliError("interrupted", "Interrupted", { cause });
     if (!(cause instanceof TypeError)) {
       return new CliError("failed", `Cannot ${action}: ${cause instanceof Error ? cause.message : cause}`, {
         cause,

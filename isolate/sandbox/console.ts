@@ -1,8 +1,8 @@
 import type { SandboxLogLevel } from "../protocol.ts";
 import type { Post } from "./exit.ts";
 
-/** Longer messages are cut here to spare the pipe; the keeper cuts again, for those who do not come this way. */
-const MAX_MESSAGE_CHARS = 2_048;
+/** Longer messages are cut here to spare the pipe; the keeper, which keeps 2048 bytes, then sees that there was more. */
+const MAX_MESSAGE_CHARS = 2_049;
 const MAX_MESSAGES_PER_SECOND = 1_000;
 const LEVELS: readonly SandboxLogLevel[] = ["debug", "info", "warning", "error"];
 

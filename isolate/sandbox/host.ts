@@ -14,7 +14,7 @@ import {
 const REHEARSALS = 20;
 const MAX_TEXT = 16 * 1024;
 
-const keeper = await Deno.connect({ transport: "unix", path: Deno.args[0]! });
+const keeper = await Deno.connect({ transport: "unix", path: Deno.env.get("CONTROL_SOCKET")! });
 const toKeeper = keeper.writable.getWriter();
 let guest: Worker;
 let prepared: PrepareMessage;

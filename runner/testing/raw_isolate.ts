@@ -55,14 +55,16 @@ export class RawIsolate implements AsyncDisposable {
   readonly #listener: Deno.UnixListener;
   readonly #connections = new Set<RawConnection>();
   readonly #accepting: Promise<void>;
+  readonly #disposed = Promise.withResolvers<void>();
   /** Connections so far. */
   accepted = 0;
 
-  constructor(script: (connection: RawConnection) => Promise<unknown>) {
+  /** @param script What each connection runs; `disposed` resolves when nobody waits for it any more. */
+  constructor(script: (connection: RawConnection, disposed: Promise<void>) => Promise<unknown>) {
     this.#directory = Deno.makeTempDirSync({ prefix: "isola-raw-" });
     this.socketPath = `${this.#directory}/http.sock`;
     this.#listener = Deno.listen({ transport: "unix", path: this.socketPath });
-    this.#accepting = this.#accept(script);
+    this.#accepting = this.#accept((connection) => script(connection, this.#disposed.promise));
   }
 
   /** Answers each request with the same bytes, whatever it is. */
@@ -82,6 +84,7 @@ export class RawIsolate implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
+    this.#disposed.resolve();
     for (const connection of this.#connections) connection.close();
     await this.#accepting;
     await Deno.remove(this.#directory, { recursive: true });
