@@ -71,6 +71,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #waits = new Set<(end: SandboxEnd) => void>();
   #process: Deno.ChildProcess | undefined;
   #connection: Deno.UnixConn | undefined;
+  #reading: Promise<void> | undefined;
   #reason: SandboxEndReason | undefined;
   #lastWords = "";
   #end: SandboxEnd | undefined;
@@ -98,7 +99,7 @@ export class Sandbox implements AsyncDisposable {
     using listener = Deno.listen({ transport: "unix", path: this.#path("control.sock") });
     this.#spawn();
     this.#connection = await this.#wait(listener.accept(), deadline);
-    void this.#readMessages(this.#connection);
+    this.#reading = this.#readMessages(this.#connection);
     const blank = this.#next(["blank"], deadline);
     void this.#send({
       type: "prepare",
@@ -119,7 +120,9 @@ export class Sandbox implements AsyncDisposable {
   async assign({ populate, entry, env, bootTimeoutMs }: Program): Promise<string> {
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     this.startedAt = Date.now();
-    await populate?.(this.#appDir);
+    await populate?.(this.#appDir).catch((error) => {
+      throw this.#end === undefined ? error : processGone(this.#end);
+    });
     const answer = this.#next(["ready", "failed"], deadline);
     void this.#send({ type: "assign", entry: new URL(entry, `file://${this.#appDir}/`).href, env });
     const message = await answer;
@@ -193,6 +196,7 @@ export class Sandbox implements AsyncDisposable {
     ]);
     const status = await process.status;
     await output;
+    await this.#reading;
     await this.#finish(status.signal ?? `exit code ${status.code}`);
   }
 
@@ -211,7 +215,8 @@ export class Sandbox implements AsyncDisposable {
     try {
       for await (const line of readLines(connection.readable)) this.#receive(JSON.parse(line) as FromSandbox);
     } catch (error) {
-      if (this.#reason === undefined) this.#breach(error);
+      // A process that dies with messages unread resets its connection: that breaks no protocol.
+      if (!(error instanceof Deno.errors.ConnectionReset)) this.#breach(error);
     }
     // Whoever closed it, a sandbox without its keeper's connection cannot be led any more.
     this.#kill();
@@ -228,8 +233,13 @@ export class Sandbox implements AsyncDisposable {
         this.#lastWords = String(message.message ?? `The program exited with code ${Number(message.code)}`);
         this.#reason ??= "exited";
         return this.#kill();
+      case "blank":
+      case "ready":
+      case "failed":
+      case "pending":
+        return this.#waiting.get(message.type)?.(message);
       default:
-        return this.#waiting.get(message?.type)?.(message);
+        throw new TypeError("Cannot read a message of an unknown type");
     }
   }
 
@@ -250,18 +260,13 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #finish(exit: string) {
+    const end = { reason: this.#reason ?? "crashed", detail: `${exit} ${this.#lastWords}`.trim() };
+    this.#end = end;
     this.#logs.flush();
-    try {
-      this.#connection?.close();
-    } catch {
-      // Closed by its reader.
-    }
     await Promise.allSettled([
       Deno.remove(this.#socketDir, { recursive: true }),
       Deno.remove(join(this.#appDir, ".."), { recursive: true }),
     ]);
-    const end = { reason: this.#reason ?? "crashed", detail: `${exit} ${this.#lastWords}`.trim() };
-    this.#end = end;
     for (const tell of this.#waits) tell(end);
     this.#settleEnded(end);
   }
@@ -295,9 +300,7 @@ export class Sandbox implements AsyncDisposable {
     const late = () => {
       reject(new SandboxError("boot_timeout", "Cannot start the program: it was not ready in time"));
     };
-    const gone = ({ reason, detail }: SandboxEnd) => {
-      reject(new SandboxError(reason, `Cannot start the program: its process ended (${detail})`));
-    };
+    const gone = (end: SandboxEnd) => reject(processGone(end));
     if (this.#end !== undefined) gone(this.#end);
     else if (deadline.aborted) late();
     this.#waits.add(gone);
@@ -309,4 +312,8 @@ export class Sandbox implements AsyncDisposable {
       deadline.removeEventListener("abort", late);
     }
   }
+}
+
+function processGone({ reason, detail }: SandboxEnd): SandboxError {
+  return new SandboxError(reason, `Cannot start the program: its process ended (${detail})`);
 }

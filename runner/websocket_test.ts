@@ -191,7 +191,7 @@ Deno.test("an isolate's ping is answered and its messages may be in fragments", 
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
   using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
-  assert.ok(await visitor.receive(/set-cookie: a=1\r\nset-cookie: b=2\r\n[^]*\x81\x05hello$/));
+  assert.ok(await visitor.receive(/set-cookie: a=1\r\nset-cookie: b=2\r\n[^]*hello$/));
   assert.equal(await ponged.promise, "\x8a\x81");
 });
 
@@ -208,7 +208,8 @@ Deno.test("frames that break RFC 6455 end both sides", async () => {
     await using isolate = frames(bytes);
     await using test = await startTestRunner({ acquire: isolate.socketPath });
     using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
-    assert.ok(await visitor.receive(/\x88\x0e\x03\xf3BAD_RESPONSE/), name);
+    assert.ok(await visitor.receive(/BAD_RESPONSE$/), name);
+    assert.ok(visitor.received.endsWith("\x88\x0e\x03\xf3BAD_RESPONSE"), name);
     await visitor.write("\x88\x82\0\0\0\0\x03\xf3");
     await until(async () => (await test.runner.usage())[0]!.inFlight === 0);
   }
@@ -316,7 +317,7 @@ Deno.test("a visitor who sends faster than the isolate reads is closed", async (
   for (let i = 0; i < 60; i++) socket.send(new Uint8Array(MIB));
   // 1013, if the visitor still reads it: `WebSocket.close` hangs up on whoever is in the middle of a message.
   assert.ok([1013, 0].includes((await end).code));
-  assert.equal((await test.runner.usage())[0]!.inFlight, 0);
+  await until(async () => (await test.runner.usage())[0]!.inFlight === 0);
   resolve();
   await serving;
   await Deno.remove(directory, { recursive: true });

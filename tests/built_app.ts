@@ -76,6 +76,11 @@ export class BuildBench implements AsyncDisposable {
 
   /** Builds and boots an app. */
   async build(id: string, app: AppSource): Promise<Outcome> {
+    return await (await this.submit(id, app)).finished;
+  }
+
+  /** Resolves when the build is in the queue. */
+  async submit(id: string, app: AppSource): Promise<{ finished: Promise<Outcome> }> {
     const manifest: Manifest = {};
     for (const [path, text] of Object.entries(app.files ?? {})) {
       manifest[path] = { kind: "file", ...await this.#put(new TextEncoder().encode(text)) };
@@ -87,7 +92,7 @@ export class BuildBench implements AsyncDisposable {
     const source = { entrypoint, importMap, lockFile, compilerOptions };
     this.#pending.set(id, { manifest, source, ask, outcome: { log: [], answers: {} }, finished });
     this.builds.submit(id);
-    return await finished.promise;
+    return { finished: finished.promise };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

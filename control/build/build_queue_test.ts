@@ -63,9 +63,8 @@ Deno.test("Two builds run at once; a cancelled one ends without a result and mak
   await using bench = await BuildBench.open();
   const results: string[] = [];
   for (const name of ["first", "second", "third"]) {
-    void bench.build(name, { files: registry.app(name) }).then(({ status }) =>
-      results.push(`${name} ${status}`)
-    );
+    const { finished } = await bench.submit(name, { files: registry.app(name) });
+    void finished.then(({ status }) => results.push(`${name} ${status}`));
   }
   await Promise.all([registry.asked("first"), registry.asked("second")]);
   assert.deepEqual([...Deno.readDirSync(join(bench.dir, "build"))].map(({ name }) => name).sort(), [
@@ -81,7 +80,7 @@ Deno.test("Two builds run at once; a cancelled one ends without a result and mak
 Deno.test("A deployment that waits and is cancelled is not built", async () => {
   await using registry = new SilentRegistry();
   await using bench = await BuildBench.open();
-  for (const name of ["first", "second", "third"]) void bench.build(name, { files: registry.app(name) });
+  for (const name of ["first", "second", "third"]) await bench.submit(name, { files: registry.app(name) });
   await Promise.all([registry.asked("first"), registry.asked("second")]);
   bench.builds.cancel("third");
   const fourth = bench.build("fourth", { files: { "main.ts": "Deno.serve(() => new Response());" } });
@@ -110,7 +109,7 @@ Deno.test("Closing ends the builds that run, and no result is recorded", async (
 Deno.test("More builds than may wait are refused", async () => {
   await using registry = new SilentRegistry();
   await using bench = await BuildBench.open();
-  for (const name of ["first", "second"]) void bench.build(name, { files: registry.app(name) });
+  for (const name of ["first", "second"]) await bench.submit(name, { files: registry.app(name) });
   await Promise.all([registry.asked("first"), registry.asked("second")]);
   for (let n = 0; n < 1000; n++) bench.builds.submit(`waiting${n}`);
   assert.throws(() => bench.builds.submit("one more"), /1000 builds are waiting/);

@@ -29,7 +29,7 @@ export async function readModuleGraph(
   options: DenoOptions,
 ): Promise<ModuleGraph> {
   const output = await run(
-    ["info", "--json", "--unstable-raw-imports"],
+    ["info", "--json"],
     nodeModules,
     [`./${entrypoint}`],
     options,

@@ -17,7 +17,7 @@ export class Terminal {
   readonly #stderr: OutputStream;
   readonly #noColor: boolean;
   readonly #encoder = new TextEncoder();
-  #progressShown = false;
+  #progressShown = "";
 
   constructor(
     streams: { stdout: OutputStream; stderr: OutputStream; env: Readonly<Record<string, string>> },
@@ -56,14 +56,15 @@ export class Terminal {
     const share = total === 0 ? 1 : Math.min(1, done / total);
     const filled = Math.round(share * BAR_WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-    this.#write(this.#stderr, `${CLEAR_LINE}${label} ${bar} ${Math.floor(share * 100)}%`);
-    this.#progressShown = true;
+    const line = `${label} ${bar} ${Math.floor(share * 100)}%`;
+    if (line !== this.#progressShown) this.#write(this.#stderr, CLEAR_LINE + line);
+    this.#progressShown = line;
   }
 
   /** Takes the progress bar away. */
   clearProgress(): void {
-    if (!this.#progressShown) return;
-    this.#progressShown = false;
+    if (this.#progressShown === "") return;
+    this.#progressShown = "";
     this.#write(this.#stderr, CLEAR_LINE);
   }
 

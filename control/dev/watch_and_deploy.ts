@@ -65,10 +65,9 @@ class Session implements AsyncDisposable {
     try {
       const deployment = await this.#deployChanged();
       if (!deployment) return;
-      terminal.note(
-        `Saved → live in ${formatElapsed(performance.now() - savedAt)} (${deployment.id})`,
-        "green",
-      );
+      const began = this.#url === undefined ? "Started" : "Saved";
+      const elapsed = formatElapsed(performance.now() - savedAt);
+      terminal.note(`${began} → live in ${elapsed} (${deployment.id})`, "green");
       this.#announce(deployment);
       await this.#followLog(deployment.id);
       await this.#deleteOld();

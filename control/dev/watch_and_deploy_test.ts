@@ -32,7 +32,7 @@ async function startDev(entries: Record<string, string>) {
     looked: (count: number) => attempts.until(new RegExp(`(attempt\n){${count}}`)),
     write: (path: string, content: string) => root.write(`shop/${path}`, content),
     /** Resolves once so many deployments went live. */
-    live: (count: number) => stderr.until(new RegExp(`(Saved → live in [^]*){${count}}`)),
+    live: (count: number) => stderr.until(new RegExp(`(→ live in [^]*){${count}}`)),
     /** Ids in the order in which they went live. */
     ids: () => [...stderr.text.matchAll(/live in .* \((\w+)\)/g)].map(([, id]) => id!),
     async [Symbol.asyncDispose]() {

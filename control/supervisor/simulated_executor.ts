@@ -72,11 +72,17 @@ export class SimulatedExecutor {
       if (this.#unlucky("startFails")) return this.#vanish(process, "BOOT_FAILURE");
       process.reported = "started";
       this.#report({ type: "started", isolateId: id });
-      if (deploymentId !== undefined) this.boot(process);
+      if (deploymentId !== undefined) this.#boot(process);
     });
   }
 
-  boot(process: SimulatedProcess): void {
+  assign(id: string, deploymentId: string): void {
+    const process = this.processes.get(id)!;
+    process.deploymentId = deploymentId;
+    this.#boot(process);
+  }
+
+  #boot(process: SimulatedProcess) {
     this.#later(this.#random.chance(0.1) ? MAX_BOOT_MS : 100, process, () => {
       if (this.#unlucky("bootFails")) {
         return this.#vanish(process, this.#random.pick(["BOOT_FAILURE", "BOOT_TIMEOUT"]));
@@ -87,14 +93,16 @@ export class SimulatedExecutor {
   }
 
   /** A process that is still being started cannot be ended: it is asked for again. */
-  end(process: SimulatedProcess): void {
+  end(id: string): void {
+    const process = this.processes.get(id)!;
     if (process.reported === "nothing") return;
     process.endAsked = true;
     this.#later(END_MS, process, () => this.#vanish(process));
   }
 
   /** Asks how much background work is unfinished; what it answers was true when the question was half way. */
-  askPending(process: SimulatedProcess): void {
+  askPending(id: string): void {
+    const process = this.processes.get(id)!;
     if (this.#unlucky("answerLost")) return;
     this.#later(20, process, () => {
       const count = process.workUntilMs > this.#time.nowMs ? 1 : 0;

@@ -1,14 +1,9 @@
-import {
-  Lifecycle,
-  type LifecycleEffect,
-  type LifecycleEvent,
-  type LifecycleOptions,
-  RETIRE_TIMEOUT_MS,
-} from "./lifecycle.ts";
+import { Lifecycle, type LifecycleEffect, type LifecycleEvent, type LifecycleOptions } from "./lifecycle.ts";
 import { SeededRandom } from "./seeded_random.ts";
-import { MAX_BOOT_MS, SimulatedExecutor, type SimulatedProcess } from "./simulated_executor.ts";
+import { SimulatedExecutor } from "./simulated_executor.ts";
 import { type RunnerMessage, SimulatedRunner, type SupervisorMessage } from "./simulated_runner.ts";
 import { SimulatedTime } from "./simulated_time.ts";
+import { SimulationAudit } from "./simulation_audit.ts";
 
 /** What happened in one schedule. */
 export interface SimulationReport {
@@ -21,25 +16,15 @@ export interface SimulationReport {
   evicted: number;
 }
 
-type Effect<Type extends LifecycleEffect["type"]> = Extract<LifecycleEffect, { type: Type }>;
-
-interface Waiter {
-  deploymentId: string;
-  askedAtMs: number;
-  askedAtClockMs: number;
-  answer(isolateId?: string): void;
-}
-
+const MAX_EVENTS = 100_000;
 const TRACE_LENGTH = 60;
 const MESSAGE_MS = 10;
 const STALL_MS = 2_000;
+const SURVEY_MS = 50;
 const LOAD_MS = 30_000;
+const MAX_WORK_MS = 10_000;
 const CLOCK_STEPS = 3;
 const MAX_CLOCK_STEP_MS = 4_000;
-/** More ticks than this in one simulated second, for each isolate and deployment, is a loop. */
-const TICKS_PER_SECOND = 12;
-/** Longer than any survey, recall, question and end take together when no answer is lost. */
-const EVICTION_MS = 3_000;
 
 /**
  * Runs the supervisor's {@linkcode Lifecycle} against simulated processes and runners, on a schedule that `seed` determines.
@@ -62,30 +47,18 @@ class Simulation {
   readonly #options: LifecycleOptions;
   readonly #lifecycle: Lifecycle;
   readonly #executor: SimulatedExecutor;
+  readonly #audit: SimulationAudit;
   readonly #runners = new Map<string, SimulatedRunner>();
   readonly #deployments: string[] = [];
   readonly #answersGetLost: boolean;
   readonly #clockIsSet: boolean;
-  /** What a bound may be missed by. While the clock is behind where it was, the lifecycle's time stands still. */
-  readonly #slackMs: number;
-
-  readonly #waiters = new Map<string, Waiter>();
-  readonly #leases = new Map<string, Set<string>>();
-  readonly #lastLeaseAt = new Map<string, number>();
-  /** On the wall clock as the lifecycle knows it. */
-  readonly #retiredAt = new Map<string, number>();
-  /** Isolates of deployments that were retired while they were there. */
-  readonly #retiring = new Set<string>();
-  readonly #failedAt = new Map<string, number>();
+  readonly #answers = new Map<string, (isolateId?: string) => void>();
+  /** When the last message of each channel arrives. */
   readonly #channels = new Map<string, number>();
   readonly #trace: string[] = [];
   readonly #report: SimulationReport = { events: 0, elapsedMs: 0, granted: 0, refused: 0, evicted: 0 };
-  #startFailedAt = -Infinity;
-  #lifecycleClockMs = 0;
   #nextId = 0;
   #tickEpoch = 0;
-  #tickSecond = 0;
-  #ticks = 0;
 
   constructor(seed: number) {
     const random = this.#random = new SeededRandom(seed);
@@ -100,7 +73,6 @@ class Simulation {
     this.#lifecycle = new Lifecycle(this.#options, () => `i${this.#nextId++}`);
     this.#answersGetLost = random.chance(0.3);
     this.#clockIsSet = random.chance(0.2);
-    this.#slackMs = 1_000 + (this.#clockIsSet ? CLOCK_STEPS * MAX_CLOCK_STEP_MS : 0);
     const some = (max: number) => random.chance(0.5) ? random.next() * max : 0;
     const faults = {
       startFails: some(0.5),
@@ -109,6 +81,15 @@ class Simulation {
       answerLost: this.#answersGetLost ? 0.3 : 0,
     };
     this.#executor = new SimulatedExecutor(this.#time, random, faults, (event) => this.#handle(event));
+    this.#audit = new SimulationAudit({
+      options: this.#options,
+      lifecycle: this.#lifecycle,
+      time: this.#time,
+      executor: this.#executor,
+      runners: this.#runners,
+      slackMs: 1_000 + (this.#clockIsSet ? CLOCK_STEPS * MAX_CLOCK_STEP_MS : 0),
+      exact: !this.#answersGetLost && !this.#clockIsSet,
+    });
     for (let i = random.between(1, 7); i > 0; i--) this.#deployments.push(this.#newDeployment());
     for (let i = random.between(1, 3); i > 0; i--) this.#addRunner(`r${i}`, some(0.1));
   }
@@ -116,18 +97,17 @@ class Simulation {
   run(): SimulationReport {
     this.#handle({ type: "tick" });
     this.#scheduleLoad();
+    this.#scheduleTrouble();
     while (this.#time.advance()) {
-      this.#expect(this.#report.events < 100_000, "it comes to an end");
+      if (this.#report.events > MAX_EVENTS) throw new Error("Not true: it comes to an end");
     }
-    this.#checkRest();
+    this.#audit.rested();
     return { ...this.#report, elapsedMs: this.#time.nowMs };
   }
 
   trace(): string {
     return `${JSON.stringify(this.#options)}\n${this.#trace.join("\n")}`;
   }
-
-  // The world
 
   #newDeployment(): string {
     return `${this.#random.chance(0.2) ? "tree" : "d"}${this.#nextId++}`;
@@ -144,7 +124,7 @@ class Simulation {
       onServed: (isolateId) => {
         const process = this.#executor.processes.get(isolateId);
         if (process && this.#random.chance(0.2)) {
-          process.workUntilMs = this.#time.nowMs + this.#random.between(1, 10_000);
+          process.workUntilMs = this.#time.nowMs + this.#random.between(1, MAX_WORK_MS);
         }
       },
     });
@@ -161,30 +141,23 @@ class Simulation {
         for (let i = 0; i < burst; i++) this.#random.pick([...this.#runners.values()]).request(deploymentId);
       });
     }
-    for (let i = this.#random.between(0, 3); i > 0; i--) {
-      this.#time.after(this.#random.between(0, LOAD_MS), () => this.#retireOne());
-    }
+  }
+
+  #scheduleTrouble() {
+    const sometime = (run: () => void) => this.#time.after(this.#random.between(0, LOAD_MS), run);
+    for (let i = this.#random.between(0, 3); i > 0; i--) sometime(() => this.#retire());
     for (let i = this.#clockIsSet ? CLOCK_STEPS : 0; i > 0; i--) {
-      this.#time.after(
-        this.#random.between(0, LOAD_MS),
-        () => this.#time.setClock(this.#random.between(-MAX_CLOCK_STEP_MS, MAX_CLOCK_STEP_MS)),
-      );
+      sometime(() => this.#time.setClock(this.#random.between(-MAX_CLOCK_STEP_MS, MAX_CLOCK_STEP_MS)));
     }
     this.#time.after(LOAD_MS, () => this.#executor.calm = true);
   }
 
-  #retireOne() {
+  #retire() {
     const index = this.#random.between(0, this.#deployments.length - 1);
     const deploymentId = this.#deployments[index]!;
     this.#deployments[index] = this.#newDeployment();
-    const early = this.#processes().filter((process) => process.deploymentId === deploymentId);
-    this.#failedAt.delete(deploymentId);
-    for (const { id } of early) this.#retiring.add(id);
+    this.#audit.retired(deploymentId);
     this.#handle({ type: "retire", deploymentId });
-    this.#retiredAt.set(deploymentId, this.#lifecycleClockMs);
-    this.#time.after(RETIRE_TIMEOUT_MS + MAX_BOOT_MS + this.#slackMs, () => {
-      for (const { gone, id } of early) this.#expect(gone, `${id} of the retired ${deploymentId} is ended`);
-    });
   }
 
   /** Messages between a runner and the supervisor keep their order. */
@@ -204,50 +177,41 @@ class Simulation {
     if (message.type === "acquire") return this.#acquire(lessee, message);
     const { isolateId } = message;
     if (message.type === "busy") return this.#handle({ type: "busy", isolateId, lessee });
-    this.#leases.get(isolateId)?.delete(lessee);
-    this.#lastLeaseAt.set(isolateId, Math.max(this.#lifecycleClockMs, this.#time.clockMs));
+    this.#audit.returned(isolateId, lessee);
     this.#handle({ type: message.type === "release" ? "released" : "broken", isolateId, lessee });
   }
 
   #acquire(lessee: string, { requestId, deploymentId }: Extract<RunnerMessage, { type: "acquire" }>) {
     const waiter = `w${this.#nextId++}`;
-    const { nowMs, clockMs } = this.#time;
-    this.#waiters.set(waiter, {
-      deploymentId,
-      askedAtMs: nowMs,
-      askedAtClockMs: Math.max(clockMs, this.#lifecycleClockMs),
-      answer: (isolateId) => {
-        if (isolateId !== undefined) this.#leases.get(isolateId)!.add(lessee);
-        this.#toRunner(lessee, { type: "acquired", requestId, isolateId });
-      },
-    });
-    const boundMs = this.#options.queueTimeoutMs + MAX_BOOT_MS + this.#slackMs;
-    this.#time.after(boundMs, () => {
-      this.#expect(!this.#waiters.has(waiter), `${waiter} is answered within ${boundMs}ms`);
-    });
-    const tree = deploymentId.startsWith("tree");
-    this.#handle({ type: "acquire", waiter, lessee, deploymentId, tree });
+    this.#answers.set(
+      waiter,
+      (isolateId) => this.#toRunner(lessee, { type: "acquired", requestId, isolateId }),
+    );
+    this.#audit.asked(waiter, lessee, deploymentId);
+    this.#handle({ type: "acquire", waiter, lessee, deploymentId, tree: deploymentId.startsWith("tree") });
   }
-
-  // The supervisor
 
   #handle(event: LifecycleEvent) {
     this.#report.events++;
-    const { clockMs } = this.#time;
-    if (event.type === "ended") this.#forget(event.isolateId, event.code !== undefined);
-    const effects = this.#lifecycle.handle(event, clockMs);
-    this.#lifecycleClockMs = Math.max(this.#lifecycleClockMs, clockMs);
+    if (event.type === "ended") this.#announceEnd(event.isolateId, event.code !== undefined);
+    const effects = this.#lifecycle.handle(event, this.#time.clockMs);
     this.#trace.push(`${this.#time.nowMs} ${JSON.stringify(event)} -> ${JSON.stringify(effects)}`);
     if (this.#trace.length > TRACE_LENGTH) this.#trace.shift();
-    for (const effect of effects) this.#execute(effect);
-    if (event.type === "tick") this.#countTick();
-    this.#checkState();
+    for (const effect of effects) {
+      this.#audit.wanted(effect);
+      this.#execute(effect);
+    }
+    this.#audit.settled(event);
     this.#armTick();
+  }
+
+  #announceEnd(isolateId: string, unasked: boolean) {
+    this.#audit.ended(isolateId, unasked);
+    for (const id of this.#runners.keys()) this.#toRunner(id, { type: "ended", isolateId });
   }
 
   #armTick() {
     const next = this.#lifecycle.nextTickAt();
-    this.#expect(next > this.#lifecycleClockMs, "what is due now is done now");
     const epoch = ++this.#tickEpoch;
     if (next === Infinity) return;
     this.#time.after(Math.max(1, next - this.#time.clockMs), () => {
@@ -255,222 +219,44 @@ class Simulation {
     });
   }
 
-  #forget(isolateId: string, unasked: boolean) {
-    const phase = this.#lifecycle.isolates.get(isolateId)?.phase;
-    const { deploymentId } = this.#lifecycle.isolates.get(isolateId)!;
-    const clockMs = Math.max(this.#lifecycleClockMs, this.#time.clockMs);
-    if (deploymentId === undefined) this.#startFailedAt = clockMs;
-    else if (unasked && (phase === "booting" || phase === "starting")) {
-      this.#failedAt.set(deploymentId, clockMs);
-    }
-    this.#leases.delete(isolateId);
-    for (const id of this.#runners.keys()) this.#toRunner(id, { type: "ended", isolateId });
-  }
-
   #execute(effect: LifecycleEffect) {
     switch (effect.type) {
       case "start":
-        return this.#start(effect);
+        return this.#executor.start(effect.isolateId, effect.deploymentId);
       case "assign":
-        return this.#assign(effect);
+        return this.#executor.assign(effect.isolateId, effect.deploymentId);
       case "end":
-        return this.#end(effect);
+        if (effect.reason === "evicted") this.#report.evicted++;
+        return this.#executor.end(effect.isolateId);
       case "recall":
-        this.#expect(
-          this.#leases.get(effect.isolateId)?.has(effect.lessee),
-          "only a lessee is asked for a lease",
-        );
         return this.#toRunner(effect.lessee, { type: "recall", isolateId: effect.isolateId });
       case "askPending":
-        return this.#executor.askPending(this.#serving(effect.isolateId));
+        return this.#executor.askPending(effect.isolateId);
       case "survey":
         return this.#survey();
       case "grant":
-        return this.#grant(effect);
+        this.#report.granted++;
+        return this.#answer(effect.waiter, effect.isolateId);
       case "refuse":
-        return this.#refuse(effect);
+        this.#report.refused++;
+        return this.#answer(effect.waiter);
     }
   }
 
-  #start({ isolateId, deploymentId }: Effect<"start">) {
-    this.#expect(!this.#leases.has(isolateId), "an isolate's id is new");
-    this.#leases.set(isolateId, new Set());
-    if (deploymentId !== undefined) this.#checkBackoff(deploymentId);
-    else {this.#expect(
-        this.#lifecycleClockMs >= this.#startFailedAt + 1_000,
-        "blank sandboxes are backed off",
-      );}
-    this.#executor.start(isolateId, deploymentId);
-  }
-
-  #assign({ isolateId, deploymentId }: Effect<"assign">) {
-    const process = this.#executor.processes.get(isolateId);
-    this.#expect(process?.reported === "started" && !process.endAsked, `${isolateId} is blank`);
-    this.#expect(process!.deploymentId === undefined, `${isolateId} is assigned once`);
-    this.#checkBackoff(deploymentId);
-    this.#checkTurn(deploymentId);
-    process!.deploymentId = deploymentId;
-    this.#executor.boot(process!);
-  }
-
-  #end({ isolateId, reason }: Effect<"end">) {
-    const process = this.#executor.processes.get(isolateId);
-    this.#expect(process !== undefined && !process.endAsked, `${isolateId} is there to be ended, once`);
-    const leases = this.#leases.get(isolateId)!;
-    const { workUntilMs, deploymentId } = process!;
-    if (reason === "idle" || reason === "evicted") {
-      this.#expect(leases.size === 0, `${isolateId} is ended without a lease on it`);
-      const spentAt = this.#lastLeaseAt.get(isolateId)! + this.#options.maxBackgroundMs;
-      this.#expect(workUntilMs <= this.#time.nowMs || this.#lifecycleClockMs >= spentAt, "its work is done");
-    } else if (reason === "retired") {
-      const retiredAt = this.#retiredAt.get(deploymentId!) ?? this.#lifecycleClockMs;
-      const overdue = this.#lifecycleClockMs >= retiredAt + RETIRE_TIMEOUT_MS;
-      this.#expect(leases.size === 0 || overdue, `${isolateId} retires without a lease on it`);
-    }
-    if (reason === "evicted") this.#report.evicted++;
-    leases.clear();
-    this.#executor.end(process!);
+  #answer(waiter: string, isolateId?: string) {
+    this.#answers.get(waiter)!(isolateId);
+    this.#answers.delete(waiter);
   }
 
   #survey() {
     if (this.#answersGetLost && this.#random.chance(0.1)) return;
-    this.#time.after(this.#random.between(1, 50), () => {
+    this.#time.after(this.#random.between(1, SURVEY_MS), () => {
       const lastActiveAt = new Map<string, number>();
-      for (const { id } of this.#processes()) {
+      for (const id of this.#executor.processes.keys()) {
         const times = [...this.#runners.values()].map((runner) => runner.lastActiveAt(id) ?? 0);
         if (Math.max(...times) > 0) lastActiveAt.set(id, Math.max(...times));
       }
       this.#handle({ type: "surveyed", lastActiveAt });
     });
-  }
-
-  #grant({ waiter, isolateId }: Effect<"grant">) {
-    const process = this.#serving(isolateId);
-    this.#expect(
-      process.deploymentId === this.#waiters.get(waiter)?.deploymentId,
-      "each gets what it asked for",
-    );
-    this.#lastLeaseAt.set(isolateId, this.#lifecycleClockMs);
-    this.#report.granted++;
-    this.#answer(waiter, isolateId);
-  }
-
-  #refuse({ waiter, code, retryAfterMs }: Effect<"refuse">) {
-    const asked = this.#waiters.get(waiter);
-    this.#expect(asked !== undefined, `${waiter} waits for an answer`);
-    this.#expect(retryAfterMs === undefined || retryAfterMs > 0, "the time to retry is ahead");
-    if (code === "OVERLOADED") this.#checkOverload(asked!);
-    else if (code === "DEPLOYMENT_NOT_FOUND") {
-      this.#expect(!this.#deployments.includes(asked!.deploymentId), "gone");
-    } else this.#expect(this.#failedAt.has(asked!.deploymentId), "a boot failed before");
-    this.#report.refused++;
-    this.#answer(waiter);
-  }
-
-  #answer(waiter: string, isolateId?: string) {
-    const { answer } = this.#waiters.get(waiter)!;
-    this.#waiters.delete(waiter);
-    answer(isolateId);
-  }
-
-  // What must be true
-
-  #checkState() {
-    const { isolates, waiting } = this.#lifecycle;
-    this.#expect(isolates.size === this.#executor.processes.size, "every process is known, and no other");
-    this.#expect(waiting === this.#waiters.size, `${waiting} wait for an answer`);
-    this.#expect(waiting <= this.#options.maxWaiters, "no more wait than may");
-    const processes = this.#processes();
-    const programs = processes.filter(({ deploymentId }) => deploymentId !== undefined);
-    this.#expect(programs.length <= this.#options.maxIsolates, "no more isolates than there are places");
-    const live = new Set<string>();
-    for (const { id, deploymentId } of programs) {
-      if (isolates.get(id)!.phase === "ending" || this.#retiring.has(id)) continue;
-      this.#expect(!live.has(deploymentId!), `${deploymentId} has one isolate`);
-      live.add(deploymentId!);
-    }
-    const starting = processes.filter(({ reported, deploymentId }) =>
-      reported === "nothing" && deploymentId === undefined
-    );
-    this.#expect(starting.length <= this.#options.maxStarting, "no more starts at one time than allowed");
-    const { maxIsolates, warmPool } = this.#options;
-    this.#expect(processes.length <= 2 * maxIsolates + warmPool, "blank sandboxes have a bound");
-  }
-
-  #checkOverload({ askedAtMs, askedAtClockMs, deploymentId }: Waiter) {
-    const waitedMs = this.#lifecycleClockMs - askedAtClockMs;
-    if (waitedMs < this.#options.queueTimeoutMs) {
-      this.#expect(this.#waiters.size >= this.#options.maxWaiters, "there is room to wait");
-      return;
-    }
-    const places = this.#processes().filter((process) => process.deploymentId !== undefined).length;
-    const blank = [...this.#lifecycle.isolates.values()].some(({ phase }) => phase === "blank");
-    this.#expect(places >= this.#options.maxIsolates || !blank, `${deploymentId} has no place to take`);
-    if (places < this.#options.maxIsolates || this.#answersGetLost || this.#clockIsSet) return;
-    if (this.#time.nowMs - askedAtMs < EVICTION_MS) return;
-    for (const process of this.#processes()) {
-      const idle = this.#idleSince(process) < askedAtMs;
-      this.#expect(!idle, `${process.id} is idle and makes room`);
-    }
-  }
-
-  /** Of the deployments that wait for a blank sandbox, this one has waited longest. */
-  #checkTurn(deploymentId: string) {
-    const placed = new Set(
-      this.#processes().filter(({ id, endAsked }) => !endAsked && !this.#retiring.has(id)).map((process) =>
-        process.deploymentId
-      ),
-    );
-    const first = [...this.#waiters.values()].find((waiter) =>
-      !placed.has(waiter.deploymentId) && !waiter.deploymentId.startsWith("tree")
-    );
-    const same = [...this.#waiters.values()].find((waiter) => waiter.deploymentId === deploymentId);
-    this.#expect(first!.askedAtClockMs === same!.askedAtClockMs, `it is the turn of ${first!.deploymentId}`);
-  }
-
-  #checkBackoff(deploymentId: string) {
-    const failedAt = this.#failedAt.get(deploymentId) ?? -Infinity;
-    this.#expect(this.#lifecycleClockMs >= failedAt + 1_000, `${deploymentId} is backed off`);
-  }
-
-  #checkRest() {
-    this.#expect(this.#waiters.size === 0, "nobody waits");
-    this.#expect([...this.#runners.values()].every(({ quiet }) => quiet), "every request has an end");
-    const processes = this.#processes();
-    this.#expect(processes.every(({ deploymentId }) => deploymentId === undefined), "no program is left");
-    this.#expect(processes.length >= this.#options.warmPool, "the pool is full");
-    this.#expect(this.#lifecycle.nextTickAt() === Infinity, "nothing is remembered for ever");
-  }
-
-  #countTick() {
-    const second = Math.floor(this.#time.nowMs / 1_000);
-    if (second !== this.#tickSecond) this.#ticks = 0;
-    this.#tickSecond = second;
-    const sources = this.#deployments.length + this.#options.maxIsolates + this.#runners.size;
-    this.#expect(++this.#ticks <= TICKS_PER_SECOND * sources, "ticks are rare");
-  }
-
-  /** A process that the lifecycle may ask something of. */
-  #serving(isolateId: string): SimulatedProcess {
-    const process = this.#executor.processes.get(isolateId);
-    this.#expect(process?.reported === "booted" && !process.endAsked, `${isolateId} is ready`);
-    return process!;
-  }
-
-  /** Since when an isolate could have been ended, in simulated time. */
-  #idleSince({ id, reported, endAsked, gone, workUntilMs }: SimulatedProcess): number {
-    const leases = this.#leases.get(id)!;
-    if (reported !== "booted" || endAsked || gone || leases.size === 0) return Infinity;
-    if (this.#retiring.has(id)) return Infinity;
-    const times = [...leases].map((lessee) => this.#runners.get(lessee)!.idleSince(id) ?? Infinity);
-    return Math.max(workUntilMs, ...times);
-  }
-
-  #processes(): SimulatedProcess[] {
-    return [...this.#executor.processes.values()];
-  }
-
-  #expect(truth: boolean | undefined, what: string) {
-    if (!truth) throw new Error(`Not true: ${what}`);
   }
 }

@@ -32,6 +32,17 @@ export class RawVisitor implements Disposable {
     }
   }
 
+  /** Reads and forgets `bytes`; false = the connection ended before. */
+  async skip(bytes: number): Promise<boolean> {
+    const buffer = new Uint8Array(65536);
+    for (let left = bytes; left > 0;) {
+      const read = await this.#conn.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
+      if (read === null) return false;
+      left -= read;
+    }
+    return true;
+  }
+
   /** Reads to the end of the connection. */
   async receiveAll(): Promise<string> {
     await this.receive(/(?!)/);

@@ -2,6 +2,8 @@
 const encoder = new TextEncoder();
 const page = new Uint8Array(1000).map((_, i) => i % 251);
 const aborted: string[] = [];
+/** Bytes of the last `/bytes`. */
+let produced = 0;
 let released = Promise.withResolvers<void>();
 
 type Route = (request: Request, url: URL) => Response | Promise<Response>;
@@ -102,8 +104,7 @@ const routes: Record<string, Route> = {
       });
     });
   },
-  "/endless"(request, url) {
-    request.signal.addEventListener("abort", () => aborted.push(url.search));
+  "/endless"(_, url) {
     return new Response(
       new ReadableStream({
         pull(controller) {
@@ -133,17 +134,21 @@ const routes: Record<string, Route> = {
   },
   "/bytes"(_, url) {
     let left = Number(url.searchParams.get("n"));
+    produced = 0;
     const chunk = new Uint8Array(65536).fill(97);
     return new Response(
       new ReadableStream({
         pull(controller) {
           controller.enqueue(chunk.slice(0, Math.min(left, chunk.length)));
+          produced += chunk.length;
           left -= chunk.length;
           if (left <= 0) controller.close();
         },
       }),
     );
   },
+
+  "/produced": () => Response.json(produced),
 
   "/throw": () => {
     throw new Error("a secret of the handler");

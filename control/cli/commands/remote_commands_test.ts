@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type ControlPlane,
-  Recorder,
+  type Recorder,
   run,
   startControlPlane,
   testDeps,
@@ -61,7 +61,7 @@ Deno.test("deployments are listed newest first, shown and deleted", async () => 
     shown.out,
     new RegExp(`^id       ${first}\nproject  hello\nstatus   success\nkind     production\n`),
   );
-  assert.match(shown.out, /\nurl      http:\/\/hello.localhost:8000\n/);
+  assert.match(shown.out, /\nurl {6}http:\/\/hello.localhost:8000\n/);
   assert.equal((await run(plane, ["deployments", "delete", second])).out, `Deleted deployment "${second}"\n`);
   const gone = await run(plane, ["deployments", "show", second, "--json"]);
   assert.deepEqual([gone.code, JSON.parse(gone.out).error.code], [1, "failed"]);

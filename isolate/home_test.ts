@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import { openSandboxHome } from "./home.ts";
+
+const POLL_MS = 20;
+const GONE_TIMEOUT_MS = 20_000;
+
+const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
+
+async function eventually(what: string, holds: () => Promise<boolean>) {
+  const deadline = Date.now() + GONE_TIMEOUT_MS;
+  while (!await holds()) {
+    assert.ok(Date.now() < deadline, `not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** A zombie whose parent has not looked yet counts as gone. */
+async function running(pid: number): Promise<boolean> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => ") Z");
+  return !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
+}
+
+async function childrenOf(parentPid: number): Promise<{ pid: number; command: string }[]> {
+  const children = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
+    if (stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] !== String(parentPid)) continue;
+    const command = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    children.push({ pid: Number(name), command });
+  }
+  return children;
+}
+
+/** What a server of its own process says of its home and of the sandbox in it, whose program computes without end. */
+interface Server {
+  pid: number;
+  sandboxPid: number;
+  socketsDir: string;
+  programsDir: string;
+}
+
+async function withServer(layers: boolean, check: (server: Server, dataDir: string) => Promise<void>) {
+  const dataDir = await Deno.makeTempDir();
+  const script = `
+    import { openSandboxHome } from "${import.meta.resolve("./home.ts")}";
+    import { startSandbox } from "${import.meta.resolve("./sandbox.ts")}";
+    const home = await openSandboxHome({ dataDir: ${JSON.stringify(dataDir)}, denoPath: Deno.execPath() });
+    const sandbox = await startSandbox({
+      home: ${layers} ? home : { ...home, layers: [] },
+      id: "orphan",
+      net: true,
+      maxHeapMb: 128,
+      onLog() {},
+    });
+    await sandbox.assign({
+      populate: (dir) => Deno.writeTextFile(dir + "/main.js", "Deno.serve(() => new Response()); setTimeout(() => { for (;;); })"),
+      entry: "main.js",
+      env: {},
+      bootTimeoutMs: 30_000,
+    });
+    const { socketsDir, programsDir } = home;
+    console.log(JSON.stringify({ pid: Deno.pid, sandboxPid: sandbox.pid, socketsDir, programsDir }));
+  `;
+  await Deno.writeTextFile(`${dataDir}/server.ts`, script);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--no-lock", "--no-config", `${dataDir}/server.ts`],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  try {
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    await check(JSON.parse(new TextDecoder().decode(value)), dataDir);
+    await reader.cancel();
+  } finally {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // Gone, as it should.
+    }
+    await child.status;
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+async function assertGone({ sandboxPid, socketsDir, programsDir }: Server) {
+  await eventually("the sandbox's process is gone", async () => !await running(sandboxPid));
+  await eventually("its sockets are gone", async () => !await exists(socketsDir));
+  await eventually("its files are gone", async () => !await exists(programsDir));
+}
+
+Deno.test("a home is the server's alone, has short paths, and is gone when it is closed", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const home = await openSandboxHome({ dataDir, denoPath: Deno.execPath() });
+  for (const dir of [home.socketsDir, home.programsDir]) {
+    assert.equal((await Deno.stat(dir)).mode! & 0o777, 0o700, dir);
+  }
+  assert.ok(`${home.socketsDir}/0123456789ab/control.sock`.length <= 107);
+  assert.equal(basename(home.socketsDir), basename(home.programsDir));
+  assert.equal(await exists(home.hostPath), true);
+  await home[Symbol.asyncDispose]();
+  assert.equal(await exists(home.socketsDir), false);
+  assert.equal(await exists(home.programsDir), false);
+  await Deno.remove(dataDir, { recursive: true });
+});
+
+Deno.test("the sandbox's code is plain JavaScript that imports only itself", async () => {
+  const dataDir = await Deno.makeTempDir();
+  await using home = await openSandboxHome({ dataDir, denoPath: Deno.execPath() });
+  const bootDir = home.hostPath.slice(0, home.hostPath.lastIndexOf("/"));
+  for await (const { name } of Deno.readDir(bootDir)) {
+    assert.match(name, /\.js$/);
+    const code = await Deno.readTextFile(`${bootDir}/${name}`);
+    for (const [, specifier] of code.matchAll(/from "([^"]+)"/g)) {
+      assert.match(specifier!, /^(\.\/[a-z_]+\.js|node:\w+)$/);
+    }
+  }
+  await Deno.remove(dataDir, { recursive: true });
+});
+
+Deno.test("what lies about from an earlier server is removed, and nothing else", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const leftDir = await Deno.makeTempDir({ prefix: "isola-" });
+  const otherDir = await Deno.makeTempDir({ prefix: "isola-other-" });
+  await Deno.mkdir(`${dataDir}/run/${basename(leftDir)}/x/app`, { recursive: true });
+  await Deno.writeTextFile(`${dataDir}/run/${basename(leftDir)}/.sockets`, leftDir);
+  await Deno.mkdir(`${dataDir}/run/broken`);
+  await Deno.writeTextFile(`${dataDir}/run/broken/.sockets`, otherDir);
+  await using home = await openSandboxHome({ dataDir, denoPath: Deno.execPath() });
+  assert.equal(await exists(leftDir), false);
+  assert.equal(await exists(otherDir), true);
+  const left = Array.from(Deno.readDirSync(`${dataDir}/run`), ({ name }) => name);
+  assert.deepEqual(left, [basename(home.programsDir)]);
+  await Deno.remove(otherDir);
+  await home[Symbol.asyncDispose]();
+  await Deno.remove(dataDir, { recursive: true });
+});
+
+for (const layers of [true, false]) {
+  const machine = layers ? "this machine" : "a machine without setpriv";
+  Deno.test(`nothing outlives a server that is killed with -9 on ${machine}`, () =>
+    withServer(layers, async (server) => {
+      Deno.kill(server.pid, "SIGKILL");
+      await assertGone(server);
+    }));
+}
+
+Deno.test("what outlives a server that is killed with its janitor ends when the next one starts", () =>
+  withServer(false, async (server, dataDir) => {
+    const janitor = (await childrenOf(server.pid)).find(({ command }) => command.startsWith("/bin/sh"))!;
+    // Stopped, the process cannot notice that its keeper is gone.
+    Deno.kill(server.sandboxPid, "SIGSTOP");
+    Deno.kill(janitor.pid, "SIGKILL");
+    Deno.kill(server.pid, "SIGKILL");
+    await eventually("the server is gone", async () => !await running(server.pid));
+    assert.equal(await running(server.sandboxPid), true);
+    await using _next = await openSandboxHome({ dataDir, denoPath: Deno.execPath() });
+    await assertGone(server);
+  }));
+
+Deno.test("Ctrl-C in a terminal reaches neither the sandboxes nor the janitor", () =>
+  withServer(true, async (server) => {
+    for (const { pid } of await childrenOf(server.pid)) {
+      const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+      const [, , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      assert.deepEqual([group, session], [String(pid), String(pid)]);
+    }
+  }));

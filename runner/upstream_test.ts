@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { RawIsolate } from "./testing/raw_isolate.ts";
+import { until } from "./testing/test_runner.ts";
+import { Upstream } from "./upstream.ts";
+
+const GET = "GET http://shop.example/ HTTP/1.1\r\nhost: shop.example\r\n\r\n";
+const HELLO = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+function upstreamOf(isolate: RawIsolate): Upstream {
+  return new Upstream({ isolateId: "i1", socketPath: isolate.socketPath, onLeave() {}, onBroken() {} });
+}
+
+/** Sends a request and reads its response. */
+async function exchange(upstream: Upstream) {
+  const connection = (await upstream.send(GET, null))!;
+  assert.equal((await connection.readHead("GET"))?.status, 200);
+  return connection;
+}
+
+Deno.test("a kept connection that the isolate closed is not used again", async () => {
+  const close = Promise.withResolvers<void>();
+  await using isolate = new RawIsolate(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write(HELLO);
+    await close.promise;
+  });
+  const upstream = upstreamOf(isolate);
+  const first = await exchange(upstream);
+  upstream.give(first, true);
+  close.resolve();
+  await until(() => first.closed);
+  const second = await exchange(upstream);
+  assert.notEqual(second, first);
+  upstream.close();
+});
+
+Deno.test("a kept connection that speaks unasked is closed", async () => {
+  const speak = Promise.withResolvers<void>();
+  await using isolate = new RawIsolate(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write(HELLO);
+    await speak.promise;
+    await connection.write(HELLO);
+    await connection.closed();
+  });
+  const upstream = upstreamOf(isolate);
+  const first = await exchange(upstream);
+  upstream.give(first, true);
+  speak.resolve();
+  await until(() => first.closed);
+  upstream.close();
+});
+
+Deno.test("connections that rest for long are closed, and a retired upstream keeps none", async () => {
+  await using isolate = RawIsolate.answering(HELLO);
+  const upstream = upstreamOf(isolate);
+  const first = await exchange(upstream);
+  upstream.give(first, true);
+  upstream.sweep(Date.now());
+  assert.equal(first.closed, false);
+  assert.equal(await exchange(upstream), first);
+  upstream.give(first, true);
+  upstream.sweep(Date.now() + 10_000);
+  assert.equal(first.closed, true);
+  const second = await exchange(upstream);
+  upstream.retire();
+  assert.equal(second.closed, false);
+  upstream.give(second, true);
+  assert.equal(second.closed, true);
+});
+
+Deno.test("a head of any size and alphabet arrives byte for byte, with the body in the same write", async () => {
+  const received: string[] = [];
+  await using isolate = new RawIsolate(async (connection) => {
+    for (let head; (head = await connection.readUntil("\r\n\r\nbody")) !== null;) {
+      received.push(head);
+      await connection.write(HELLO);
+    }
+  });
+  const upstream = upstreamOf(isolate);
+  for (
+    const value of ["plain", "\xe9\xff\x80", "x".repeat(4000), "x".repeat(60_000), "\xe9".repeat(60_000)]
+  ) {
+    const head = `POST / HTTP/1.1\r\nx-a: ${value}\r\n\r\n`;
+    const connection = (await upstream.send(head, new TextEncoder().encode("body")))!;
+    await connection.readHead("POST");
+    upstream.give(connection, true);
+    assert.equal(received.pop(), `${head}body`);
+  }
+  assert.equal(isolate.accepted, 1);
+  upstream.close();
+});

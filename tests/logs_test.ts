@@ -1,0 +1,1 @@
+// Being written by engineer G (full_G.md).

@@ -1,0 +1,17 @@
+/** What the kernel says of processes. */
+
+/** Resident memory in bytes; 0 = there is no such process. */
+export function residentBytes(pid: number): number {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+/** Whether a process is there and runs, so is not a zombie. */
+export function isRunning(pid: number): boolean {
+  return residentBytes(pid) > 0;
+}
