@@ -2,6 +2,7 @@
  * Isola: a self-hosted isolate cloud. This file is the composition root and the command line: the only one that imports
  * all three layers, reads the environment, and exits.
  */
+import { fileURLToPath } from "node:url";
 import {
   type Config,
   type Lessee,
@@ -118,7 +119,7 @@ if (import.meta.main) {
     signal: endSignal(),
     memoryBytes: Deno.systemMemoryInfo().total,
     version: metadata.version,
-    exampleDir: new URL("./examples/hono", import.meta.url).pathname,
+    exampleDir: fileURLToPath(new URL("./examples/hono", import.meta.url)),
     startServer,
   });
   Deno.exit(code);

@@ -73,6 +73,7 @@ export function sandboxCommand(plan: SandboxPlan): SandboxCommand {
       "--allow-net",
       `--deny-net=${DENIED_NETWORKS.join(",")}`,
       "--allow-env",
+      "--allow-sys",
       plan.hostPath,
     ],
     // Not an argument: those a program sees. The environment is replaced by its own.

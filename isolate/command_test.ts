@@ -24,6 +24,7 @@ Deno.test("a sandbox's process is given its own paths and nothing that widens it
     `--allow-write=${sockets}`,
     "--allow-net",
     "--allow-env",
+    "--allow-sys",
   ]);
   assert.ok(args.includes(`--deny-net=${DENIED_NETWORKS.join(",")}`));
   assert.deepEqual(Object.keys(env).sort(), [

@@ -9,6 +9,7 @@ const SANDBOX_SOURCES = [
   "sandbox/background.ts",
   "sandbox/console.ts",
   "sandbox/serve.ts",
+  "sandbox/node_os.ts",
   "sandbox/node_server.ts",
   "sandbox/guest.ts",
   "sandbox/host.ts",

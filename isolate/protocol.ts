@@ -43,6 +43,8 @@ export type FromSandbox =
   | { type: "blank" }
   /** The program serves, on this socket. */
   | { type: "ready"; socket: "http" | "node" }
+  /** The program's last module ran to its end. */
+  | { type: "evaluated" }
   | { type: "failed"; message: string }
   /** The program ended itself; `message` is set when it was by an error. */
   | { type: "exit"; code: number; message?: string }

@@ -69,6 +69,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #waiting = new Map<FromSandbox["type"], (message: FromSandbox) => void>();
   /** How each wait learns that the process is gone. */
   readonly #waits = new Set<(end: SandboxEnd) => void>();
+  readonly #evaluated = Promise.withResolvers<void>();
   #process: Deno.ChildProcess | undefined;
   #connection: Deno.UnixConn | undefined;
   #reading: Promise<void> | undefined;
@@ -129,6 +130,21 @@ export class Sandbox implements AsyncDisposable {
     // The path is ours: what the sandbox says only chooses between the two.
     if (message.type === "ready") return this.#path(message.socket === "node" ? "node.sock" : "http.sock");
     throw new SandboxError("boot_failure", String(message.message));
+  }
+
+  /**
+   * Waits until the program's modules have run, at most `timeoutMs`: one that serves already may still fail there.
+   *
+   * @returns how it ended, or nothing if it lives
+   */
+  async settled(timeoutMs: number): Promise<SandboxEnd | undefined> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    await Promise.race([this.#evaluated.promise, this.ended, late]);
+    clearTimeout(timer);
+    // Its answer comes after whatever the last module's turn of the event loop reported.
+    await this.pendingWork();
+    return this.#reason === undefined ? undefined : await this.ended;
   }
 
   /** How much background work the program says is unfinished; a program that does not answer is busy. */
@@ -229,10 +245,12 @@ export class Sandbox implements AsyncDisposable {
       case "dropped":
         return this.#logs.addDropped(Number(message.count) || 0);
       case "exit":
-        if (message.message !== undefined) this.#logs.add("error", String(message.message));
         this.#lastWords = String(message.message ?? `The program exited with code ${Number(message.code)}`);
+        this.#logs.add("error", this.#lastWords);
         this.#reason ??= "exited";
         return this.#kill();
+      case "evaluated":
+        return this.#evaluated.resolve();
       case "blank":
       case "ready":
       case "failed":
@@ -260,7 +278,10 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #finish(exit: string) {
-    const end = { reason: this.#reason ?? "crashed", detail: `${exit} ${this.#lastWords}`.trim() };
+    const end = {
+      reason: this.#reason ?? "crashed",
+      detail: this.#reason === "exited" ? this.#lastWords : `${exit} ${this.#lastWords}`.trim(),
+    };
     this.#end = end;
     this.#logs.flush();
     await Promise.allSettled([

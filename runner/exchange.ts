@@ -6,9 +6,6 @@ import { ResponseBody } from "./response_body.ts";
 import { ProtocolError, type ResponseHead } from "./response_head.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** How far the reason of an isolate's end may lag behind the end of its connection. */
-const ENDED_NOTICE_MS = 500;
-
 /** What an exchange runs on. */
 export interface ExchangeOptions {
   /** Entered; the exchange leaves it. */
@@ -170,16 +167,15 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
     if (signal.aborted || body?.failed) {
       return new GatewayError("BAD_REQUEST", `Cannot forward a request to ${isolate}: the visitor ended it`);
     }
-    const code = await this.upstream.endedWithin(ENDED_NOTICE_MS) ?? "BAD_RESPONSE";
+    const code = await this.upstream.endedSoon() ?? "BAD_RESPONSE";
     return new GatewayError(code, `Cannot get a response of ${isolate}: it closed the connection`);
   }
 }
 
-function visitorResponse({ status, fields }: ResponseHead, body: BodyInit | null): Response {
+function visitorResponse({ status, fields, connection }: ResponseHead, body: BodyInit | null): Response {
   const response = new Response(body, { status });
   const headers = response.headers;
-  const connection = fields.find(([name]) => name === "connection");
-  const named = namedByConnection(connection?.[1] ?? null);
+  const named = namedByConnection(connection);
   for (const [name, value] of fields) {
     if (!isConnectionOption(name) && !named?.has(name)) headers.append(name, value);
   }

@@ -14,8 +14,6 @@ import { isWebSocketUpgrade, WebSocketHandshake } from "./ws_handshake.ts";
 const MAX_RESENDS = 2;
 /** A visitor of a WebSocket who does not answer a ping for so long is gone. */
 const WEBSOCKET_IDLE_TIMEOUT_S = 60;
-/** How far the reason of an isolate's end may lag behind the end of a WebSocket. */
-const ENDED_NOTICE_MS = 500;
 const POLL_MS = 20;
 
 /** What the handler works with. */
@@ -149,7 +147,7 @@ export class Handler {
     const bridge = new WebSocketBridge({
       visitor,
       isolate: connection,
-      endedCode: () => upstream.endedWithin(ENDED_NOTICE_MS),
+      endedCode: () => upstream.endedSoon(),
     });
     this.#bridges.add(bridge);
     if (this.#draining) bridge.goAway();

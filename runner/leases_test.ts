@@ -295,6 +295,21 @@ Deno.test("a drain waits for uploads and not beyond its deadline", async () => {
   assert.equal(stuck.released.length, 1);
 });
 
+Deno.test("runners can share a port", async () => {
+  await using isolate = RawIsolate.answering(HELLO);
+  await using one = await startTestRunner({ acquire: isolate.socketPath, options: { reusePort: true } });
+  const port = one.runner.port;
+  await using two = await startTestRunner({
+    acquire: isolate.socketPath,
+    options: { reusePort: true, port },
+  });
+  await until(async () => {
+    using visitor = await RawVisitor.send(port, GET);
+    assert.ok(await visitor.receive(/hello$/));
+    return one.acquired.length > 0 && two.acquired.length > 0;
+  });
+});
+
 Deno.test("a runner that cannot listen says so", async () => {
   await using test = await startTestRunner({ acquire: "/nowhere" });
   await assert.rejects(

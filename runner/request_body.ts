@@ -109,23 +109,30 @@ export class RequestBody {
   }
 
   async #pass(connection: Connection): Promise<void> {
-    let chunk: Chunk;
+    let last: boolean;
+    let bytes: Uint8Array;
     try {
-      chunk = await (this.#next ?? readChunk(this.#reader));
+      const chunk = await (this.#next ?? readChunk(this.#reader));
       this.#next = null;
+      bytes = chunk.done ? LAST_CHUNK : this.#frame(chunk.value);
+      last = chunk.done || this.#remainingBytes === 0;
       if (chunk.done && this.#remainingBytes !== Infinity) {
-        throw new Error("Cannot read body: it ended too early");
+        throw new RangeError("Cannot pass body: shorter than its content-length");
       }
     } catch (error) {
       this.#failed = true;
       connection.close();
       throw error;
     }
-    await connection.write(chunk.done ? LAST_CHUNK : this.#frame(chunk.value));
-    this.#complete = chunk.done || this.#remainingBytes === 0;
+    await connection.write(bytes);
+    this.#complete = last;
   }
 
   #frame(data: Uint8Array): Uint8Array {
+    // One byte more would be the start of another request.
+    if (data.length > this.#remainingBytes) {
+      throw new RangeError("Cannot pass body: longer than its content-length");
+    }
     this.#remainingBytes -= data.length;
     if (this.#remainingBytes !== Infinity) return data;
     const size = encoder.encode(`${data.length.toString(16)}\r\n`);

@@ -11,6 +11,8 @@ export interface ResponseHead {
   framing: Framing;
   /** Of the body, in bytes; 0 unless `framing` is "length". */
   length: number;
+  /** The `Connection` fields, joined; `null` = none. */
+  connection: string | null;
   /** The connection may carry another request after this response. */
   keepAlive: boolean;
 }
@@ -21,6 +23,7 @@ const MAX_FIELDS = 256;
 const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) [\t\x20-\x7e\x80-\xff]*$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const CLOSE = /(?:^|[,\t ])close(?:$|[,\t ])/i;
 /** 15 digits are below `Number.MAX_SAFE_INTEGER`. */
 const CONTENT_LENGTH = /^\d{1,15}$/;
 
@@ -59,7 +62,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
 
   let contentLength: string | null = null;
   let transferEncoding: string | null = null;
-  let keepAlive = true;
+  let connection: string | null = null;
   for (const [name, value] of fields) {
     if (name === "content-length") {
       if (contentLength !== null) throw new ProtocolError("two content-length fields");
@@ -69,18 +72,20 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
       if (transferEncoding !== null) throw new ProtocolError("two transfer-encoding fields");
       if (value.toLowerCase() !== "chunked") throw new ProtocolError("unknown transfer-encoding");
       transferEncoding = value;
-    } else if (name === "connection" && /(?:^|[,\t ])close(?:$|[,\t ])/i.test(value)) keepAlive = false;
+    } else if (name === "connection") connection = connection === null ? value : `${connection},${value}`;
   }
   if (contentLength !== null && transferEncoding !== null) {
     throw new ProtocolError("both content-length and transfer-encoding");
   }
 
+  let framing: Framing = "length";
   if (method === "HEAD" || status < 200 || status === 204 || status === 205 || status === 304) {
-    return { status, fields, framing: "none", length: 0, keepAlive };
-  }
-  if (transferEncoding !== null) return { status, fields, framing: "chunked", length: 0, keepAlive };
-  if (contentLength === null) return { status, fields, framing: "close", length: 0, keepAlive: false };
-  return { status, fields, framing: "length", length: Number(contentLength), keepAlive };
+    framing = "none";
+  } else if (transferEncoding !== null) framing = "chunked";
+  else if (contentLength === null) framing = "close";
+  const length = framing === "length" ? Number(contentLength) : 0;
+  const keepAlive = framing !== "close" && (connection === null || !CLOSE.test(connection));
+  return { status, fields, framing, length, connection, keepAlive };
 }
 
 /**

@@ -257,6 +257,22 @@ Deno.test("an upload that the visitor breaks off is broken off for the app", asy
   await failed.promise;
 });
 
+Deno.test("the connection of a visitor who asked for it is closed after an upload", async () => {
+  await using app = AppIsolate.serving(async (request) => new Response(await request.text()));
+  await using test = await startTestRunner({ acquire: app.socketPath });
+  const framings = [
+    "content-length: 5\r\n\r\nhello",
+    "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+  ];
+  for (const framing of framings) {
+    using visitor = await RawVisitor.send(
+      test.runner.port,
+      `POST / HTTP/1.1\r\n${HEAD}connection: close\r\n${framing}`,
+    );
+    assert.match(await visitor.receiveAll(), /^HTTP\/1\.1 200 [^]*hello/);
+  }
+});
+
 Deno.test("what a GET claims as its body never becomes a request", async () => {
   const seen: string[] = [];
   await using isolate = new RawIsolate(async (connection) => {

@@ -9,6 +9,8 @@ const MAX_IDLE_MS = 4000;
 const CONNECT_RETRY_AFTER_S = 1;
 /** After the end of an isolate its last bytes may still be on their way through the socket. */
 const ENDED_GRACE_MS = 250;
+/** How far the reason of an isolate's end may lag behind the end of its connections. */
+const ENDED_NOTICE_MS = 500;
 
 /** Who hears of an isolate's places. */
 export interface UpstreamOptions {
@@ -109,11 +111,11 @@ export class Upstream {
     if (this.#open.size > 0) this.#graceTimer = setTimeout(() => this.close(), ENDED_GRACE_MS);
   }
 
-  /** Why the isolate is gone, if that is known within `timeoutMs`; `null` = it lives as far as anybody knows. */
-  endedWithin(timeoutMs: number): Promise<ErrorCode | null> {
+  /** Why the isolate is gone, if that is known within 500 ms; `null` = it lives as far as anybody knows. */
+  endedSoon(): Promise<ErrorCode | null> {
     if (this.#endedCode !== null) return Promise.resolve(this.#endedCode);
     const { promise, resolve } = Promise.withResolvers<ErrorCode | null>();
-    const timer = setTimeout(resolve, timeoutMs, null);
+    const timer = setTimeout(resolve, ENDED_NOTICE_MS, null);
     this.#onEnded.add(resolve);
     return promise.finally(() => {
       clearTimeout(timer);

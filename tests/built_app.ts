@@ -49,7 +49,7 @@ export class BuildBench implements AsyncDisposable {
   static async open(options: { timeoutMs?: number; dir?: string } = {}): Promise<BuildBench> {
     const { timeoutMs } = options;
     const dir = await Deno.realPath(options.dir ?? await Deno.makeTempDir({ prefix: "isola-build-test-" }));
-    await Deno.mkdir(join(dir, "blobs"));
+    await Deno.mkdir(join(dir, "blobs"), { recursive: true });
     const bench = new BuildBench(dir, await openSandboxHome({ dataDir: dir, denoPath: Deno.execPath() }));
     bench.builds = await createBuilds({
       dataDir: dir,
@@ -142,7 +142,10 @@ export class BuildBench implements AsyncDisposable {
 
   async #put(bytes: Uint8Array): Promise<{ sha256: string; size: number }> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    await Deno.writeFile(this.#blob(sha256), bytes, { mode: 0o644 });
+    // A build may be reading the same content.
+    const temporary = `${this.#blob(sha256)}.${crypto.randomUUID()}`;
+    await Deno.writeFile(temporary, bytes);
+    await Deno.rename(temporary, this.#blob(sha256));
     return { sha256, size: bytes.length };
   }
 }

@@ -44,12 +44,7 @@ export async function readModuleGraph(
  * @throws {BuildError} a package cannot be had
  */
 export async function installPackages(entrypoint: string, options: DenoOptions): Promise<void> {
-  await run(
-    ["install"],
-    "auto",
-    entrypoint === undefined ? [] : ["--entrypoint", `./${entrypoint}`],
-    options,
-  );
+  await run(["install"], "auto", ["--entrypoint", `./${entrypoint}`], options);
 }
 
 async function run(
@@ -61,7 +56,14 @@ async function run(
   const { paths, config: { path, lock }, cacheDir, signal } = options;
   const lockArgs = lock ? [`--lock=${lock.path}`, ...(lock.frozen ? ["--frozen"] : [])] : ["--no-lock"];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...command, `--config=${path}`, ...lockArgs, `--node-modules-dir=${nodeModules}`, ...args],
+    args: [
+      ...command,
+      "--unstable-raw-imports",
+      `--config=${path}`,
+      ...lockArgs,
+      `--node-modules-dir=${nodeModules}`,
+      ...args,
+    ],
     cwd: paths.dir,
     env: { DENO_DIR: cacheDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",

@@ -63,10 +63,7 @@ export function denoPlugin(options: PluginOptions): Plugin {
           ({ path }) => options.unresolvable.has(path) ? { path, external: true } : undefined,
         );
       }
-      build.onResolve(
-        { filter: /\.(node|wasm)$/, namespace: "file" },
-        ({ path }) => ({ path, external: true }),
-      );
+      build.onResolve({ filter: /\.node$/, namespace: "file" }, ({ path }) => ({ path, external: true }));
       build.onLoad({ filter: /./, namespace: "app" }, ({ path, with: { type } }) => loader.load(path, type));
       build.onLoad({ filter: /./, namespace: "file" }, ({ path }) => loader.loadPackaged(path));
       build.onLoad({ filter: /./, namespace: "meta" }, ({ path }) => loader.loadMeta(path));

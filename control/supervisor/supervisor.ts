@@ -60,6 +60,8 @@ interface Live {
 const TRIAL = "trial";
 /** A trial boot waits in the same queue as visitors do, but more often. */
 const TRIAL_ATTEMPTS = 12;
+/** A program that serves may go on loading for as long as it likes: a trial does not wait for it. */
+const TRIAL_SETTLE_MS = 300;
 const USAGE_TIMEOUT_MS = 1_000;
 
 /**
@@ -129,7 +131,7 @@ export class Supervisor implements AsyncDisposable {
     try {
       for (let attempt = 1;; attempt++) {
         const result = await this.acquire(TRIAL, deploymentId);
-        if (!("code" in result)) return this.released(TRIAL, result.isolateId);
+        if (!("code" in result)) return await this.#tryOut(result.isolateId);
         if (result.code === "OVERLOADED" && attempt < TRIAL_ATTEMPTS) continue;
         throw new Error(this.#trials.get(deploymentId) ?? `Cannot start the deployment: ${result.code}`);
       }
@@ -137,6 +139,12 @@ export class Supervisor implements AsyncDisposable {
       this.#trials.delete(deploymentId);
       this.retire(deploymentId);
     }
+  }
+
+  async #tryOut(isolateId: string) {
+    const end = await this.#live.get(isolateId)?.sandbox?.settled(TRIAL_SETTLE_MS);
+    this.released(TRIAL, isolateId);
+    if (end !== undefined) throw new Error(end.detail);
   }
 
   /** The isolates that have a deployment. */
@@ -283,8 +291,11 @@ export class Supervisor implements AsyncDisposable {
       console.error(`Cannot start a blank sandbox "${isolateId}": ${message}`);
       return;
     }
-    if (this.#trials.has(deploymentId)) this.#trials.set(deploymentId, message);
-    this.#log(deploymentId, "error", message);
+    this.#explainTrial(deploymentId, message);
+    // What the program said when it ended itself is in the log already.
+    if (!(error instanceof SandboxError && error.code === "exited")) {
+      this.#log(deploymentId, "error", message);
+    }
   }
 
   #ended(isolateId: string, { reason, detail }: SandboxEnd) {
@@ -296,8 +307,16 @@ export class Supervisor implements AsyncDisposable {
     if (live.deploymentId !== undefined && !booting && UNASKED.has(reason)) {
       this.#log(live.deploymentId, "error", `The isolate ended: ${reason} (${detail})`);
     }
+    if (live.deploymentId !== undefined && booting) this.#explainTrial(live.deploymentId, detail);
     for (const lessee of this.#lessees.values()) lessee.ended(isolateId, code);
     this.#handle({ type: "ended", isolateId, code });
+  }
+
+  /** The first explanation of a failed start is the closest to its cause. */
+  #explainTrial(deploymentId: string, message: string) {
+    if (this.#trials.has(deploymentId)) {
+      this.#trials.set(deploymentId, this.#trials.get(deploymentId) ?? message);
+    }
   }
 
   #log(deploymentId: string, level: "error", message: string) {
@@ -340,7 +359,7 @@ export class Supervisor implements AsyncDisposable {
 }
 
 /** Ends that the server did not ask for. */
-const UNASKED: ReadonlySet<SandboxEndReason> = new Set(["exited", "crashed", "protocol"]);
+const UNASKED: ReadonlySet<SandboxEndReason> = new Set(["crashed", "protocol"]);
 
 function endCode(reason: SandboxEndReason, booting: boolean): ErrorCode {
   if (reason === "boot_timeout") return "BOOT_TIMEOUT";

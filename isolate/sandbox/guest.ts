@@ -6,6 +6,7 @@ import type { AssignMessage, PrepareMessage } from "../protocol.ts";
 import { pendingWork, trackBackgroundWork } from "./background.ts";
 import { captureConsole, captureUncaught, describeError } from "./console.ts";
 import { captureExit, type Post } from "./exit.ts";
+import { hideMachine } from "./node_os.ts";
 import { bindNodeServers } from "./node_server.ts";
 import { type Served, startServing } from "./serve.ts";
 
@@ -30,6 +31,7 @@ function prepare(message: PrepareMessage) {
   captureConsole(post, message.appDir);
   captureExit(post);
   trackBackgroundWork();
+  hideMachine();
   // Compiles the path of a computed import.
   import("data:text/javascript," + "export{}").then(() => post({ type: "prepared" }));
   appDir = message.appDir;
@@ -48,6 +50,7 @@ async function assign(message: AssignMessage) {
   try {
     // Computed, so that the whole graph pays with this Worker's permissions.
     const module = await import(message.entry);
+    post({ type: "evaluated" });
     if (!served.taken && typeof module.default?.fetch === "function") served.serveDefault(module.default);
     if (!served.taken) await serveOrFail();
   } catch (error) {

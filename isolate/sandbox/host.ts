@@ -13,6 +13,15 @@ import {
 
 const REHEARSALS = 20;
 const MAX_TEXT = 16 * 1024;
+/** What many packages ask for when they are loaded. */
+const HARMLESS_SYSTEM_INFORMATION = [
+  "cpus",
+  "homedir",
+  "osRelease",
+  "systemMemoryInfo",
+  "uid",
+  "gid",
+] as const;
 
 const keeper = await Deno.connect({ transport: "unix", path: Deno.env.get("CONTROL_SOCKET")! });
 const toKeeper = keeper.writable.getWriter();
@@ -34,7 +43,7 @@ function startGuest(message: PrepareMessage): Worker {
         write: sockets,
         net: message.net === true ? true : [...message.net, ...sockets.map((path) => `unix:${path}`)],
         env: true,
-        sys: false,
+        sys: [...HARMLESS_SYSTEM_INFORMATION],
         run: false,
         ffi: false,
         import: false,
@@ -60,6 +69,8 @@ async function receive(data: Record<string, unknown>) {
       return send({ type: "blank" });
     case "ready":
       return send({ type: "ready", socket: data.socket === "node" ? "node" : "http" });
+    case "evaluated":
+      return send({ type: "evaluated" });
     case "failed":
       return send({ type: "failed", message: text(data.message) });
     case "exit":

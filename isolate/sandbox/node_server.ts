@@ -9,17 +9,21 @@ type Listen = (...args: unknown[]) => http.Server;
 export function bindNodeServers(path: string, served: Served, post: Post): void {
   const prototype = http.Server.prototype as unknown as { listen: Listen };
   const { listen } = prototype;
-  let bound = false;
+  let boundPort: number | undefined;
   prototype.listen = function (this: http.Server, ...args: unknown[]) {
     const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
-    if (served.taken || bound) {
-      console.warn("Only the first server of a deployment gets requests: this node:http server gets none");
+    const port = requestedPort(args);
+    presentAs(this, port);
+    if (served.taken || boundPort !== undefined) {
+      // Frameworks open a server for each address of "localhost": that is still the first one.
+      if (port !== boundPort) {
+        console.warn("Only the first server of a deployment gets requests: this node:http server gets none");
+      }
+      if (callback) this.once("listening", callback);
       queueMicrotask(() => this.emit("listening"));
-      callback?.();
       return this;
     }
-    bound = true; // At once: that it listens is said only later.
-    presentAs(this, requestedPort(args));
+    boundPort = port; // At once: that it listens is said only later.
     // Idle connections are the runner's: closing one under it would race with its next request.
     this.keepAliveTimeout = 0;
     this.requestTimeout = 0;

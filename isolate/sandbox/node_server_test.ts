@@ -67,6 +67,19 @@ Deno.test("only the first of two node:http servers gets requests", async () => {
   assert.equal(await trial.text(), "first");
 });
 
+Deno.test("a framework that opens a server for each address of localhost has one", async () => {
+  await using trial = await Trial.serve(`
+    import http from "node:http";
+    const answer = (_, response) => response.end("answer");
+    const main = http.createServer(answer).listen(3000, "127.0.0.1", () => {
+      const second = http.createServer(answer).listen(3000, "::1", () => console.log("both", second.address().port));
+    });
+  `);
+  await trial.logged("both 3000");
+  assert.equal(await trial.text(), "answer");
+  assert.equal(trial.logs.length, 1);
+});
+
 Deno.test("a Deno.serve after a node:http server gets none", async () => {
   await using trial = await Trial.serve(`
     import http from "node:http";

@@ -16,6 +16,12 @@ export class RawConnection {
     return text;
   }
 
+  /** Latin-1 text to the end of the connection. */
+  async readAll(): Promise<string> {
+    await this.closed();
+    return this.#unread;
+  }
+
   /** Resolves when the runner has closed the connection. */
   async closed(): Promise<void> {
     while (await this.#fill());
