@@ -2,6 +2,7 @@
  * Isola: a self-hosted isolate cloud. This file is the composition root and the command line: the only one that imports
  * all three layers, reads the environment, and exits.
  */
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
   type Config,
@@ -117,7 +118,7 @@ if (import.meta.main) {
     stdout: Deno.stdout,
     stderr: Deno.stderr,
     signal: endSignal(),
-    memoryBytes: Deno.systemMemoryInfo().total,
+    memoryBytes: Math.min(Deno.systemMemoryInfo().total, process.constrainedMemory()),
     version: metadata.version,
     exampleDir: fileURLToPath(new URL("./examples/hono", import.meta.url)),
     startServer,

@@ -12,7 +12,7 @@ export const HOME_PAGE = `<!doctype html>
 <ul>
   <li>The API is under <code>/v1</code>, with a Bearer token.
   <li><a href="/healthz"><code>/healthz</code></a> tells how the server is, <a href="/metrics"><code>/metrics</code></a> counts what it does.
-  <li>Deploy a folder: <code>isola deploy DIR --project NAME</code>
+  <li>Deploy a folder: <code>deno run -A mod.ts deploy DIR --project NAME</code>
 </ul>
 </html>
 `;

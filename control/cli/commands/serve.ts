@@ -29,7 +29,9 @@ export const serve = defineCommand({
       if (server.generatedToken) {
         terminal.note(`  token    ${server.generatedToken}  (shown once: keep it)`, "yellow");
       }
-      terminal.note(`Deploy a folder: ISOLA_TOKEN=… isola deploy DIR --project NAME${urlFlag(server)}`);
+      terminal.note(
+        `Deploy a folder: ISOLA_TOKEN=… deno run -A mod.ts deploy DIR --project NAME${urlFlag(server)}`,
+      );
       await aborted(deps.signal);
       terminal.note("Stopping: finishing what is in flight");
     } finally {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { CliError } from "../cli_error.ts";
-import { parseJsonc } from "./jsonc.ts";
+import { parseJsonc } from "../../jsonc.ts";
 
 /** What a folder says about its own deployment. */
 export interface FolderConfig {
