@@ -1,4 +1,4 @@
-import type { IsolatePhase } from "./supervisor/lifecycle.ts";
+import type { IsolatePhase } from "./supervisor/lifecycle_events.ts";
 
 /** What `/metrics` shows. */
 export interface Metrics {

@@ -5,4 +5,5 @@
 export { type CliDeps, runCli, type RunningServer } from "./cli/run_cli.ts";
 export type { Config } from "./config.ts";
 export { type Control, openControl } from "./control.ts";
-export type { Lessee, Supervisor } from "./supervisor/supervisor.ts";
+export type { Lessee } from "./supervisor/lessee.ts";
+export type { Supervisor } from "./supervisor/supervisor.ts";

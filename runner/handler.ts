@@ -128,11 +128,8 @@ export class Handler {
     const head = await exchange.head();
     if (head.status !== 101) return exchange.response(head);
     try {
-      const { protocol, fields } = handshake.accept(head);
-      const { socket, response } = Deno.upgradeWebSocket(request, {
-        protocol,
-        idleTimeout: WEBSOCKET_IDLE_TIMEOUT_S,
-      });
+      const fields = handshake.accept(head);
+      const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: WEBSOCKET_IDLE_TIMEOUT_S });
       for (const [name, value] of fields) response.headers.append(name, value);
       this.#bridge(socket, exchange);
       return response;

@@ -23,6 +23,7 @@ const REPLACED = new Set([
   "host",
   "sec-websocket-extensions",
   "sec-websocket-key",
+  "sec-websocket-protocol",
   "sec-websocket-version",
   "traceparent",
   "tracestate",

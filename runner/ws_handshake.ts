@@ -28,17 +28,20 @@ export class WebSocketHandshake {
 
   /** Header lines that end in CRLF. */
   get lines(): string {
+    // In the one form that `Deno.upgradeWebSocket` understands: it takes "a,b" for a single protocol.
+    const protocols = this.#offered.join(", ");
     return "connection: Upgrade\r\nupgrade: websocket\r\n" +
-      `sec-websocket-version: ${VERSION}\r\nsec-websocket-key: ${this.#key}\r\n`;
+      `sec-websocket-version: ${VERSION}\r\nsec-websocket-key: ${this.#key}\r\n` +
+      (protocols === "" ? "" : `sec-websocket-protocol: ${protocols}\r\n`);
   }
 
   /**
    * Checks a 101 (RFC 6455 §4.1).
    *
-   * @returns The chosen subprotocol, and the fields that are the app's own.
+   * @returns The fields that the visitor gets: the app's own, and the chosen subprotocol.
    * @throws {ProtocolError}
    */
-  accept({ fields }: ResponseHead): { protocol: string | undefined; fields: ResponseHead["fields"] } {
+  accept({ fields }: ResponseHead): ResponseHead["fields"] {
     const get = (wanted: string) => fields.filter(([name]) => name === wanted).map(([, value]) => value);
     const accept = createHash("sha1").update(this.#key + GUID).digest("base64");
     const [protocol, ...others] = get("sec-websocket-protocol");
@@ -50,8 +53,9 @@ export class WebSocketHandshake {
     if (others.length > 0 || protocol !== undefined && !this.#offered.includes(protocol)) {
       throw new ProtocolError("subprotocol that nobody offered");
     }
-    const own = fields.filter(([name]) => !isConnectionOption(name) && !name.startsWith("sec-websocket-"));
-    return { protocol, fields: own };
+    return fields.filter(([name]) =>
+      !isConnectionOption(name) && (!name.startsWith("sec-websocket-") || name === "sec-websocket-protocol")
+    );
   }
 }
 

@@ -1,11 +1,7 @@
 import type { ErrorCode } from "../../runner/mod.ts";
+import type { IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
 
-/**
- * The decisions of the supervisor, (state, event) → effects, without a clock, a process or a socket in it.
- *
- * An isolate is `starting → blank → booting → ready → ending`; one that is started for a program that no blank sandbox can
- * take skips `blank`. Who uses an isolate holds a lease on it; an isolate without leases and without unfinished work is idle.
- */
+/** The bounds of the lifecycle. */
 export interface LifecycleOptions {
   /** Isolates with a program, on this machine. */
   maxIsolates: number;
@@ -29,43 +25,6 @@ export const ANSWER_TIMEOUT_MS = 2_000;
 export const RETIRE_TIMEOUT_MS = 10_000;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 60_000;
-
-/** What the lifecycle is told. */
-export type LifecycleEvent =
-  /** `lessee` asks for the isolate of a deployment; `tree`: no blank sandbox can take its program. */
-  | { type: "acquire"; waiter: string; lessee: string; deploymentId: string; tree: boolean }
-  | { type: "started"; isolateId: string }
-  | { type: "booted"; isolateId: string }
-  /** The process is gone. `code` says why, if it was not asked for. */
-  | { type: "ended"; isolateId: string; code?: ErrorCode }
-  | { type: "released"; isolateId: string; lessee: string }
-  /** The answer to `recall` of a lessee with requests in flight. */
-  | { type: "busy"; isolateId: string; lessee: string }
-  /** The lessee found it unusable, and has released it. */
-  | { type: "broken"; isolateId: string; lessee: string }
-  /** The answer to `askPending`. */
-  | { type: "pending"; isolateId: string; count: number }
-  /** The answer to `survey`: when each isolate was last active; `now` for those with requests in flight. */
-  | { type: "surveyed"; lastActiveAt: ReadonlyMap<string, number> }
-  /** The deployment is no more: finish what is in flight, then end. */
-  | { type: "retire"; deploymentId: string }
-  | { type: "tick" };
-
-/** What the lifecycle wants done. */
-export type LifecycleEffect =
-  /** A blank sandbox or, with a deployment, one of its own, which boots as soon as it is up. */
-  | { type: "start"; isolateId: string; deploymentId?: string }
-  | { type: "assign"; isolateId: string; deploymentId: string }
-  | { type: "end"; isolateId: string; reason: "idle" | "evicted" | "retired" | "protocol" }
-  | { type: "recall"; isolateId: string; lessee: string }
-  | { type: "askPending"; isolateId: string }
-  /** Which isolates are least recently used? */
-  | { type: "survey" }
-  | { type: "grant"; waiter: string; isolateId: string }
-  | { type: "refuse"; waiter: string; code: ErrorCode; retryAfterMs?: number };
-
-/** Where an isolate is in its life. */
-export type IsolatePhase = "starting" | "blank" | "booting" | "ready" | "ending";
 
 interface Isolate {
   readonly id: string;
@@ -101,7 +60,13 @@ interface Service {
   lastCode: ErrorCode;
 }
 
-/** The state and its one transition function, {@linkcode Lifecycle.handle}. */
+/**
+ * The decisions of the supervisor, (state, event) → effects, without a clock, a process or a socket in it: the
+ * state and its one transition function, {@linkcode Lifecycle.handle}.
+ *
+ * An isolate is `starting → blank → booting → ready → ending`; one that is started for a program that no blank sandbox can
+ * take skips `blank`. Who uses an isolate holds a lease on it; an isolate without leases and without unfinished work is idle.
+ */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
   readonly #newId: () => string;

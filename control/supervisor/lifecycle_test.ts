@@ -3,11 +3,10 @@ import {
   ANSWER_TIMEOUT_MS,
   ASK_INTERVAL_MS,
   Lifecycle,
-  type LifecycleEffect,
-  type LifecycleEvent,
   type LifecycleOptions,
   RETIRE_TIMEOUT_MS,
 } from "./lifecycle.ts";
+import type { LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
 
 /** When, what happens, what is to be done about it. */
 type Step = [now: number, event: LifecycleEvent, effects: LifecycleEffect[]];

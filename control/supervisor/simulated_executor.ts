@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../runner/mod.ts";
-import type { LifecycleEvent } from "./lifecycle.ts";
+import type { LifecycleEvent } from "./lifecycle_events.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 

@@ -1,4 +1,5 @@
-import { Lifecycle, type LifecycleEffect, type LifecycleEvent, type LifecycleOptions } from "./lifecycle.ts";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
+import type { LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { SimulatedExecutor } from "./simulated_executor.ts";
 import { type RunnerMessage, SimulatedRunner, type SupervisorMessage } from "./simulated_runner.ts";

@@ -8,15 +8,11 @@ import {
   type SandboxHome,
   startSandbox,
 } from "../../isolate/mod.ts";
-import type { Acquired, ErrorCode, IsolateUsage } from "../../runner/mod.ts";
+import type { Acquired, ErrorCode } from "../../runner/mod.ts";
 import type { Image, IsolateInfo, Limits } from "../model.ts";
-import {
-  type IsolatePhase,
-  Lifecycle,
-  type LifecycleEffect,
-  type LifecycleEvent,
-  type LifecycleOptions,
-} from "./lifecycle.ts";
+import { type Lessee, sumUsage } from "./lessee.ts";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
+import type { IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
 
 /** What it takes to start a deployment. */
 export interface Launch {
@@ -27,15 +23,6 @@ export interface Launch {
   /** `null` = every public host. */
   net: string[] | null;
   limits: Limits;
-}
-
-/** Who uses isolates: a runner. */
-export interface Lessee {
-  readonly id: string;
-  /** Answered by {@linkcode Supervisor.released} or {@linkcode Supervisor.busy}. */
-  recall(isolateId: string): void;
-  ended(isolateId: string, code: ErrorCode): void;
-  usage(): Promise<IsolateUsage[]>;
 }
 
 /** What the supervisor works with. */
@@ -62,7 +49,6 @@ const TRIAL = "trial";
 const TRIAL_ATTEMPTS = 12;
 /** A program that serves may go on loading for as long as it likes: a trial does not wait for it. */
 const TRIAL_SETTLE_MS = 300;
-const USAGE_TIMEOUT_MS = 1_000;
 
 /**
  * Carries out what the {@linkcode Lifecycle} decides.
@@ -149,7 +135,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** The isolates that have a deployment. */
   async isolates(): Promise<IsolateInfo[]> {
-    const usage = await this.#usage();
+    const usage = await sumUsage(this.#lessees.values());
     const infos = [...this.#live].map(async ([id, { sandbox, deploymentId }]): Promise<IsolateInfo[]> => {
       const state = this.#lifecycle.isolates.get(id)?.phase;
       if (sandbox === undefined || deploymentId === undefined || state === undefined) return [];
@@ -198,11 +184,11 @@ export class Supervisor implements AsyncDisposable {
 
   #handle(event: LifecycleEvent) {
     if (this.#closed) return;
-    for (const effect of this.#lifecycle.handle(event, Date.now())) this.#execute(effect);
+    for (const effect of this.#lifecycle.handle(event, steadyNow())) this.#execute(effect);
     clearTimeout(this.#timer);
     const next = this.#lifecycle.nextTickAt();
     if (next === Infinity || this.#closed) return;
-    this.#timer = setTimeout(() => this.#handle({ type: "tick" }), Math.max(1, next - Date.now()));
+    this.#timer = setTimeout(() => this.#handle({ type: "tick" }), Math.max(1, next - steadyNow()));
   }
 
   #execute(effect: LifecycleEffect) {
@@ -258,7 +244,8 @@ export class Supervisor implements AsyncDisposable {
       live.sandbox = sandbox;
       void sandbox.ended.then((end) => this.#ended(isolateId, end));
       this.#handle({ type: "started", isolateId });
-      if (deploymentId !== undefined && !this.#closed) {
+      // Its deployment may have been retired meanwhile.
+      if (deploymentId !== undefined && this.#lifecycle.isolates.get(isolateId)?.phase === "booting") {
         await this.#assign(isolateId, deploymentId, tree !== undefined);
       }
     } catch (error) {
@@ -302,7 +289,8 @@ export class Supervisor implements AsyncDisposable {
     const live = this.#live.get(isolateId);
     if (live === undefined) return;
     this.#live.delete(isolateId);
-    const booting = this.#lifecycle.isolates.get(isolateId)?.phase !== "ready";
+    const phase = this.#lifecycle.isolates.get(isolateId)?.phase;
+    const booting = phase === "starting" || phase === "booting";
     const code = live.endCode ?? endCode(reason, booting);
     if (live.deploymentId !== undefined && !booting && UNASKED.has(reason)) {
       this.#log(live.deploymentId, "error", `The isolate ended: ${reason} (${detail})`);
@@ -329,23 +317,13 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #survey() {
-    const usage = await this.#usage();
+    const usage = await sumUsage(this.#lessees.values());
     const lastActiveAt = new Map<string, number>();
-    for (const [id, used] of usage) lastActiveAt.set(id, used.inFlight > 0 ? Date.now() : used.lastActiveAt);
-    this.#handle({ type: "surveyed", lastActiveAt });
-  }
-
-  /** What all runners counted, by isolate; a runner that does not answer is left out. */
-  async #usage(): Promise<Map<string, IsolateUsage>> {
-    const all = await Promise.all(
-      [...this.#lessees.values()].map((lessee) => within(lessee.usage(), USAGE_TIMEOUT_MS)),
-    );
-    const sums = new Map<string, IsolateUsage>();
-    for (const used of all.flat()) {
-      const sum = sums.get(used.isolateId);
-      sums.set(used.isolateId, sum === undefined ? used : addUsage(sum, used));
+    for (const [id, { inFlight, lastActiveAt: at }] of usage) {
+      const ageMs = inFlight > 0 ? 0 : Math.max(0, Date.now() - at);
+      lastActiveAt.set(id, steadyNow() - ageMs);
     }
-    return sums;
+    this.#handle({ type: "surveyed", lastActiveAt });
   }
 
   #needsOwnSandbox(deploymentId: string): boolean {
@@ -366,25 +344,9 @@ function endCode(reason: SandboxEndReason, booting: boolean): ErrorCode {
   return booting || reason === "boot_failure" ? "BOOT_FAILURE" : "ISOLATE_CRASHED";
 }
 
-function addUsage(a: IsolateUsage, b: IsolateUsage): IsolateUsage {
-  return {
-    isolateId: a.isolateId,
-    requests: a.requests + b.requests,
-    inFlight: a.inFlight + b.inFlight,
-    lastActiveAt: Math.max(a.lastActiveAt, b.lastActiveAt),
-    ingressBytes: a.ingressBytes + b.ingressBytes,
-    egressBytes: a.egressBytes + b.egressBytes,
-  };
-}
-
-async function within<T>(promise: Promise<T[]>, timeoutMs: number): Promise<T[]> {
-  const { promise: timeout, resolve } = Promise.withResolvers<T[]>();
-  const timer = setTimeout(() => resolve([]), timeoutMs);
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Unix time in ms, as this process began to count it: never set back. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** Names sockets and directories: short, and no two in one server's life. */
