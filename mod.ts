@@ -79,8 +79,8 @@ async function startLessee(
     routing.current,
     {
       acquire: (deploymentId) => supervisor.acquire(id, deploymentId),
-      release: ({ isolateId }) => supervisor.released(id, isolateId),
-      broken: ({ isolateId }, code) => supervisor.broken(id, isolateId, code),
+      release: (usage) => supervisor.released(id, usage),
+      broken: (usage, code) => supervisor.broken(id, usage, code),
       failed(error) {
         console.error(error);
         Deno.exit(1); // Without its data plane the server is of no use; whoever supervises it starts it again.

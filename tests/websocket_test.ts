@@ -3,7 +3,7 @@ import { residentBytes } from "./processes.ts";
 import { appSource, serverForTests, until } from "./server.ts";
 import { type RefusedError, VisitorSocket, type VisitorSocketOptions } from "./visitor_socket.ts";
 
-const suite = serverForTests({ env: { ISOLA_IDLE_TIMEOUT_MS: "1000" } });
+const suite = serverForTests({ env: { ISOLA_IDLE_TIMEOUT_MS: "500" } });
 const MIB = 1024 * 1024;
 
 Deno.test.beforeAll(async () => {
@@ -147,7 +147,7 @@ Deno.test("an open WebSocket keeps its isolate, however silent; without it the i
   const { id } = await server.deploy("silent", appSource("sockets.ts"));
   const socket = await open("/", {}, "silent.localhost");
   const { pid } = (await server.isolate(id))!;
-  await new Promise((resolve) => setTimeout(resolve, 4000)); // Four times the idle timeout.
+  await new Promise((resolve) => setTimeout(resolve, 2000)); // Four times the idle timeout.
   assert.equal((await server.isolate(id))?.pid, pid);
   socket.send("still there");
   assert.equal(await socket.next(), "still there");

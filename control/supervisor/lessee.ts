@@ -9,6 +9,16 @@ export interface Lessee {
   usage(): Promise<IsolateUsage[]>;
 }
 
+/** Of an isolate that nobody used. */
+export const NO_USAGE: IsolateUsage = {
+  isolateId: "",
+  requests: 0,
+  inFlight: 0,
+  lastActiveAt: 0,
+  ingressBytes: 0,
+  egressBytes: 0,
+};
+
 /** For what a lessee answers at once. */
 const USAGE_TIMEOUT_MS = 1_000;
 
@@ -25,7 +35,8 @@ export async function sumUsage(lessees: Iterable<Lessee>): Promise<Map<string, I
   return sums;
 }
 
-function addUsage(a: IsolateUsage, b: IsolateUsage): IsolateUsage {
+/** What two lessees, or one in two leases, counted together. */
+export function addUsage(a: IsolateUsage, b: IsolateUsage): IsolateUsage {
   return {
     isolateId: a.isolateId,
     requests: a.requests + b.requests,

@@ -8,9 +8,9 @@ import {
   type SandboxHome,
   startSandbox,
 } from "../../isolate/mod.ts";
-import type { Acquired, ErrorCode } from "../../runner/mod.ts";
+import type { Acquired, ErrorCode, IsolateUsage } from "../../runner/mod.ts";
 import type { Image, IsolateInfo, Limits } from "../model.ts";
-import { type Lessee, sumUsage } from "./lessee.ts";
+import { addUsage, type Lessee, NO_USAGE, sumUsage } from "./lessee.ts";
 import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
 import type { IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
 
@@ -42,6 +42,8 @@ interface Live {
   deploymentId?: string;
   socketPath?: string;
   endCode?: ErrorCode;
+  /** In leases that are over. */
+  past?: IsolateUsage;
 }
 
 const TRIAL = "trial";
@@ -88,7 +90,10 @@ export class Supervisor implements AsyncDisposable {
     return promise;
   }
 
-  released(lesseeId: string, isolateId: string): void {
+  /** The lessee holds the isolate no longer; `usage` is what it counted in this lease. */
+  released(lesseeId: string, usage: IsolateUsage): void {
+    const { isolateId } = usage;
+    this.#account(usage);
     this.#handle({ type: "released", isolateId, lessee: lesseeId });
   }
 
@@ -96,7 +101,10 @@ export class Supervisor implements AsyncDisposable {
     this.#handle({ type: "busy", isolateId, lessee: lesseeId });
   }
 
-  broken(lesseeId: string, isolateId: string, code: ErrorCode): void {
+  /** The lessee holds the isolate no longer, because it is no good: `code` is what it answers for it. */
+  broken(lesseeId: string, usage: IsolateUsage, code: ErrorCode): void {
+    const { isolateId } = usage;
+    this.#account(usage);
     const live = this.#live.get(isolateId);
     if (live !== undefined) live.endCode ??= code;
     this.#handle({ type: "broken", isolateId, lessee: lesseeId });
@@ -129,28 +137,30 @@ export class Supervisor implements AsyncDisposable {
 
   async #tryOut(isolateId: string) {
     const end = await this.#live.get(isolateId)?.sandbox?.settled(TRIAL_SETTLE_MS);
-    this.released(TRIAL, isolateId);
+    this.#handle({ type: "released", isolateId, lessee: TRIAL });
     if (end !== undefined) throw new Error(end.detail);
   }
 
   /** The isolates that have a deployment. */
   async isolates(): Promise<IsolateInfo[]> {
     const usage = await sumUsage(this.#lessees.values());
-    const infos = [...this.#live].map(async ([id, { sandbox, deploymentId }]): Promise<IsolateInfo[]> => {
-      const state = this.#lifecycle.isolates.get(id)?.phase;
-      if (sandbox === undefined || deploymentId === undefined || state === undefined) return [];
-      const used = usage.get(id);
-      return [{
-        deploymentId,
-        state: state === "starting" ? "booting" : state,
-        pid: sandbox.pid,
-        startedAt: new Date(sandbox.startedAt).toISOString(),
-        lastRequestAt: used?.lastActiveAt ? new Date(used.lastActiveAt).toISOString() : null,
-        requests: used?.requests ?? 0,
-        inFlight: used?.inFlight ?? 0,
-        ...await measureProcess(sandbox.pid),
-      }];
-    });
+    const infos = [...this.#live].map(
+      async ([id, { sandbox, deploymentId, past }]): Promise<IsolateInfo[]> => {
+        const state = this.#lifecycle.isolates.get(id)?.phase;
+        if (sandbox === undefined || deploymentId === undefined || state === undefined) return [];
+        const used = [past, usage.get(id)].filter((one) => one !== undefined).reduce(addUsage, NO_USAGE);
+        return [{
+          deploymentId,
+          state: state === "starting" ? "booting" : state,
+          pid: sandbox.pid,
+          startedAt: new Date(sandbox.startedAt).toISOString(),
+          lastRequestAt: used.lastActiveAt > 0 ? new Date(used.lastActiveAt).toISOString() : null,
+          requests: used.requests,
+          inFlight: used.inFlight,
+          ...await measureProcess(sandbox.pid),
+        }];
+      },
+    );
     return (await Promise.all(infos)).flat();
   }
 
@@ -305,6 +315,11 @@ export class Supervisor implements AsyncDisposable {
     if (this.#trials.has(deploymentId)) {
       this.#trials.set(deploymentId, this.#trials.get(deploymentId) ?? message);
     }
+  }
+
+  #account(usage: IsolateUsage) {
+    const live = this.#live.get(usage.isolateId);
+    if (live !== undefined) live.past = addUsage(live.past ?? NO_USAGE, { ...usage, inFlight: 0 });
   }
 
   #log(deploymentId: string, level: "error", message: string) {
