@@ -63,10 +63,12 @@ function frames(bytes: Uint8Array | number[], fields = ""): RawIsolate {
 
 Deno.test("path, query, headers and subprotocol reach the app, and its choice the visitor", async () => {
   await using app = chat((socket, { url, headers }) => {
-    socket.send(JSON.stringify([url, headers.get("x-a"), headers.get("sec-websocket-protocol")]));
+    const asked = [url, headers.get("x-a"), headers.get("sec-websocket-protocol")];
+    socket.onmessage = () => socket.send(JSON.stringify(asked));
   }, { protocol: "two" });
   await using test = await startTestRunner({ acquire: app.socketPath });
   const socket = await open(test, "/a/b?c=d", { headers: { "x-a": "1" }, protocols: ["one", "two"] });
+  socket.send("what was asked?");
   const [url, header, protocols] = JSON.parse(await next(socket) as string);
   assert.equal(url, `${test.origin}/a/b?c=d`);
   assert.equal(header, "1");
@@ -113,9 +115,10 @@ Deno.test("a 20 MiB burst arrives in order", async () => {
 
 Deno.test("the app's close code and reason reach the visitor", async () => {
   for (const code of [1000, 1001, 1008, 1011, 1013, 3000, 4999]) {
-    await using app = chat((socket) => socket.close(code, `because ${code}`));
+    await using app = chat((socket) => socket.onmessage = () => socket.close(code, `because ${code}`));
     await using test = await startTestRunner({ acquire: app.socketPath });
     const socket = await open(test);
+    socket.send("close!");
     assert.deepEqual(await closed(socket), { code, reason: `because ${code}` });
     await until(async () => (await test.runner.usage())[0]!.inFlight === 0);
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startTestServer, type TestFiles, type TestServer } from "./server.ts";
+import { VisitorSocket } from "./visitor_socket.ts";
 
 interface Case {
   name: string;
@@ -185,13 +186,7 @@ Deno.test("A WebSocket server of npm:ws on node:http echoes", async () => {
       });
       server.listen(3000);`,
   });
-  const socket = new WebSocket(`ws://ws-node.localhost:${server.httpPort}/room?a=1`);
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  socket.onopen = () => socket.send("hi");
-  socket.onmessage = ({ data }) => resolve(data);
-  socket.onerror = (event) => reject(new Error((event as ErrorEvent).message));
-  assert.equal(await promise, "/room?a=1 hi");
-  const closed = new Promise((resolve) => socket.onclose = resolve);
-  socket.close();
-  await closed;
+  await using socket = await VisitorSocket.open(server.httpPort, "ws-node.localhost", "/room?a=1");
+  socket.send("hi");
+  assert.equal(await socket.next(), "/room?a=1 hi");
 });

@@ -103,17 +103,3 @@ Deno.test("a timer that is to run keeps its isolate; an interval does not", asyn
   await until("the timer's isolate ends", async () => await server.isolate(timer.id) === undefined);
   assert.deepEqual((await server.appLogs(timer.id)).map(({ message }) => message), ["the timer ran"]);
 });
-
-Deno.test("a request is served also while its isolate is being ended", async () => {
-  const { server } = suite;
-  await server.deploy("racing", LIFE);
-  const born = new Set<string>();
-  // Each visitor comes back around the moment at which the isolate ends.
-  await Promise.all(Array.from({ length: 4 }, async (_, visitor) => {
-    for (let i = 0; i < 12; i++) {
-      born.add((await ask("racing")).born);
-      await new Promise((resolve) => setTimeout(resolve, IDLE_MS + 20 * ((i * 7 + visitor * 3) % 30)));
-    }
-  }));
-  assert(born.size > 3, `${born.size} isolates`);
-});

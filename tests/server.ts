@@ -218,7 +218,7 @@ export class TestServer implements AsyncDisposable {
 
   /** The past lines of a deployment's log, oldest first. */
   appLogs(id: string): Promise<{ time: string; level: string; message: string; region: string }[]> {
-    return this.api("GET", `/v1/deployments/${id}/app_logs?since=2000-01-01T00:00:00Z&order=asc&limit=1000`);
+    return this.api("GET", `/v1/deployments/${id}/app_logs?since=2000-01-01T00:00:00Z&order=asc&limit=10000`);
   }
 
   isolates(): Promise<TestIsolate[]> {

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
-// deno-lint-ignore no-import-prefix -- needs an alias in deno.json
-import { WebSocket } from "npm:ws@8.23.0";
+import { WebSocket } from "ws";
 
 /** What a visitor asks for in the opening handshake. */
 export interface VisitorSocketOptions {

@@ -157,7 +157,7 @@ class ModuleLoader {
       ? "json"
       : LOADERS[module?.mediaType as keyof typeof LOADERS] ?? "js";
     if (type === "json" || loader === "json") return { contents: source, loader: "json" };
-    const isEsm = this.#packageTypes.isEsm(file) ?? /^\s*(?:import|export)\b/m.test(source);
+    const isEsm = this.#packageTypes.isEsm(file) ?? /^\s*(?:import|export)\b|\bimport\.meta\b/m.test(source);
     const contents = loader.endsWith("x") ? withJsxRuntime(source) : source;
     return { contents: this.#withOwnNames(contents, name, isEsm), loader };
   }

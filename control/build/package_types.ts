@@ -16,7 +16,8 @@ export class PackageTypes {
     if (/\.c[jt]s$/.test(path)) return false;
     const type = this.#typeOf(dirname(path));
     if (path.includes("/node_modules/")) return type === "module";
-    return type === "commonjs" ? undefined : true;
+    // Without a type Node's programs are CommonJS and Deno's are not.
+    return type === "module" ? true : undefined;
   }
 
   #typeOf(folder: string): string | undefined {
