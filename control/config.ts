@@ -32,7 +32,6 @@ export interface Config {
   runners: number;
   /** The machine's defaults, for what a deployment does not ask for. */
   limits: Limits;
-  egress: { allowPrivate: string[] };
 }
 
 /** Where {@linkcode loadConfig} looks; nothing else is read. */
@@ -74,7 +73,6 @@ const TYPICAL_ISOLATE_BYTES = 64 * 1024 ** 2;
 const MIN_DEFAULT_ISOLATES = 4;
 const MAX_ISOLATES = 100_000;
 const DAY_MS = 86_400_000;
-const MAX_ALLOW_PRIVATE = 1000;
 const CONFIG_FILE = "isola.yaml";
 
 const HOSTNAME =
@@ -84,8 +82,8 @@ const HOST_PORT = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
 /** Every setting by its name in `isola.yaml`; the flag is `--idle-timeout-ms`, the variable `ISOLA_IDLE_TIMEOUT_MS`. */
 export const SETTINGS = {
   dataDir: { schema: text(/^[^\0]+$/, "a path"), default: "./.isola", help: "all durable state" },
-  httpAddr: { schema: address(0), default: "0.0.0.0:8000", help: "data plane, plain HTTP" },
-  controlAddr: { schema: address(0), default: "127.0.0.1:8001", help: "control API and health" },
+  httpAddr: { schema: address(), default: "0.0.0.0:8000", help: "data plane, plain HTTP" },
+  controlAddr: { schema: address(), default: "127.0.0.1:8001", help: "control API and health" },
   adminToken: {
     schema: text(/^[\w.~+/-]{1,256}=*$/, "letters, digits and - . _ ~ + /, as RFC 6750 has it"),
     help: "first access token; unset: generated at first start and printed once",
@@ -139,12 +137,11 @@ const STRUCTURES = z.strictObject({
     requestTimeoutMs: integer(0, DAY_MS),
     maxConcurrency: integer(1, 100_000),
   }).partial(),
-  egress: z.strictObject({ allowPrivate: z.array(target()).max(MAX_ALLOW_PRIVATE) }).partial(),
 }).partial();
 
 /** Of the public contract, but to come: to ignore one in silence would pretend that it works. */
 const LATER_SETTINGS = ["httpsAddr", "httpRedirect"];
-const LATER_STRUCTURES = ["tls", "subhosting", "projects"];
+const LATER_STRUCTURES = ["egress", "tls", "subhosting", "projects"];
 const LATER_VALUES: Partial<Record<SettingName, string>> = { isolation: "shared", sandbox: "required" };
 
 /** Variables of the same prefix that the command line reads, and that of the file itself. */
@@ -203,9 +200,8 @@ class Draft {
     for (const issue of error?.issues ?? []) {
       const key = issue.path.map(String).join(".");
       if (issue.code === "unrecognized_keys") {
-        const known = key === "limits" ? Object.keys(DEFAULT_LIMITS) : ["allowPrivate"];
         for (const unknown of issue.keys) {
-          this.refuseUnknown(`key "${key}.${unknown}" of ${path}`, unknown, known);
+          this.refuseUnknown(`key "${key}.${unknown}" of ${path}`, unknown, Object.keys(DEFAULT_LIMITS));
         }
       } else {this.problems.push(
           `Cannot use ${key} ${JSON.stringify(at(raw, issue.path))} of ${path}: ${issue.message}`,
@@ -231,7 +227,6 @@ class Draft {
       adminToken,
       maxIsolates: maxIsolates ?? defaultMaxIsolates(memoryBytes),
       limits: { ...DEFAULT_LIMITS, ...this.#structures.limits },
-      egress: { allowPrivate: this.#structures.egress?.allowPrivate ?? [] },
     };
   }
 }
@@ -314,22 +309,16 @@ function hostname() {
   return text(HOSTNAME, 'a hostname, such as "apps.example.com"').transform((name) => name.toLowerCase());
 }
 
-function address(minPort: number) {
+function address() {
   const error = 'must be HOST:PORT, such as "127.0.0.1:8000" or "[::1]:8000"';
   return z.string({ error }).transform((raw, context): Address => {
     const [, ipv6, host, port] = HOST_PORT.exec(raw) ?? [];
     const isIpv4Like = /^[\d.]+$/.test(host ?? "");
     const valid = ipv6 ? isIP(ipv6) === 6 : isIpv4Like ? isIP(host!) === 4 : HOSTNAME.test(host ?? "");
-    if (valid && Number(port) >= minPort && Number(port) <= 65_535) {
+    if (valid && Number(port) <= 65_535) {
       return { hostname: (ipv6 ?? host)!, port: Number(port) };
     }
     context.addIssue({ code: "custom", message: error });
     return z.NEVER;
   });
-}
-
-function target() {
-  const parsed = address(1);
-  const error = 'must be a list of HOST:PORT, such as "db.internal:5432"';
-  return z.string({ error }).refine((raw) => parsed.safeParse(raw).success, { error });
 }

@@ -62,7 +62,6 @@ Deno.test("without anything said the defaults of the interface hold", () => {
       requestTimeoutMs: 0,
       maxConcurrency: 100,
     },
-    egress: { allowPrivate: [] },
   });
 });
 
@@ -132,10 +131,6 @@ Deno.test("each bad value is refused with its name, itself, and what is allowed"
     [
       { yaml: "limits: { memoryMb: lots }" },
       'limits.memoryMb "lots" of /srv/isola.yaml: must be a whole number from 16 to 1048576',
-    ],
-    [
-      { yaml: "egress: { allowPrivate: [db.internal] }" },
-      'egress.allowPrivate.0 "db.internal" of /srv/isola.yaml: must be a list of HOST:PORT, such as "db.internal:5432"',
     ],
   ];
   for (const [given, problem] of cases) assert.deepEqual(problemsOf(given), [`Cannot use ${problem}`]);
@@ -231,11 +226,8 @@ Deno.test("a file that is named must be there and be readable as a mapping", () 
 });
 
 Deno.test("limits of the file replace single defaults", () => {
-  const { limits, egress } = load({
-    yaml: "limits: { memoryMb: 64 }\negress: { allowPrivate: ['db:5432', '[::1]:80'] }",
-  });
+  const { limits } = load({ yaml: "limits: { memoryMb: 64 }" });
   assert.deepEqual([limits.memoryMb, limits.maxConcurrency], [64, 100]);
-  assert.deepEqual(egress.allowPrivate, ["db:5432", "[::1]:80"]);
 });
 
 Deno.test("the base domain is lower case, whoever wrote it", () => {

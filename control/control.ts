@@ -45,7 +45,13 @@ export async function openControl(config: Config, { version, env }: ControlOptio
   await using opening = new AsyncDisposableStack();
   const store = opening.use(await openStore(config.dataDir));
   const logs = opening.use(openLogs(config.dataDir, store));
-  const home = opening.use(await openSandboxHome({ dataDir: config.dataDir, denoPath: Deno.execPath() }));
+  const home = opening.use(
+    await openSandboxHome({
+      dataDir: config.dataDir,
+      denoPath: Deno.execPath(),
+      useLayers: config.sandbox !== "off",
+    }),
+  );
   const generatedToken = store.tokens.ensureAdmin(store.organizations.first().id, config.adminToken ?? null);
   const launches = new Launches({ store, region: config.region, limits: config.limits });
   const routing = new Routing(store, config);

@@ -20,6 +20,12 @@ const SETPRIV_PATHS = ["/usr/bin/setpriv", "/bin/setpriv"];
 export interface SandboxHomeOptions {
   dataDir: string;
   denoPath: string;
+  /**
+   * Whether the layers of the operating system are used, as far as this machine has them.
+   *
+   * @default {true}
+   */
+  useLayers?: boolean;
 }
 
 /**
@@ -43,7 +49,9 @@ export interface SandboxHome extends AsyncDisposable {
  *
  * @throws {Deno.errors.PermissionDenied} when a directory cannot be made
  */
-export async function openSandboxHome({ dataDir, denoPath }: SandboxHomeOptions): Promise<SandboxHome> {
+export async function openSandboxHome(
+  { dataDir, denoPath, useLayers = true }: SandboxHomeOptions,
+): Promise<SandboxHome> {
   const runDir = join(dataDir, "run");
   await sweep(runDir);
   const socketsDir = await Deno.realPath(await Deno.makeTempDir({ prefix: "isola-" }));
@@ -52,7 +60,7 @@ export async function openSandboxHome({ dataDir, denoPath }: SandboxHomeOptions)
   await Deno.writeTextFile(join(programsDir, ".sockets"), socketsDir);
   const janitor = startJanitor([socketsDir, programsDir]);
   await writeSandboxCode(join(socketsDir, "boot"));
-  const layers = await findLayers();
+  const layers = useLayers ? await findLayers() : [];
   return {
     denoPath,
     hostPath: join(socketsDir, "boot", "host.js"),
