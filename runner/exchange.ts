@@ -85,6 +85,7 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
       if (!body.complete) {
         this.#body = body;
         this.#first = first;
+        this.#options.body?.hurry();
         return visitorResponse(head, new ReadableStream(this, { highWaterMark: 0 }));
       }
       // A null body would make the answer to HEAD claim a length of 0.

@@ -6,18 +6,35 @@ import { GatewayError } from "./errors.ts";
  * request without content-length has a body at all.
  */
 const PEEK_MS = 5;
+/**
+ * A body that is longer is read in pieces of this size: `Deno.serve` keeps what arrives faster than it is read in one
+ * buffer, and moves all of it at each read.
+ */
+const LONG_READ_BYTES = 1024 * 1024;
+/** How far a visitor who cannot be slowed down may be ahead of the isolate; more ends the request. */
+const MAX_QUEUED_BYTES = 1024 * 1024 * 1024;
 const CONTENT_LENGTH = /^\d{1,15}$/;
 const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
 const encoder = new TextEncoder();
 
+type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 
 /** A visitor's request body on its way to an isolate, with the visitor's own framing as far as it is known. */
 export class RequestBody {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: BodyReader;
   /** By the visitor's content-length; infinite when the body ends where its chunks do. */
   #remainingBytes: number;
   #next: Promise<Chunk> | null;
+  readonly #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writing: Promise<void> | null = null;
+  #wake = () => {};
+  /** Everything has come from the visitor. */
+  #received: boolean;
+  /** The isolate takes no more. */
+  #refused = false;
+  #isHurried = false;
   #complete: boolean;
   #failed = false;
   readonly #ended = Promise.withResolvers<void>();
@@ -27,7 +44,7 @@ export class RequestBody {
   readonly first: Uint8Array | null;
 
   private constructor(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
+    reader: BodyReader,
     contentLength: string | null,
     first: Chunk | null,
     next: Promise<Chunk> | null,
@@ -40,7 +57,7 @@ export class RequestBody {
     else if (contentLength === null) this.framing = "transfer-encoding: chunked\r\n";
     else this.framing = `content-length: ${contentLength}\r\n`;
     this.first = first?.value === undefined ? null : this.#frame(first.value);
-    this.#complete = empty || this.#remainingBytes === 0;
+    this.#complete = this.#received = empty || this.#remainingBytes === 0;
   }
 
   /**
@@ -57,7 +74,8 @@ export class RequestBody {
     if (transferEncoding !== null && transferEncoding.toLowerCase() !== "chunked") {
       throw new GatewayError("BAD_REQUEST", `Cannot read a body of transfer-encoding "${transferEncoding}"`);
     }
-    const reader = body.getReader();
+    const isLong = contentLength !== null && Number(contentLength) > LONG_READ_BYTES;
+    const reader = isLong ? new LongReader(body) : body.getReader();
     const next = readChunk(reader);
     const { promise: late, resolve } = Promise.withResolvers<null>();
     const timer = setTimeout(resolve, PEEK_MS, null);
@@ -92,13 +110,30 @@ export class RequestBody {
    */
   async pump(connection: Connection): Promise<void> {
     try {
-      while (!this.#complete) await this.#pass(connection);
+      while (!this.#received && !this.#refused) {
+        await this.#receive();
+        this.#writing ??= this.#write(connection);
+        await this.#room();
+      }
+      await this.#writing;
+      this.#complete = this.#received && !this.#refused;
       // Only a stream that was read to its end lets Deno.serve close the connection of a visitor who asked for it.
-      if (this.#remainingBytes === 0) await this.#reader.read();
+      if (this.#complete && this.#remainingBytes === 0) await this.#reader.read();
     } catch {
+      this.#failed = true;
+      connection.close();
       this.cancel();
     }
     this.#ended.resolve();
+  }
+
+  /**
+   * From now on the visitor is read however slowly the isolate reads: while `Deno.serve` sends a streamed response it
+   * receives the request's body without a bound, and keeps what is not read.
+   */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#wake();
   }
 
   /** Drops what the visitor has not sent yet. Idempotent. */
@@ -108,24 +143,44 @@ export class RequestBody {
     this.#ended.resolve();
   }
 
-  async #pass(connection: Connection): Promise<void> {
-    let last: boolean;
-    let bytes: Uint8Array;
-    try {
-      const chunk = await (this.#next ?? readChunk(this.#reader));
-      this.#next = null;
-      bytes = chunk.done ? LAST_CHUNK : this.#frame(chunk.value);
-      last = chunk.done || this.#remainingBytes === 0;
-      if (chunk.done && this.#remainingBytes !== Infinity) {
-        throw new RangeError("Cannot pass body: shorter than its content-length");
-      }
-    } catch (error) {
-      this.#failed = true;
-      connection.close();
-      throw error;
+  async #receive(): Promise<void> {
+    const chunk = await (this.#next ?? readChunk(this.#reader));
+    this.#next = null;
+    if (this.#refused) return;
+    if (chunk.done && this.#remainingBytes !== Infinity) {
+      throw new RangeError("Cannot pass body: shorter than its content-length");
     }
-    await connection.write(bytes);
-    this.#complete = last;
+    const bytes = chunk.done ? LAST_CHUNK : this.#frame(chunk.value);
+    this.#received = chunk.done || this.#remainingBytes === 0;
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+  }
+
+  async #write(connection: Connection): Promise<void> {
+    try {
+      for (let bytes; (bytes = this.#queue[0]) !== undefined;) {
+        await connection.write(bytes);
+        this.#queue.shift();
+        this.#queuedBytes -= bytes.length;
+        if (this.#reader instanceof LongReader) this.#reader.recycle(bytes);
+        this.#wake();
+      }
+    } catch {
+      this.#refused = true;
+      this.cancel();
+    }
+    this.#writing = null;
+    this.#wake();
+  }
+
+  /** Waits until what was received is sent or, in a hurry, not longer than for the event loop's turn. */
+  async #room(): Promise<void> {
+    while (this.#writing !== null && this.#queuedBytes > 0 && !this.#isHurried) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    if (this.#queuedBytes > MAX_QUEUED_BYTES) {
+      throw new RangeError(`Cannot pass body: the isolate is over ${MAX_QUEUED_BYTES} bytes behind`);
+    }
   }
 
   #frame(data: Uint8Array): Uint8Array {
@@ -144,8 +199,33 @@ export class RequestBody {
   }
 }
 
+/** Reads long pieces, into the same memory where it was given back. */
+class LongReader implements BodyReader {
+  readonly #reader: ReadableStreamBYOBReader;
+  #buffer: ArrayBufferLike | null = null;
+
+  constructor(body: ReadableStream<Uint8Array>) {
+    this.#reader = body.getReader({ mode: "byob" });
+  }
+
+  async read(): Promise<Chunk> {
+    const buffer = this.#buffer ?? new ArrayBuffer(LONG_READ_BYTES);
+    this.#buffer = null;
+    return await this.#reader.read(new Uint8Array(buffer)) as Chunk;
+  }
+
+  /** What was read is not needed any more. */
+  recycle({ buffer }: Uint8Array): void {
+    this.#buffer = buffer;
+  }
+
+  cancel(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
 /** An empty chunk would be the last one on the wire. */
-async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Chunk> {
+async function readChunk(reader: BodyReader): Promise<Chunk> {
   for (;;) {
     const chunk = await reader.read();
     if (chunk.done || chunk.value.length > 0) return chunk;

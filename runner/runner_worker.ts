@@ -60,7 +60,8 @@ function receive(message: ToRunner): void {
     try {
       running = start(message.options, message.routes);
     } catch (error) {
-      post({ type: "failed", message: String(error) });
+      const { hostname, port } = message.options;
+      post({ type: "failed", message: `cannot listen on "${hostname}:${port}": ${error}` });
     }
     return;
   }
