@@ -32,6 +32,7 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
   readonly upstream: Upstream;
   readonly #options: ExchangeOptions;
   #keepAlive = false;
+  #upgraded = false;
   #body: ResponseBody | null = null;
   /** Arrived with the head. */
   #first: Uint8Array<ArrayBuffer> | null = null;
@@ -62,6 +63,8 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
       if (head.status === 101) {
         if (!upgrade) throw new ProtocolError("status 101 that nobody asked for");
         signal.removeEventListener("abort", this);
+        this.#upgraded = true;
+        this.upstream.upgrade();
       }
       this.#keepAlive = head.keepAlive;
       return head;
@@ -155,7 +158,7 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
     const uploaded = body === null || body.complete;
     if (!uploaded) body.cancel();
     upstream.give(connection, this.#keepAlive && uploaded && connection.unread.length === 0);
-    upstream.leave();
+    upstream.leave(this.#upgraded);
   }
 
   /** Why there will be no head. */

@@ -168,7 +168,7 @@ export class Handler {
       try {
         connection = await upstream.send(head, body?.first ?? null);
       } finally {
-        if (connection === null) upstream.leave();
+        if (connection === null) upstream.leave(false);
       }
       if (connection !== null) {
         return new Exchange({

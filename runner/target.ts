@@ -58,7 +58,7 @@ export class Target {
   /** Takes a place at once, or `null`: then {@linkcode wait}. */
   enter(maxConcurrency: number): Upstream | null {
     const upstream = this.#upstream;
-    if (upstream === null || this.#waiters.size > 0 || upstream.usage.inFlight >= maxConcurrency) return null;
+    if (upstream === null || this.#waiters.size > 0 || upstream.isFull(maxConcurrency)) return null;
     upstream.enter();
     return upstream;
   }
@@ -99,7 +99,7 @@ export class Target {
     for (const waiter of this.#waiters) {
       const upstream = this.#upstream;
       if (upstream === null) return void this.#acquire();
-      if (upstream.usage.inFlight >= waiter.maxConcurrency) return;
+      if (upstream.isFull(waiter.maxConcurrency)) return;
       this.#waiters.delete(waiter);
       upstream.enter();
       waiter.admit(upstream);

@@ -22,6 +22,9 @@ export interface UpstreamOptions {
   onBroken(upstream: Upstream, code: ErrorCode): void;
 }
 
+/** Open ones in one isolate; further requests wait. */
+const MAX_WEBSOCKETS = 10_000;
+
 /** One live isolate: its connections, who is in it, and what passed through. Whoever enters leaves. */
 export class Upstream {
   readonly usage: IsolateUsage;
@@ -30,6 +33,7 @@ export class Upstream {
   readonly #idle: Connection[] = [];
   readonly #open = new Set<Connection>();
   readonly #onEnded = new Set<(code: ErrorCode) => void>();
+  #upgraded = 0;
   #endedCode: ErrorCode | null = null;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
   #retired = false;
@@ -46,15 +50,27 @@ export class Upstream {
     };
   }
 
+  /** Whether a request has to wait: an open WebSocket takes no place, but there is a bound for these too. */
+  isFull(maxConcurrency: number): boolean {
+    return this.usage.inFlight - this.#upgraded >= maxConcurrency || this.#upgraded >= MAX_WEBSOCKETS;
+  }
+
   /** Takes a place. */
   enter(): void {
     this.usage.inFlight++;
     this.usage.requests++;
   }
 
-  /** Gives the place back. */
-  leave(): void {
+  /** The request became a WebSocket: it stays, and its place is free. */
+  upgrade(): void {
+    this.#upgraded++;
+    this.#options.onLeave();
+  }
+
+  /** Gives the place back, or ends the WebSocket. */
+  leave(wasUpgraded: boolean): void {
     this.usage.inFlight--;
+    if (wasUpgraded) this.#upgraded--;
     this.usage.lastActiveAt = Date.now();
     this.#options.onLeave();
   }

@@ -336,3 +336,21 @@ Deno.test("a drain closes WebSockets with 1001 on both sides", async () => {
   assert.equal((await end).code, 1001);
   assert.equal(await seen.promise, 1001);
 });
+
+Deno.test("open WebSockets take no place from requests", async () => {
+  await using isolate = AppIsolate.serving((request) => {
+    if (request.headers.get("upgrade") === null) return new Response("served");
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onerror = (event) => event.preventDefault();
+    return response;
+  });
+  await using test = await startTestRunner({ acquire: isolate.socketPath, route: { maxConcurrency: 1 } });
+  const sockets = [await open(test), await open(test)];
+  const response = await fetch(test.origin);
+  assert.equal(await response.text(), "served");
+  for (const socket of sockets) {
+    const end = closed(socket);
+    socket.close();
+    await end;
+  }
+});
