@@ -56,6 +56,13 @@ export async function openSandboxHome(
   await sweep(runDir);
   const socketsDir = await Deno.realPath(await Deno.makeTempDir({ prefix: "isola-" }));
   const programsDir = join(await Deno.realPath(dataDir), "run", basename(socketsDir));
+  const comma = [socketsDir, programsDir].find((dir) => dir.includes(","));
+  if (comma !== undefined) {
+    await Deno.remove(socketsDir, { recursive: true });
+    throw new RangeError(
+      `Cannot keep sandboxes in "${comma}": a permission of Deno cannot name a path with a comma`,
+    );
+  }
   await Deno.mkdir(programsDir, { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(join(programsDir, ".sockets"), socketsDir);
   const janitor = startJanitor([socketsDir, programsDir]);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { sandboxCommand } from "./command.ts";
 import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 import type { SandboxHome } from "./home.ts";
@@ -125,7 +126,7 @@ export class Sandbox implements AsyncDisposable {
       throw this.#end === undefined ? error : processGone(this.#end);
     });
     const answer = this.#next(["ready", "failed"], deadline);
-    void this.#send({ type: "assign", entry: new URL(entry, `file://${this.#appDir}/`).href, env });
+    void this.#send({ type: "assign", entry: pathToFileURL(join(this.#appDir, entry)).href, env });
     const message = await answer;
     // The path is ours: what the sandbox says only chooses between the two.
     if (message.type === "ready") return this.#path(message.socket === "node" ? "node.sock" : "http.sock");

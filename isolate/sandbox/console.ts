@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import type { SandboxLogLevel } from "../protocol.ts";
 import type { Post } from "./exit.ts";
 
@@ -24,18 +25,21 @@ export function captureConsole(post: Post, appDir: string): void {
 
 function rateLimited(post: Post): (level: SandboxLogLevel, message: string) => void {
   const { now } = Date;
+  const { setTimeout } = globalThis; // Not the program's own work.
   let second = 0;
   let sent = 0;
-  return (level, message) => {
+  const roll = () => {
     const current = Math.floor(now() / 1000);
-    if (current !== second) {
-      if (sent > MAX_MESSAGES_PER_SECOND) post({ type: "dropped", count: sent - MAX_MESSAGES_PER_SECOND });
-      second = current;
-      sent = 0;
-    }
+    if (current === second) return;
+    if (sent > MAX_MESSAGES_PER_SECOND) post({ type: "dropped", count: sent - MAX_MESSAGES_PER_SECOND });
+    second = current;
+    sent = 0;
+  };
+  return (level, message) => {
+    roll();
     if (++sent <= MAX_MESSAGES_PER_SECOND) {
       post({ type: "log", level, message: message.slice(0, MAX_MESSAGE_CHARS) });
-    }
+    } else if (sent === MAX_MESSAGES_PER_SECOND + 1) setTimeout(roll, 1000); // It may print nothing more.
   };
 }
 
@@ -45,7 +49,7 @@ const FOREIGN_FRAME = /\n\s+at [^\n]*(?:\bext:|\/boot\/[a-z_]+\.js:)[^\n]*/g;
 /** Where the files are on this machine is nobody's business: the program lives in `/app`. */
 function presentable(text: string, appDir: string): string {
   const own = text.includes("\n    at ") ? text.replace(FOREIGN_FRAME, "") : text;
-  return own.includes(appDir) ? own.replaceAll(appDir, "/app") : own;
+  return own.replaceAll(appDir, "/app").replaceAll(pathToFileURL(appDir).pathname, "/app");
 }
 
 /** An error as `deno run` would print it, with its stack and causes. */
