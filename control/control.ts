@@ -3,7 +3,7 @@ import { openSandboxHome } from "../isolate/mod.ts";
 import { createApi } from "./api/mod.ts";
 import { createBuilds } from "./build/build.ts";
 import { materialize } from "./build/materialize.ts";
-import type { Config } from "./config.ts";
+import type { Address, Config } from "./config.ts";
 import { Launches } from "./launches.ts";
 import { openLogs } from "./logs/mod.ts";
 import { metricsText } from "./metrics.ts";
@@ -137,7 +137,7 @@ export async function openControl(config: Config, { version, env }: ControlOptio
         controlHostnames: [],
         limits: config.limits,
       });
-      const server = Deno.serve({ ...config.controlAddr, onListen() {} }, api);
+      const server = listen(config.controlAddr, api);
       owned.defer(async () => {
         logs.close(); // Ends the live readers, for whom shutdown would wait.
         await server.shutdown();
@@ -150,11 +150,20 @@ export async function openControl(config: Config, { version, env }: ControlOptio
   };
 }
 
-/** Removes contents that no deployment names, now and then. */
+function listen({ hostname, port }: Address, handler: Deno.ServeHandler): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({ hostname, port, onListen() {} }, handler);
+  } catch (cause) {
+    throw new Error(`Cannot listen on "${hostname}:${port}": ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Removes contents that no deployment names, now and from time to time. */
 function collectRegularly(store: Store): Disposable {
   const collect = () => {
     store.blobs.collect().catch((error) => console.error("Cannot collect unused contents:", error));
   };
+  collect();
   const timer = setInterval(collect, COLLECT_INTERVAL_MS);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -5,6 +5,7 @@ import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.t
 import type { SandboxHome } from "./home.ts";
 import { type AppLogLine, LogIntake } from "./log_intake.ts";
 import { readOutputLines } from "./output_lines.ts";
+import { paced } from "./paced.ts";
 import { encodeLine, type FromSandbox, readLines, type ToSandbox } from "./protocol.ts";
 
 /** How long a process may take until it is blank. */
@@ -219,7 +220,7 @@ export class Sandbox implements AsyncDisposable {
 
   async #readOutput(stream: ReadableStream<Uint8Array>, level: "info" | "error") {
     try {
-      for await (const line of readOutputLines(stream)) {
+      for await (const line of readOutputLines(paced(stream))) {
         if (level === "error") this.#lastWords = `${this.#lastWords}\n${line}`.slice(-LAST_WORDS_BYTES);
         if (line !== "") this.#logs.add(level, line);
       }
@@ -230,7 +231,9 @@ export class Sandbox implements AsyncDisposable {
 
   async #readMessages(connection: Deno.UnixConn) {
     try {
-      for await (const line of readLines(connection.readable)) this.#receive(JSON.parse(line) as FromSandbox);
+      for await (const line of readLines(paced(connection.readable))) {
+        this.#receive(JSON.parse(line) as FromSandbox);
+      }
     } catch (error) {
       // A process that dies with messages unread resets its connection: that breaks no protocol.
       if (!(error instanceof Deno.errors.ConnectionReset)) this.#breach(error);

@@ -7,6 +7,7 @@ import {
   ProtocolError,
   type ResponseHead,
 } from "./response_head.ts";
+import { Turn } from "./turn.ts";
 
 /** Holds a whole head, so that it never has to grow. Untouched pages cost nothing. */
 const READ_BUFFER_BYTES = MAX_HEAD_BYTES;
@@ -32,6 +33,7 @@ export class Connection {
   #reading: Promise<boolean> | null = null;
   #onLost: (() => void) | null = null;
   #closed = false;
+  readonly #turn = new Turn();
   /** Of the current request, head included. 0 = the isolate knows nothing of it and it may be sent elsewhere. */
   sentBytes = 0;
   /** Unix time in ms since when no exchange uses it. */
@@ -64,6 +66,7 @@ export class Connection {
   async send(head: string, body: Uint8Array | null): Promise<void> {
     this.#onLost = null;
     this.sentBytes = 0;
+    this.#turn.start();
     let bytes: Uint8Array = this.#output;
     const { read, written } = encoder.encodeInto(head, bytes);
     // UTF-8 is Latin-1 exactly when every character took one byte.
@@ -143,6 +146,7 @@ export class Connection {
       this.#end -= this.#start;
       this.#start = 0;
     }
+    const startedAt = performance.now();
     // A reset by the peer and our own close are ends like any other: the framing tells whether they came too early.
     const bytes = await this.#conn.read(this.#end === 0 ? this.#input : this.#input.subarray(this.#end))
       .catch(() => null);
@@ -154,6 +158,7 @@ export class Connection {
       this.close();
       this.#onLost();
     } else if (bytes !== null) this.#usage.lastActiveAt = Date.now();
+    await this.#turn.pass(startedAt);
     return bytes !== null && !this.#closed;
   }
 }

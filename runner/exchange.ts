@@ -6,6 +6,9 @@ import { ResponseBody } from "./response_body.ts";
 import { ProtocolError, type ResponseHead } from "./response_head.ts";
 import type { Upstream } from "./upstream.ts";
 
+/** With which a `Response` takes no body, not even an empty one (Fetch §2.2.3). */
+const NULL_BODY_STATUSES: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** What an exchange runs on. */
 export interface ExchangeOptions {
   /** Entered; the exchange leaves it. */
@@ -91,8 +94,8 @@ export class Exchange implements EventListenerObject, UnderlyingDefaultSource<Ui
         this.#options.body?.hurry();
         return visitorResponse(head, new ReadableStream(this, { highWaterMark: 0 }));
       }
-      // A null body would make the answer to HEAD claim a length of 0.
-      const silent = this.#options.method === "HEAD" &&
+      // A null body would make the answer to HEAD claim a length of 0, apart from statuses that allow no other.
+      const silent = this.#options.method === "HEAD" && !NULL_BODY_STATUSES.has(head.status) &&
         !head.fields.some(([name]) => name === "content-length");
       const nothing = silent ? new ReadableStream({ start: (controller) => controller.close() }) : null;
       const response = visitorResponse(head, first.length > 0 ? first : nothing);

@@ -141,6 +141,9 @@ Deno.test("HEAD, 204 and 304 have no body and keep what they may say of it", asy
   const rows: [method: string, answer: string, head: RegExp, not: RegExp][] = [
     ["HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", /content-length: 7\r\n/, /x{7}/],
     ["HEAD", "HTTP/1.1 200 OK\r\nx-a: b\r\n\r\n", /x-a: b\r\n/, /content-length: 0/],
+    ["HEAD", "HTTP/1.1 204 No Content\r\nx-a: b\r\n\r\n", / 204 [^]*x-a: b\r\n/, /content-length: 0/],
+    ["HEAD", "HTTP/1.1 205 Reset Content\r\nx-a: b\r\n\r\n", / 205 [^]*x-a: b\r\n/, /x{7}/],
+    ["HEAD", "HTTP/1.1 304 Not Modified\r\nx-a: b\r\n\r\n", / 304 [^]*x-a: b\r\n/, /content-length: 0/],
     [
       "GET",
       "HTTP/1.1 204 No Content\r\nx-a: b\r\n\r\n",

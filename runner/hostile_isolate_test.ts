@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { RawIsolate } from "./testing/raw_isolate.ts";
 import { RawVisitor } from "./testing/raw_visitor.ts";
 import { startTestRunner, until } from "./testing/test_runner.ts";
@@ -233,4 +234,63 @@ Deno.test("what a visitor cannot make two parsers disagree on: 31 smuggling atte
   }
   assert.ok(targets.length >= 8);
   for (const target of targets) assert.equal(target, "http://shop.example/");
+});
+
+Deno.test("an isolate that sends without a pause leaves the runner to others", async () => {
+  const floodMs = 3000;
+  const pongs = new Uint8Array(65536).map((_, index) => index % 2 === 0 ? 0x8a : 0);
+  await using isolate = new RawIsolate(async (connection) => {
+    const head = await connection.readUntil("\r\n\r\n");
+    const key = /sec-websocket-key: (.*)\r\n/.exec(head ?? "")?.[1];
+    if (key === undefined) return await connection.readAll();
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    await connection.write(
+      `HTTP/1.1 101 x\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+    );
+    const end = Date.now() + floodMs;
+    while (Date.now() < end) await connection.write(pongs);
+  });
+  await using test = await startTestRunner({ acquire: isolate.socketPath });
+  const { port } = test.runner;
+  const handshake = "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+    "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  using socket = await RawVisitor.send(port, handshake);
+  assert.notEqual(await socket.receive(/\r\n\r\n/), null);
+
+  const startedAt = performance.now();
+  for (let i = 0; i < 5; i++) {
+    using visitor = await RawVisitor.send(
+      port,
+      "GET / HTTP/1.1\r\nhost: nobody.example\r\nconnection: close\r\n\r\n",
+    );
+    assert.match(await visitor.receiveAll(), /^HTTP\/1\.1 404 /);
+  }
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs < floodMs / 2, `five requests took ${tookMs} ms`);
+});
+
+Deno.test("a visitor who sends tiny chunks without a pause leaves the runner to others", async () => {
+  await using isolate = new RawIsolate((connection) => connection.closed());
+  await using test = await startTestRunner({ acquire: isolate.socketPath });
+  const { port } = test.runner;
+  using uploader = await RawVisitor.send(
+    port,
+    "POST / HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n",
+  );
+  const chunks = new TextEncoder().encode("1\r\na\r\n".repeat(40_000));
+  const end = Date.now() + 3000;
+  let answered = false;
+  let sent = 0;
+  const upload = (async () => {
+    for (; !answered && Date.now() < end; sent++) await uploader.write(chunks);
+  })();
+  await until(() => sent >= 50);
+  using visitor = await RawVisitor.send(
+    port,
+    "GET / HTTP/1.1\r\nhost: nobody.example\r\nconnection: close\r\n\r\n",
+  );
+  assert.match(await visitor.receiveAll(), /^HTTP\/1\.1 404 /);
+  answered = true;
+  assert.ok(Date.now() < end, "answered only after the upload");
+  await upload;
 });

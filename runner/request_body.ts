@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { GatewayError } from "./errors.ts";
+import { Turn } from "./turn.ts";
 
 /**
  * How long the head waits for the first bytes of the body, to leave in one write with them. Also decides whether an HTTP/2
@@ -109,11 +110,15 @@ export class RequestBody {
    * isolate stops reading, drops the rest, because its response may be there to be read. Never rejects.
    */
   async pump(connection: Connection): Promise<void> {
+    const turn = new Turn();
+    turn.start();
     try {
       while (!this.#received && !this.#refused) {
+        const startedAt = performance.now();
         await this.#receive();
         this.#writing ??= this.#write(connection);
         await this.#room();
+        await turn.pass(startedAt);
       }
       await this.#writing;
       this.#complete = this.#received && !this.#refused;

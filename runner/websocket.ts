@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
 import type { ErrorCode } from "./errors.ts";
+import { Turn } from "./turn.ts";
 import {
   closePayload,
   encodeFrame,
@@ -150,9 +151,13 @@ export class WebSocketBridge {
   }
 
   async #write(): Promise<void> {
+    const turn = new Turn();
+    turn.start();
     try {
       for (let frame = this.#queue[0]; frame !== undefined; frame = this.#queue[0]) {
+        const startedAt = performance.now();
         await this.#options.isolate.write(frame);
+        await turn.pass(startedAt);
         this.#queue.shift();
         this.#queuedBytes -= frame.length + FRAME_OVERHEAD_BYTES;
       }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openDescriptors } from "./processes.ts";
 import { appSource, serverForTests, until } from "./server.ts";
 
 const suite = serverForTests();
@@ -101,6 +102,31 @@ Deno.test("isolates that are killed all the time never make a request wait or ha
   }
   assert.deepEqual([...codes.keys()].sort(), ["200 null", "502 ISOLATE_CRASHED"]);
   await ask("hunted");
+});
+
+Deno.test("isolates that come and go leave no descriptor and no file behind", async () => {
+  const { server } = suite;
+  const { id } = await server.deploy("comesandgoes", LIFE);
+  const cycle = async () => {
+    await ask("comesandgoes");
+    const { pid } = (await server.isolate(id))!;
+    Deno.kill(pid, "SIGKILL");
+    await until("it is gone", async () => (await server.isolate(id))?.pid !== pid);
+  };
+  const [home] = [...Deno.readDirSync(`${server.dataDir}/run`)];
+  const count = () => ({
+    descriptors: openDescriptors(server.pid),
+    programs: [...Deno.readDirSync(`${server.dataDir}/run/${home!.name}`)].length,
+  });
+  await cycle();
+  const before = count();
+  for (let i = 0; i < 15; i++) await cycle();
+  await until(
+    "nothing is left",
+    () => count().descriptors <= before.descriptors + 3 && count().programs <= before.programs,
+    10_000,
+    () => JSON.stringify([before, count()]),
+  );
 });
 
 Deno.test("a program that does not start any more is backed off, answered at once meanwhile, and starts again", async () => {

@@ -113,6 +113,28 @@ Deno.test("a deleted deployment is gone at once, its isolate ends, and the rest 
   await until("its isolate ends", async () => await server.isolate(first.id) === undefined);
 });
 
+Deno.test("what is in flight in a deployment that is deleted is finished", async () => {
+  const { server } = suite;
+  const { id } = await server.deploy("finishes", appSource("life.ts"));
+  const answered = server.text("finishes", "/sleep?ms=1500");
+  await until("it is in flight", async () => (await server.isolate(id))?.inFlight === 1);
+  await server.api("DELETE", `/v1/deployments/${id}`);
+  assert.equal(await version("finishes"), "DEPLOYMENT_NOT_FOUND");
+  assert.match(await answered, /"born":/);
+  await until("its isolate ends", async () => await server.isolate(id) === undefined);
+});
+
+Deno.test("a renamed project has its new hostnames at once, and no longer the old ones", async () => {
+  const { server } = suite;
+  const { id } = await deploy("old-name", "1");
+  await server.api("PATCH", `/v1/projects/${await server.project("old-name")}`, { name: "new-name" });
+  assert.deepEqual([await version("new-name"), await version(`new-name-${id}`)], ["1", "1"]);
+  assert.deepEqual(
+    [await version("old-name"), await version(`old-name-${id}`)],
+    ["DEPLOYMENT_NOT_FOUND", "DEPLOYMENT_NOT_FOUND"],
+  );
+});
+
 Deno.test("a program sees its variables exactly as given, its identity, and nothing of the host", async () => {
   const { server } = suite;
   const envVars = {

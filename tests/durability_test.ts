@@ -1,27 +1,23 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
+import { SeededRandom } from "../runner/testing/seeded_random.ts";
+import { isRunning } from "./processes.ts";
 import { startTestServer, type TestServer, until } from "./server.ts";
 
 const ROUNDS = 5;
-
-/** Seeded, so that a failing round can be had again. */
-function* pseudoRandom(seed: number): Generator<number, never> {
-  for (let state = seed;;) {
-    state = (state * 1664525 + 1013904223) % 2 ** 32;
-    yield state / 2 ** 32;
-  }
-}
+/** A failing round can be had again. */
+const SEED = 20261121;
 
 Deno.test("What was acknowledged is there after kill -9 at any moment, and half a deployment is not", async () => {
   const dataDir = await Deno.makeTempDir({ prefix: "isola-durable-" });
-  const random = pseudoRandom(20261121);
+  const random = new SeededRandom(SEED);
   const acknowledged = new Map<string, string>();
   try {
     for (let round = 0; round < ROUNDS; round++) {
       const server = await startTestServer({ dataDir });
       try {
         await checkAll(server, acknowledged);
-        const killed = killAfter(server, random.next().value * 1200);
+        const killed = killAfter(server, random.below(1200));
         await deployUntilKilled(server, round, acknowledged);
         await killed;
       } finally {
@@ -87,7 +83,7 @@ Deno.test("A restart serves old deployments without a build", async () => {
   }
 });
 
-for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
   Deno.test(`${signal} leaves no process, socket or directory behind`, async () => {
     await using server = await startTestServer();
     await server.deploy("orphan", "Deno.serve(() => new Response('up'));");
@@ -112,6 +108,31 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
   });
 }
 
+Deno.test("What a server that was killed together with its janitor left behind is removed at the next start", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "isola-swept-" });
+  {
+    await using server = await startTestServer({ dataDir });
+    await server.deploy("swept", "Deno.serve(() => new Response('up'));");
+    assert.equal(await server.text("swept"), "up");
+    const children = await Deno.readTextFile(`/proc/${server.pid}/task/${server.pid}/children`);
+    const janitor = children.trim().split(" ").find((pid) => {
+      return Deno.readTextFileSync(`/proc/${pid}/cmdline`).startsWith("/bin/sh\0-c\0trap");
+    });
+    assert(janitor, children);
+    Deno.kill(Number(janitor), "SIGKILL");
+    await server.kill("SIGKILL");
+  }
+  const [home] = [...Deno.readDirSync(join(dataDir, "run"))].map(({ name }) => name);
+  const socketsDir = await Deno.readTextFile(join(dataDir, "run", home!, ".sockets"));
+  assert(exists(socketsDir));
+  {
+    await using server = await startTestServer({ dataDir });
+    assert(!exists(socketsDir) && !exists(join(dataDir, "run", home!)));
+    assert.equal(await server.text("swept"), "up");
+  }
+  await Deno.remove(dataDir, { recursive: true });
+});
+
 Deno.test("A second server on the same data directory is refused", async () => {
   await using server = await startTestServer();
   await assert.rejects(
@@ -119,15 +140,6 @@ Deno.test("A second server on the same data directory is refused", async () => {
     /another server holds it/,
   );
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    // A zombie is nobody's process any more.
-    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch {
-    return false;
-  }
-}
 
 function exists(path: string): boolean {
   try {

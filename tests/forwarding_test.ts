@@ -179,6 +179,35 @@ Deno.test("after a response without a body the connection serves the next reques
   assert(await visitor.receive(/\r\n\r\ntwelve bytes$/));
 });
 
+Deno.test("requests that are sent without waiting are answered in order", async () => {
+  const paths = ["/mirror?status=201", "/head", "/nothing", "/mirror?status=203"];
+  const lines = paths.map((path, i) => {
+    const connection = i === paths.length - 1 ? "Connection: close\r\n" : "";
+    return `GET ${path} HTTP/1.1\r\nHost: wire.localhost\r\n${connection}\r\n`;
+  });
+  using visitor = await RawVisitor.send(suite.server.httpPort, lines.join(""));
+  const received = await visitor.receiveAll();
+  assert.deepEqual(received.match(/HTTP\/1\.1 \d+/gm), [
+    "HTTP/1.1 201",
+    "HTTP/1.1 200",
+    "HTTP/1.1 204",
+    "HTTP/1.1 203",
+  ]);
+});
+
+Deno.test("an HTTP/1.0 visitor gets a body without chunks and the end of the connection", async () => {
+  const { httpPort } = suite.server;
+  const response = await rawRequest(httpPort, "GET /bytes?n=100000 HTTP/1.0\r\nHost: wire.localhost\r\n\r\n");
+  assert.equal(response.status, 200);
+  assert.deepEqual(fieldValues(response, "transfer-encoding"), []);
+  assert.equal(response.body, "a".repeat(100_000));
+});
+
+Deno.test("an upgrade to anything but a WebSocket is ignored", async () => {
+  const response = await send("wire", "GET /head", ["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"]);
+  assert.deepEqual([response.status, response.body], [200, "twelve bytes"]);
+});
+
 Deno.test("ranges are the app's own", async () => {
   const whole = await send("wire", "GET /range");
   assert.equal(whole.body.length, 1000);

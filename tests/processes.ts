@@ -15,3 +15,8 @@ export function residentBytes(pid: number): number {
 export function isRunning(pid: number): boolean {
   return residentBytes(pid) > 0;
 }
+
+/** How many descriptors a process has open. */
+export function openDescriptors(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+}

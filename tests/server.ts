@@ -1,10 +1,17 @@
 /** A real server as a child process, on free ports, with the calls that tests make of it. */
 import assert from "node:assert/strict";
+import { LoggedProcess } from "./logged_process.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const BUILD_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
-const SERVE = [Deno.execPath(), "run", "-A", new URL("../mod.ts", import.meta.url).pathname, "serve"];
+/** The command line, as the README has it. */
+export const ISOLA: [string, ...string[]] = [
+  Deno.execPath(),
+  "run",
+  "-A",
+  new URL("../mod.ts", import.meta.url).pathname,
+];
 const TOKEN = "test-token";
 
 export interface TestServerOptions {
@@ -57,24 +64,17 @@ export function appSource(name: string): string {
 /** Starts a server and waits until it is ready. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "isola-test-" });
-  const outputFile = await Deno.makeTempFile({ prefix: "isola-test-", suffix: ".log" });
-  // A file, not a pipe: nothing reads in the background while a test runs.
-  const process = new Deno.Command("/bin/sh", {
-    args: ["-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", outputFile, ...SERVE, ...options.args ?? []],
+  const process = new LoggedProcess([...ISOLA, "serve", ...options.args ?? []], {
     env: {
       ISOLA_DATA_DIR: dataDir,
       ISOLA_HTTP_ADDR: "127.0.0.1:0",
       ISOLA_CONTROL_ADDR: "127.0.0.1:0",
       ISOLA_ADMIN_TOKEN: TOKEN,
       ISOLA_WARM_POOL: "1",
-      NO_COLOR: "1",
       ...options.env,
     },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const server = new TestServer(process, { dataDir, outputFile, ownsDataDir: options.dataDir === undefined });
+  });
+  const server = new TestServer(process, dataDir, options.dataDir === undefined);
   try {
     await server.ready();
     return server;
@@ -84,32 +84,24 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   }
 }
 
-interface TestServerFiles {
-  dataDir: string;
-  outputFile: string;
-  ownsDataDir: boolean;
-}
-
 export class TestServer implements AsyncDisposable {
   readonly token = TOKEN;
   readonly dataDir: string;
   httpPort = 0;
   controlUrl = "";
-  readonly #process: Deno.ChildProcess;
-  readonly #files: TestServerFiles;
+  readonly #process: LoggedProcess;
+  readonly #ownsDataDir: boolean;
   readonly #client = Deno.createHttpClient({ allowHost: true });
-  #isRunning = true;
 
-  constructor(process: Deno.ChildProcess, files: TestServerFiles) {
+  constructor(process: LoggedProcess, dataDir: string, ownsDataDir: boolean) {
     this.#process = process;
-    process.status.then(() => this.#isRunning = false);
-    this.#files = files;
-    this.dataDir = files.dataDir;
+    this.dataDir = dataDir;
+    this.#ownsDataDir = ownsDataDir;
   }
 
   /** What the server printed so far. */
   get output(): string {
-    return Deno.readTextFileSync(this.#files.outputFile);
+    return this.#process.output;
   }
 
   get pid(): number {
@@ -120,7 +112,7 @@ export class TestServer implements AsyncDisposable {
     await until(
       "the server says where it listens",
       () => {
-        if (!this.#isRunning) assert.fail(`The server ended: ${this.output}`);
+        if (!this.#process.isRunning) assert.fail(`The server ended: ${this.output}`);
         this.httpPort = Number(/apps\s+http:\/\/\S+:(\d+)/.exec(this.output)?.[1] ?? 0);
         this.controlUrl = /control\s+(http:\S+)/.exec(this.output)?.[1] ?? "";
         return this.httpPort > 0 && this.controlUrl !== "";
@@ -255,21 +247,14 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Sends a signal and waits for the end of the process. */
-  async kill(signal: Deno.Signal): Promise<Deno.CommandStatus> {
-    try {
-      this.#process.kill(signal);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // Ended already.
-    }
-    return await this.#process.status;
+  kill(signal: Deno.Signal): Promise<Deno.CommandStatus> {
+    return this.#process.kill(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill("SIGTERM");
+    await this.#process[Symbol.asyncDispose]();
     this.#client.close();
-    const { dataDir, outputFile, ownsDataDir } = this.#files;
-    await Deno.remove(outputFile);
-    if (ownsDataDir) await Deno.remove(dataDir, { recursive: true });
+    if (this.#ownsDataDir) await Deno.remove(this.dataDir, { recursive: true });
   }
 }
 

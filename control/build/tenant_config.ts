@@ -145,7 +145,8 @@ function applyImportMap(config: Json, path: string, importMap: string | null): v
   if (!isManifestPath(importMap)) {
     throw new BuildError(`Cannot use import map "${importMap}": not a path of the deployment`);
   }
-  config.importMap = `./${posix.relative(posix.dirname(path), importMap)}`;
+  // As a URL: a "%2e%2e" in the name would otherwise lead up.
+  config.importMap = `./${encodeURI(posix.relative(posix.dirname(path), importMap))}`;
 }
 
 function findLock(dir: string, asked: string | null, root: string, lock: unknown): TenantConfig["lock"] {
@@ -171,7 +172,8 @@ function hasFile(path: string): boolean {
 
 /** The path that a configuration file names relative to itself. */
 function resolveInside(config: string, named: string, key: string): string {
-  const path = posix.join(posix.dirname(config), named);
+  // Deno reads it as a URL, in which "%2e%2e" is "..".
+  const path = posix.join(posix.dirname(config), named.replaceAll(/%2e/gi, "."));
   if (
     posix.isAbsolute(named) || /^[a-z][a-z0-9+.-]*:/i.test(named) || path === ".." || path.startsWith("../")
   ) {

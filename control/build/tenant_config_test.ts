@@ -134,9 +134,16 @@ Deno.test("A configuration that leads outside the deployment is refused", async 
     "npm workspaces": { "package.json": { workspaces: ["packages/*", "../*"] } },
     "links": { "deno.json": { links: ["../lib"] } },
     "importMap": { "deno.json": { importMap: "https://example.com/map.json" } },
+    "an encoded importMap": { "deno.json": { importMap: "./%2e%2E/map.json" } },
     "lock": { "deno.json": { lock: "../deno.lock" } },
   };
   for (const [name, files] of Object.entries(cases)) {
     await t.step(name, () => assert.rejects(prepare(files), /outside the deployment/));
   }
+});
+
+Deno.test("An import map of the request is a file, whatever its name would mean in a URL", async () => {
+  const importMap = "%2e%2e/map.json";
+  const { config, read } = await prepare({ "deno.json": {}, [importMap]: {} }, { importMap });
+  assert.equal(read(config.path).importMap, "./%252e%252e/map.json");
 });

@@ -14,7 +14,7 @@ if (Date.now() >= failsFrom && Date.now() < failsUntil) {
 
 /** A stream that never ends by itself. */
 function ticks(): Response {
-  let timer: number;
+  let timer: ReturnType<typeof setInterval>;
   return new Response(
     new ReadableStream({
       start(controller) {
