@@ -68,7 +68,7 @@ export class Projects {
     const direction = options.order === "asc" ? "ASC" : "DESC";
     const items = this.#database.all<Project>(
       `SELECT ${COLUMNS} FROM projects WHERE ${where}
-       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, id LIMIT ?3 OFFSET ?4`,
+       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, rowid ${direction} LIMIT ?3 OFFSET ?4`,
       organizationId,
       options.q,
       options.limit,
