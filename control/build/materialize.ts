@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Manifest } from "../model.ts";
 import { isInnerLink, isManifestPath } from "./manifest_path.ts";
 
@@ -102,7 +103,7 @@ class Turn {
   }
 
   async next(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await setImmediate(); // A timer of 0 ms takes 2 ms.
     this.#startedAt = performance.now();
   }
 }
