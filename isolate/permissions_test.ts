@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Trial } from "./trial.ts";
+import { Trial } from "./testing/trial.ts";
 
 /** Serves what became of each attempt: `allowed`, or the name of the error. */
 const attempts = (attempts: Record<string, string>) => `

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AppLogLine } from "./log_intake.ts";
 import { openSandboxHome } from "./home.ts";
 import { type Sandbox, startSandbox } from "./sandbox.ts";
-import { Trial } from "./trial.ts";
+import { Trial } from "./testing/trial.ts";
 
 const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { refusal } from "./guard.ts";
-import { startTestApi } from "./testing.ts";
+import { startTestApi } from "./testing/test_api.ts";
 
 Deno.test("every call under /v1 needs the token, also those that do not exist", async () => {
   await using api = await startTestApi();

@@ -1,7 +1,7 @@
 /** Every operation served here answers in the shapes of the reference document. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Answer, startTestApi } from "./testing.ts";
+import { type Answer, startTestApi } from "./testing/test_api.ts";
 
 interface Schema {
   $ref?: string;
@@ -26,7 +26,9 @@ const document: {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 } = JSON.parse(
-  await Deno.readTextFile(join(import.meta.dirname!, "testdata", "deno-deploy-api-v1.openapi.json")),
+  await Deno.readTextFile(
+    join(import.meta.dirname!, "testing", "testdata", "deno-deploy-api-v1.openapi.json"),
+  ),
 );
 
 const FORMATS: Record<string, RegExp> = {

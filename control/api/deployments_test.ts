@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { startTestApi, type TestApi } from "./testing.ts";
+import { startTestApi, type TestApi } from "./testing/test_api.ts";
 
 const gitSha1 = (text: string) =>
   createHash("sha1").update(`blob ${new TextEncoder().encode(text).length}\0${text}`).digest("hex");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pageLinks } from "./paging.ts";
-import { startTestApi } from "./testing.ts";
+import { startTestApi } from "./testing/test_api.ts";
 
 const NAMES = ["alpha", "beta", "delta", "epsilon", "gamma"];
 

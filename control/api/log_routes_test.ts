@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startTestApi, type TestApi } from "./testing.ts";
+import { startTestApi, type TestApi } from "./testing/test_api.ts";
 
 /** Opens a stream of lines; the client goes away when it is disposed. */
 async function openNdjson(api: TestApi, path: string) {

@@ -8,7 +8,7 @@ const ROUNDS = 5;
 
 /** Runs the writer on `dir`, kills it with SIGKILL after `count` lines, and returns all that it printed. */
 async function writeUntilKilled(dir: string, count: number): Promise<string[]> {
-  const writer = new URL("./crash_test_writer.ts", import.meta.url);
+  const writer = new URL("./testing/crash_writer.ts", import.meta.url);
   writer.searchParams.set("dir", dir);
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", writer.href],

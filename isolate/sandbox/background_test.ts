@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Trial } from "../trial.ts";
+import { Trial } from "../testing/trial.ts";
 
 Deno.test("timers that are not due count as unfinished work, until they ran or were cleared", async () => {
   await using trial = await Trial.serve(`

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Trial } from "../trial.ts";
+import { Trial } from "../testing/trial.ts";
 
 const SERVE = `Deno.serve(() => new Response("alive"));`;
 

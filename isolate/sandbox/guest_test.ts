@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Trial } from "../trial.ts";
+import { Trial } from "../testing/trial.ts";
 
 Deno.test("the environment is the program's own, exactly as given", async () => {
   const env = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Trial } from "../trial.ts";
+import { Trial } from "../testing/trial.ts";
 
 Deno.test("frameworks that ask for the machine get an answer that does not name it", async () => {
   await using trial = await Trial.serve(`

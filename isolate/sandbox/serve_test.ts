@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Trial } from "../trial.ts";
+import { Trial } from "../testing/trial.ts";
 
 const FORMS = {
   "Deno.serve(handler)": `Deno.serve((request) => new Response("served " + new URL(request.url).pathname));`,

@@ -1,5 +1,5 @@
 /** The program that `crash_test.ts` kills: deploys without end, and prints the id of each deployment once it is recorded. */
-import { openStore } from "./store.ts";
+import { openStore } from "../store.ts";
 
 const store = await openStore(new URL(import.meta.url).searchParams.get("dir")!);
 const organizationId = store.organizations.first().id;

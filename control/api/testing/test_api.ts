@@ -1,9 +1,9 @@
 /** The API on a real socket over a real store, for its tests. */
-import { type LogStore, openLogs } from "../logs/mod.ts";
-import { DEFAULT_LIMITS, type Image, type IsolateInfo } from "../model.ts";
-import { openStore, type Store } from "../store/mod.ts";
-import { createApi } from "./api.ts";
-import type { Health } from "./deps.ts";
+import { type LogStore, openLogs } from "../../logs/mod.ts";
+import { DEFAULT_LIMITS, type Image, type IsolateInfo } from "../../model.ts";
+import { openStore, type Store } from "../../store/mod.ts";
+import { createApi } from "../api.ts";
+import type { Health } from "../deps.ts";
 
 /** What a call was answered with. */
 export interface Answer {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
-import { openSandboxHome, type SandboxHome } from "./home.ts";
-import type { AppLogLine } from "./log_intake.ts";
-import { type Sandbox, startSandbox } from "./sandbox.ts";
+import { openSandboxHome, type SandboxHome } from "../home.ts";
+import type { AppLogLine } from "../log_intake.ts";
+import { type Sandbox, startSandbox } from "../sandbox.ts";
 
 /** A program of a test: its files by path, `main.js` being the entry, or that file's text. */
 export type TrialFiles = string | Record<string, string>;
