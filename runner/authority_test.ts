@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { canonicalHostname, fallbackAuthority, readAuthority } from "./authority.ts";
-import { SeededRandom } from "./testing/seeded_random.ts";
+import { SeededRandom } from "../tests/seeded_random.ts";
 
 const FALLBACK = "localhost:8600";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { headEnd, parseResponseHead, ProtocolError } from "./response_head.ts";
-import { SeededRandom } from "./testing/seeded_random.ts";
+import { SeededRandom } from "../tests/seeded_random.ts";
 
 const head = (...lines: string[]) => `${lines.join("\r\n")}\r\n\r\n`;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
-import { SeededRandom } from "../runner/testing/seeded_random.ts";
+import { SeededRandom } from "./seeded_random.ts";
 import { isRunning } from "./processes.ts";
 import { startTestServer, type TestServer, until } from "./server.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SeededRandom } from "../runner/testing/seeded_random.ts";
+import { SeededRandom } from "./seeded_random.ts";
 import { appSource, startTestServer, type TestServer } from "./server.ts";
 
 const IDLE_MS = 50;

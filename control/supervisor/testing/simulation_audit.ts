@@ -1,5 +1,5 @@
-import { type Lifecycle, type LifecycleOptions, RETIRE_TIMEOUT_MS } from "./lifecycle.ts";
-import type { LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
+import { type Lifecycle, type LifecycleOptions, RETIRE_TIMEOUT_MS } from "../lifecycle.ts";
+import type { LifecycleEffect, LifecycleEvent } from "../lifecycle_events.ts";
 import { MAX_BOOT_MS, type SimulatedExecutor, type SimulatedProcess } from "./simulated_executor.ts";
 import type { SimulatedRunner } from "./simulated_runner.ts";
 import type { SimulatedTime } from "./simulated_time.ts";

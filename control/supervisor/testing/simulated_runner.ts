@@ -1,4 +1,4 @@
-import type { SeededRandom } from "./seeded_random.ts";
+import type { SeededRandom } from "../../../tests/seeded_random.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 
 /** What a simulated runner tells the supervisor: the messages of `runner/contract.ts` that concern isolates. */

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): a failing fuzz case repeats. */
+/** Pseudo-random numbers that a seed repeats (mulberry32), so that a failing case does too. Not for secrets. */
 export class SeededRandom {
   #state: number;
 
@@ -6,13 +6,18 @@ export class SeededRandom {
     this.#state = seed >>> 0;
   }
 
-  /** An integer in `[0, limit)`. */
+  /** A whole number in `[0, limit)`. */
   below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
+    return this.#bits() % limit;
+  }
+
+  /** A whole number, both ends included. */
+  between(min: number, max: number): number {
+    return min + this.below(max - min + 1);
+  }
+
+  chance(probability: number): boolean {
+    return this.#bits() < probability * 2 ** 32;
   }
 
   /** One of `items`, which has some. */
@@ -47,5 +52,12 @@ export class SeededRandom {
       else list.splice(at, 0, ...list.slice(at, at + this.below(20)));
     }
     return Uint8Array.from(list);
+  }
+
+  #bits(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return (bits ^ (bits >>> 14)) >>> 0;
   }
 }

@@ -1,6 +1,6 @@
-import type { ErrorCode } from "../../runner/mod.ts";
-import type { LifecycleEvent } from "./lifecycle_events.ts";
-import type { SeededRandom } from "./seeded_random.ts";
+import type { ErrorCode } from "../../../runner/mod.ts";
+import type { LifecycleEvent } from "../lifecycle_events.ts";
+import type { SeededRandom } from "../../../tests/seeded_random.ts";
 import type { SimulatedTime } from "./simulated_time.ts";
 
 /** How unlucky a schedule is; chances are of one occasion. */

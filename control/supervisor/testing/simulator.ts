@@ -1,6 +1,6 @@
-import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
-import type { LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
-import { SeededRandom } from "./seeded_random.ts";
+import { Lifecycle, type LifecycleOptions } from "../lifecycle.ts";
+import type { LifecycleEffect, LifecycleEvent } from "../lifecycle_events.ts";
+import { SeededRandom } from "../../../tests/seeded_random.ts";
 import { SimulatedExecutor } from "./simulated_executor.ts";
 import { type RunnerMessage, SimulatedRunner, type SupervisorMessage } from "./simulated_runner.ts";
 import { SimulatedTime } from "./simulated_time.ts";
@@ -74,7 +74,7 @@ class Simulation {
     this.#lifecycle = new Lifecycle(this.#options, () => `i${this.#nextId++}`);
     this.#answersGetLost = random.chance(0.3);
     this.#clockIsSet = random.chance(0.2);
-    const some = (max: number) => random.chance(0.5) ? random.next() * max : 0;
+    const some = (max: number) => random.chance(0.5) ? random.between(0, 1000) * max / 1000 : 0;
     const faults = {
       startFails: some(0.5),
       bootFails: some(0.5),
