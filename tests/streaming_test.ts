@@ -89,10 +89,11 @@ Deno.test("request and response stream at the same time", async () => {
 
 Deno.test("a visitor who goes away aborts the request, or cancels the response's stream, in the app", async () => {
   const { server } = suite;
-  for (const [path, mark] of [["/wait?a", "?a"], ["/endless?b", "cancel?b"]] as const) {
+  const cases = [["/wait?a", "?a"], ["/ticking?b", "?b"], ["/endless?c", "cancel?c"]] as const;
+  for (const [path, mark] of cases) {
     const controller = new AbortController();
     const response = server.fetch("wire", path, { signal: controller.signal });
-    if (path.startsWith("/endless")) await (await response).body!.getReader().read();
+    if (!path.startsWith("/wait")) await (await response).body!.getReader().read();
     else await until("the app has it", async () => (await server.isolates()).some((one) => one.inFlight > 0));
     controller.abort();
     await response.catch(() => {});

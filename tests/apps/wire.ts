@@ -104,6 +104,21 @@ const routes: Record<string, Route> = {
       });
     });
   },
+  /** Events now and then, until the visitor has gone. */
+  "/ticking"(request, url) {
+    let timer: ReturnType<typeof setInterval>;
+    request.signal.addEventListener("abort", () => {
+      aborted.push(url.search);
+      clearInterval(timer);
+    });
+    return new Response(
+      new ReadableStream({
+        start(controller) {
+          timer = setInterval(() => controller.enqueue(encoder.encode("data: tick\n\n")), 20);
+        },
+      }),
+    );
+  },
   "/endless"(_, url) {
     return new Response(
       new ReadableStream({
