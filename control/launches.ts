@@ -1,5 +1,5 @@
 import { materialize } from "./build/materialize.ts";
-import type { Image, Limits } from "./model.ts";
+import type { Image, Limits, Manifest } from "./model.ts";
 import type { Store } from "./store/mod.ts";
 import type { Launch } from "./supervisor/supervisor.ts";
 
@@ -56,15 +56,15 @@ export class Launches {
   #read(deploymentId: string): Launch {
     const { store, region, limits } = this.#options;
     const record = store.deployments.get(deploymentId);
-    const snapshot = store.deployments.snapshot(deploymentId);
-    const image = this.#trialImages.get(deploymentId) ?? snapshot?.image;
-    if (!record || !snapshot || !image) {
-      throw new Error(`Cannot start deployment "${deploymentId}": it is not built`);
-    }
-    const files = { ...snapshot.files, ...image.files };
+    if (!record) throw notBuilt(deploymentId);
+    const { image: { entry, config } } = this.#snapshot(deploymentId);
     return {
-      image: { mode: image.mode, entry: image.entry, config: image.config },
-      populate: (dir) => materialize(files, dir, (sha256) => store.blobs.path(sha256)),
+      image: { entry, config },
+      // Read when they are needed: a manifest may be large, and what is remembered are many.
+      populate: async (dir) => {
+        const { files, image } = this.#snapshot(deploymentId);
+        await materialize({ ...files, ...image.files }, dir, (sha256) => store.blobs.path(sha256));
+      },
       env: {
         ...record.env,
         DENO_DEPLOYMENT_ID: record.id,
@@ -75,4 +75,15 @@ export class Launches {
       limits: { ...limits, ...record.limits },
     };
   }
+
+  #snapshot(deploymentId: string): { files: Manifest; image: Image } {
+    const snapshot = this.#options.store.deployments.snapshot(deploymentId);
+    const image = this.#trialImages.get(deploymentId) ?? snapshot?.image;
+    if (!snapshot || !image) throw notBuilt(deploymentId);
+    return { files: snapshot.files, image };
+  }
+}
+
+function notBuilt(deploymentId: string): Error {
+  return new Error(`Cannot start deployment "${deploymentId}": it is not built`);
 }

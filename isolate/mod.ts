@@ -2,9 +2,8 @@
  * One sandboxed deployment: start a blank sandbox, give it a program, talk to it, end it. It knows permissions, processes
  * and files on disk. It refuses to know tenants, routes, storage or HTTP APIs.
  */
-export { DENIED_NETWORKS, type SandboxPlan } from "./command.ts";
-export { type AppLogLine, LogIntake } from "./log_intake.ts";
+export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 export { openSandboxHome, type SandboxHome } from "./home.ts";
-export { measureProcess, type ProcessUsage } from "./measure.ts";
-export { type Program, Sandbox, type SandboxOptions, startSandbox } from "./sandbox.ts";
+export { measureProcess } from "./measure.ts";
+export { type Sandbox, startSandbox } from "./sandbox.ts";

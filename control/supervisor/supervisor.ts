@@ -16,7 +16,7 @@ import type { IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_
 
 /** What it takes to start a deployment. */
 export interface Launch {
-  image: Pick<Image, "mode" | "entry" | "config">;
+  image: Pick<Image, "entry" | "config">;
   /** Puts the deployment's files into a directory of the sandbox's own. */
   populate(dir: string): Promise<void>;
   env: Record<string, string>;

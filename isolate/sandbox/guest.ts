@@ -18,6 +18,8 @@ const scope = self as unknown as { onmessage: unknown; postMessage?: Post };
 const post: Post = scope.postMessage!.bind(self);
 const { setTimeout } = globalThis;
 let served: Served;
+let appDir = "";
+let httpSocket = "";
 
 scope.onmessage = ({ data }: MessageEvent) => {
   if (data.type === "prepare") prepare(data);
@@ -37,9 +39,6 @@ function prepare(message: PrepareMessage) {
   appDir = message.appDir;
   httpSocket = message.httpSocket;
 }
-
-let appDir = "";
-let httpSocket = "";
 
 async function assign(message: AssignMessage) {
   replaceEnvironment(message.env);

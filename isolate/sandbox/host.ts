@@ -36,7 +36,6 @@ function startGuest(message: PrepareMessage): Worker {
   const sockets = [message.httpSocket, message.nodeSocket];
   const worker = new Worker(new URL("./guest.js", import.meta.url), {
     type: "module",
-    // @ts-ignore: `deno` is typed only with the option's unstable flag
     deno: {
       permissions: {
         read: [message.appDir, ...sockets],

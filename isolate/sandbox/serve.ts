@@ -38,10 +38,11 @@ export function startServing(path: string, post: Post): Served {
     return true;
   };
 
+  /** Only while the seat is free. */
   const seat = (program: Handler, options: Options) => {
     handler = (request, info) => program(request, new VisitorInfo(request, info));
     onError = options.onError ?? answerError;
-    if (!take("http")) throw new Deno.errors.AddrInUse("Cannot serve: a node:http server serves already");
+    take("http");
   };
 
   const programServe = (first: Options | Handler, second?: Handler | Options) => {
