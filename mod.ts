@@ -94,6 +94,7 @@ async function startLessee(
     },
     ended: (isolateId, code) => runner.ended(isolateId, code),
     usage: () => runner.usage(),
+    inFlight: () => runner.inFlight(),
   };
   supervisor.addLessee(lessee);
   return runner;

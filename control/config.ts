@@ -28,8 +28,10 @@ export interface Config {
   maxIsolates: number;
   queueTimeoutMs: number;
   warmPool: number;
-  sandbox: "auto" | "off";
+  sandbox: "auto" | "required" | "off";
   runners: number;
+  /** Targets that isolates may reach though they are private, as "host:port" or "host". */
+  allowPrivate: readonly string[];
   /** The machine's defaults, for what a deployment does not ask for. */
   limits: Limits;
 }
@@ -77,6 +79,7 @@ const CONFIG_FILE = "isola.yaml";
 
 const HOSTNAME =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+const TARGET = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+))(?::(\d{1,5}))?$/i;
 const HOST_PORT = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
 
 /** Every setting by its name in `isola.yaml`; the flag is `--idle-timeout-ms`, the variable `ISOLA_IDLE_TIMEOUT_MS`. */
@@ -118,7 +121,7 @@ export const SETTINGS = {
   sandbox: {
     schema: oneOf("auto", "required", "off"),
     default: "auto",
-    help: "auto or off: OS layers of an isolate",
+    help: "OS layers of an isolate: auto, required (refuse to start with less than all), off",
   },
   runners: { schema: integer(1, 64), default: "1", help: "data-plane threads that share the port" },
 } as const satisfies Record<string, Setting>;
@@ -129,6 +132,7 @@ type SettingValues = { [Name in SettingName]: z.output<typeof SETTINGS[Name]["sc
 
 /** What only the YAML file can say. */
 const STRUCTURES = z.strictObject({
+  egress: z.strictObject({ allowPrivate: z.array(target()) }).partial(),
   limits: z.strictObject({
     memoryMb: integer(16, 1024 ** 2),
     cpuBlockMs: integer(10, DAY_MS),
@@ -141,8 +145,8 @@ const STRUCTURES = z.strictObject({
 
 /** Of the public contract, but to come: to ignore one in silence would pretend that it works. */
 const LATER_SETTINGS = ["httpsAddr", "httpRedirect"];
-const LATER_STRUCTURES = ["egress", "tls", "subhosting", "projects"];
-const LATER_VALUES: Partial<Record<SettingName, string>> = { isolation: "shared", sandbox: "required" };
+const LATER_STRUCTURES = ["tls", "subhosting", "projects"];
+const LATER_VALUES: Partial<Record<SettingName, string>> = { isolation: "shared" };
 
 /** Variables of the same prefix that the command line reads, and that of the file itself. */
 const OTHER_VARIABLES = ["ISOLA_CONFIG", "ISOLA_URL", "ISOLA_TOKEN"];
@@ -200,8 +204,9 @@ class Draft {
     for (const issue of error?.issues ?? []) {
       const key = issue.path.map(String).join(".");
       if (issue.code === "unrecognized_keys") {
+        const known = key === "limits" ? Object.keys(DEFAULT_LIMITS) : ["allowPrivate"];
         for (const unknown of issue.keys) {
-          this.refuseUnknown(`key "${key}.${unknown}" of ${path}`, unknown, Object.keys(DEFAULT_LIMITS));
+          this.refuseUnknown(`key "${key}.${unknown}" of ${path}`, unknown, known);
         }
       } else {this.problems.push(
           `Cannot use ${key} ${JSON.stringify(at(raw, issue.path))} of ${path}: ${issue.message}`,
@@ -223,9 +228,9 @@ class Draft {
     const { adminToken, maxIsolates } = this.#values as Partial<SettingValues>;
     return {
       ...values,
-      sandbox: values.sandbox as Config["sandbox"],
       adminToken,
       maxIsolates: maxIsolates ?? defaultMaxIsolates(memoryBytes),
+      allowPrivate: this.#structures.egress?.allowPrivate ?? [],
       limits: { ...DEFAULT_LIMITS, ...this.#structures.limits },
     };
   }
@@ -303,6 +308,17 @@ function text(pattern: RegExp, allowed: string) {
 
 function oneOf<const Value extends string>(...values: Value[]) {
   return z.enum(values, { error: `must be ${values.map((value) => `"${value}"`).join(" or ")}` });
+}
+
+/** A host or address, of one port or of all. */
+function target() {
+  const error =
+    'must be a host or an address, and a port if only that, such as "db.internal:5432" or "[fd00::1]:6379"';
+  return z.string({ error }).refine((raw) => {
+    const [, ipv6, host, port = "1"] = TARGET.exec(raw) ?? [];
+    const valid = ipv6 === undefined ? HOSTNAME.test(host ?? "") : isIP(ipv6) === 6;
+    return valid && Number(port) >= 1 && Number(port) <= 65_535;
+  }, { error });
 }
 
 function hostname() {

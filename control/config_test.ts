@@ -173,7 +173,6 @@ Deno.test("what a later version does is refused rather than ignored", () => {
     { env: { ISOLA_HTTPS_ADDR: "0.0.0.0:443" } },
     { env: { ISOLA_HTTP_REDIRECT: "off" } },
     { env: { ISOLA_ISOLATION: "shared" } },
-    { env: { ISOLA_SANDBOX: "required" } },
     { yaml: "httpsAddr: 0.0.0.0:443" },
     { yaml: "tls: { certificates: [] }" },
     { yaml: "subhosting: []" },
@@ -228,6 +227,16 @@ Deno.test("a file that is named must be there and be readable as a mapping", () 
 Deno.test("limits of the file replace single defaults", () => {
   const { limits } = load({ yaml: "limits: { memoryMb: 64 }" });
   assert.deepEqual([limits.memoryMb, limits.maxConcurrency], [64, 100]);
+});
+
+Deno.test("private targets that isolates may reach are hosts or addresses, with a port or without", () => {
+  const yaml = 'egress: { allowPrivate: ["db.internal:5432", "10.0.0.7", "[fd00::1]:6379"] }';
+  assert.deepEqual(load({ yaml }).allowPrivate, ["db.internal:5432", "10.0.0.7", "[fd00::1]:6379"]);
+  assert.deepEqual(load({}).allowPrivate, []);
+  for (const bad of ["", "a b", "http://a", "a:0", "a:65536", "fd00::1", "[1.2.3.4]:1", "10.0.0.0/8"]) {
+    const [problem] = problemsOf({ yaml: `egress: { allowPrivate: ["${bad}"] }` });
+    assert.match(problem ?? "", /^Cannot use egress.allowPrivate.0 .*: must be a host or an address, /, bad);
+  }
 });
 
 Deno.test("the base domain is lower case, whoever wrote it", () => {

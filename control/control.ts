@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import { openSandboxHome } from "../isolate/mod.ts";
+import { join } from "node:path";
+import { openSandboxHome, type SandboxLayers } from "../isolate/mod.ts";
 import { createApi } from "./api/mod.ts";
 import { createBuilds } from "./build/build.ts";
 import { materialize } from "./build/materialize.ts";
@@ -10,6 +11,7 @@ import { metricsText } from "./metrics.ts";
 import { Routing } from "./routing.ts";
 import { openStore, type Store } from "./store/mod.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
+import { UsageLedger } from "./usage/mod.ts";
 
 const MAX_WAITING_ACQUIRES = 10_000;
 const MAX_BACKGROUND_MS = 5 * 60_000;
@@ -19,8 +21,8 @@ const COLLECT_INTERVAL_MS = 10 * 60_000;
 export interface Control extends AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly routing: Routing;
-  /** The layers around an isolate, for people. */
-  readonly sandbox: string;
+  /** The layers around an isolate. */
+  readonly sandbox: SandboxLayers;
   /** The first access token, if this start generated it. */
   readonly generatedToken: string | undefined;
   /** Starts to answer the control API and returns its URL; `httpPort` is the data plane's, for the URLs that it tells. */
@@ -49,11 +51,18 @@ export async function openControl(config: Config, { version, env }: ControlOptio
     await openSandboxHome({
       dataDir: config.dataDir,
       denoPath: Deno.execPath(),
-      useLayers: config.sandbox !== "off",
+      layers: config.sandbox,
+      allowPrivate: config.allowPrivate,
     }),
   );
   const generatedToken = store.tokens.ensureAdmin(store.organizations.first().id, config.adminToken ?? null);
-  const launches = new Launches({ store, region: config.region, limits: config.limits });
+  const usage = opening.use(new UsageLedger(store.database));
+  const launches = new Launches({
+    store,
+    region: config.region,
+    limits: config.limits,
+    treesDir: join(home.programsDir, "trees"),
+  });
   const routing = new Routing(store, config);
   const supervisor = opening.use(
     new Supervisor({
@@ -67,6 +76,7 @@ export async function openControl(config: Config, { version, env }: ControlOptio
       memoryMb: config.limits.memoryMb,
       launch: (deploymentId) => launches.get(deploymentId),
       log: (deploymentId, line) => logs.app.append(deploymentId, [{ ...line, region: config.region }]),
+      usage: (deploymentId, delta) => usage.add(deploymentId, delta),
     }),
   );
   const builds = opening.use(
@@ -101,7 +111,7 @@ export async function openControl(config: Config, { version, env }: ControlOptio
   return {
     supervisor,
     routing,
-    sandbox: home.level,
+    sandbox: home.layers,
     generatedToken: generatedToken ?? undefined,
     drain() {
       status = "draining";
@@ -110,6 +120,7 @@ export async function openControl(config: Config, { version, env }: ControlOptio
       const api = createApi({
         store,
         logs,
+        usage,
         builds,
         isolates: () => supervisor.isolates(),
         ended(deploymentId) {
@@ -121,14 +132,18 @@ export async function openControl(config: Config, { version, env }: ControlOptio
           status,
           version,
           region: config.region,
-          sandbox: home.level,
+          sandbox: home.layers,
           runners: config.runners,
         }),
         metrics: () =>
           metricsText({
             version,
             region: config.region,
+            sandbox: home.layers,
             phases: supervisor.phases(),
+            ended: supervisor.ends,
+            isolates: supervisor.memory(),
+            usage: usage.totals(),
             waiting: supervisor.waiting,
             hostnames: routing.current.size,
           }),

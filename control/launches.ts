@@ -1,7 +1,9 @@
+import { AppTrees } from "./app_trees.ts";
 import { materialize } from "./build/materialize.ts";
 import type { Image, Limits, Manifest } from "./model.ts";
 import type { Store } from "./store/mod.ts";
 import type { Launch } from "./supervisor/supervisor.ts";
+import { Turn } from "./turn.ts";
 
 /** What {@linkcode Launches} reads, and what this machine adds. */
 export interface LaunchesOptions {
@@ -9,6 +11,8 @@ export interface LaunchesOptions {
   region: string;
   /** This machine's defaults. */
   limits: Limits;
+  /** Where files of large deployments wait for their next isolate: beside the sandboxes' directories, as short-lived. */
+  treesDir: string;
 }
 
 /** How many are remembered; the others are read from the store when they are started. */
@@ -20,11 +24,22 @@ export class Launches {
   readonly #remembered = new Map<string, Launch>();
   /** Images of builds that have not ended. */
   readonly #trialImages = new Map<string, Image>();
+  readonly #trees: AppTrees;
 
   constructor(options: LaunchesOptions) {
     this.#options = options;
+    const { store, treesDir } = options;
+    this.#trees = new AppTrees({
+      dir: treesDir,
+      isWanted: (deploymentId) => (store.deployments.get(deploymentId)?.status ?? "failed") !== "failed",
+    });
     // A deployment never changes once it succeeded, but it can be deleted and its project renamed.
-    options.store.onRoutesChanged(() => this.#remembered.clear());
+    store.onRoutesChanged(() => {
+      this.#remembered.clear();
+      this.#trees.sweep().catch((error) =>
+        console.error("Cannot remove files of deleted deployments:", error)
+      );
+    });
   }
 
   /**
@@ -61,10 +76,8 @@ export class Launches {
     return {
       image: { entry, config },
       // Read when they are needed: a manifest may be large, and what is remembered are many.
-      populate: async (dir) => {
-        const { files, image } = this.#snapshot(deploymentId);
-        await materialize({ ...files, ...image.files }, dir, (sha256) => store.blobs.path(sha256));
-      },
+      populate: (dir) => this.#trees.populate(deploymentId, dir, (into) => this.#layOut(deploymentId, into)),
+      reclaim: (dir) => this.#trees.reclaim(deploymentId, dir),
       env: {
         ...record.env,
         DENO_DEPLOYMENT_ID: record.id,
@@ -74,6 +87,16 @@ export class Launches {
       net: record.net,
       limits: { ...limits, ...record.limits },
     };
+  }
+
+  /** Returns the number of files. */
+  async #layOut(deploymentId: string, dir: string): Promise<number> {
+    const turn = new Turn();
+    const { files, image } = this.#snapshot(deploymentId);
+    Object.assign(files, image.files);
+    if (turn.isOver()) await turn.next();
+    await materialize(files, dir, (sha256) => this.#options.store.blobs.path(sha256));
+    return Object.keys(files).length;
   }
 
   #snapshot(deploymentId: string): { files: Manifest; image: Image } {

@@ -1,19 +1,36 @@
-import type { PrepareMessage } from "./protocol.ts";
-
-/** What a sandbox's process may see and do, before the layers of the operating system are put around it. */
-export interface SandboxPlan {
+/** The files of one sandbox, as the server sees them or as the sandbox itself does. All absolute. */
+export interface SandboxPaths {
   /** The Deno to run. */
   denoPath: string;
-  /** The compiled `sandbox/host.js`. */
-  hostPath: string;
-  /** Where the host finds its keeper. */
-  controlSocket: string;
+  /** The compiled code of `sandbox/`. */
+  bootDir: string;
+  /** The deployment's files. */
+  appDir: string;
+  socketsDir: string;
   /** Deno's cache, this sandbox's own: the Cache API and code caches leak between tenants that share one. */
   cacheDir: string;
-  paths: Omit<PrepareMessage, "type" | "net">;
-  net: true | string[];
-  /** A program that is started as a tree: its configuration, absolute. */
-  configPath?: string;
+}
+
+/** What stands in a sandbox's `socketsDir`. */
+export const SOCKETS = {
+  /** Where the host finds its keeper. */
+  control: "control.sock",
+  /** Served by `Deno.serve`. */
+  http: "http.sock",
+  /** Served by a `node:http` server. */
+  node: "node.sock",
+  /** The egress proxy. */
+  egress: "egress.sock",
+} as const;
+
+/** What a sandbox's process may see and do, before anything of the operating system is put around it. */
+export interface SandboxPlan {
+  /** As the sandbox sees them. */
+  paths: SandboxPaths;
+  /** Where inside the sandbox the way out is; not set where the process has the machine's own network. */
+  proxyPort?: number;
+  /** A program that is started as a tree: its configuration, relative to `appDir`. */
+  config?: string;
   /** Of V8, in MiB. */
   maxHeapMb: number;
 }
@@ -44,18 +61,22 @@ export interface SandboxCommand {
   args: string[];
   /** The whole environment: nothing is inherited. */
   env: Record<string, string>;
+  /** What it reads from its standard input, which then ends; nothing if not set. */
+  stdin?: Uint8Array<ArrayBuffer>;
 }
 
+/** One more wall around a command: what is run instead. */
+export type Layer = (command: SandboxCommand) => SandboxCommand;
+
 /**
- * The process of a sandbox. The host's permissions are the upper bound of its Worker's; the environment holds nothing of
- * the server's, and no secret is ever an argument.
+ * The process of a sandbox. The host's permissions are the upper bound of its Worker's, but for `ffi`, which the host
+ * gives up before there is a Worker. The environment holds nothing of the server's, and no secret is ever an argument.
  */
-export function sandboxCommand(plan: SandboxPlan): SandboxCommand {
-  const { appDir, httpSocket, nodeSocket } = plan.paths;
-  const sockets = [plan.controlSocket, httpSocket, nodeSocket];
-  const bootDir = plan.hostPath.slice(0, plan.hostPath.lastIndexOf("/"));
+export function sandboxCommand({ paths, proxyPort, config, maxHeapMb }: SandboxPlan): SandboxCommand {
+  const { appDir, bootDir, cacheDir, denoPath, socketsDir } = paths;
+  const sockets = Object.values(SOCKETS).map((name) => `${socketsDir}/${name}`);
   return {
-    path: plan.denoPath,
+    path: denoPath,
     args: [
       "run",
       "--no-prompt",
@@ -63,40 +84,40 @@ export function sandboxCommand(plan: SandboxPlan): SandboxCommand {
       "--no-remote",
       "--cached-only",
       "--node-modules-dir=manual",
-      ...(plan.configPath ? [`--config=${plan.configPath}`] : ["--no-config"]),
+      ...(config === undefined ? ["--no-config"] : [`--config=${appDir}/${config}`]),
       "--unstable-worker-options",
       "--unstable-no-legacy-abort",
       "--unstable-raw-imports",
-      `--v8-flags=--max-heap-size=${plan.maxHeapMb}`,
+      `--v8-flags=--max-heap-size=${maxHeapMb}`,
       `--allow-read=${[appDir, bootDir, ...sockets].join(",")}`,
       `--allow-write=${sockets.join(",")}`,
       "--allow-net",
-      `--deny-net=${DENIED_NETWORKS.join(",")}`,
+      ...(proxyPort === undefined ? [`--deny-net=${DENIED_NETWORKS.join(",")}`] : []),
       "--allow-env",
       "--allow-sys",
-      plan.hostPath,
+      "--allow-ffi",
+      `${bootDir}/host.js`,
     ],
-    // Not an argument: those a program sees. The environment is replaced by its own.
+    // Not arguments: those a program sees. The environment is replaced by its own.
     env: {
-      DENO_DIR: plan.cacheDir,
+      DENO_DIR: cacheDir,
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
-      CONTROL_SOCKET: plan.controlSocket,
+      CONTROL_SOCKET: `${socketsDir}/${SOCKETS.control}`,
+      // Deno's HTTP client reads it when it is first used.
+      ...(proxyPort === undefined ? {} : { ALL_PROXY: `socks5h://127.0.0.1:${proxyPort}` }),
     },
   };
 }
-
-/** One more wall around a command: what it runs instead. The layers that a machine has are applied in order. */
-export type Layer = (command: SandboxCommand) => SandboxCommand;
 
 /**
  * The kernel ends the process when the server's main thread ends, however that happens (prctl(2),
  * PR_SET_PDEATHSIG). Without `setpriv` the host still ends itself when its keeper's connection does.
  */
 export function parentDeathLayer(setprivPath: string): Layer {
-  return ({ path, args, env }) => ({
+  return ({ path, args, ...rest }) => ({
+    ...rest,
     path: setprivPath,
     args: ["--pdeathsig", "KILL", "--no-new-privs", "--", path, ...args],
-    env,
   });
 }

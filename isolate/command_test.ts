@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { DENIED_NETWORKS, parentDeathLayer, sandboxCommand, type SandboxPlan } from "./command.ts";
 
 const PLAN: SandboxPlan = {
-  denoPath: "/usr/bin/deno",
-  hostPath: "/tmp/s/boot/host.js",
-  controlSocket: "/tmp/s/a/control.sock",
-  cacheDir: "/tmp/s/a/cache",
-  paths: { appDir: "/data/a/app", httpSocket: "/tmp/s/a/http.sock", nodeSocket: "/tmp/s/a/node.sock" },
-  net: true,
+  paths: {
+    denoPath: "/usr/bin/deno",
+    bootDir: "/tmp/s/boot",
+    appDir: "/data/a/app",
+    socketsDir: "/tmp/s/a",
+    cacheDir: "/tmp/s/a/cache",
+  },
   maxHeapMb: 64,
 };
 
@@ -15,16 +16,17 @@ Deno.test("a sandbox's process is given its own paths and nothing that widens it
   const { path, args, env } = sandboxCommand(PLAN);
   assert.equal(path, "/usr/bin/deno");
   assert.equal(args[0], "run");
-  assert.equal(args.at(-1), PLAN.hostPath);
+  assert.equal(args.at(-1), "/tmp/s/boot/host.js");
   assert.ok(args.includes("--no-prompt") && args.includes("--no-config") && args.includes("--cached-only"));
   assert.ok(args.includes("--v8-flags=--max-heap-size=64"));
-  const sockets = "/tmp/s/a/control.sock,/tmp/s/a/http.sock,/tmp/s/a/node.sock";
+  const sockets = ["control", "http", "node", "egress"].map((name) => `/tmp/s/a/${name}.sock`).join(",");
   assert.deepEqual(args.filter((arg) => arg.startsWith("--allow")), [
     `--allow-read=/data/a/app,/tmp/s/boot,${sockets}`,
     `--allow-write=${sockets}`,
     "--allow-net",
     "--allow-env",
     "--allow-sys",
+    "--allow-ffi",
   ]);
   assert.ok(args.includes(`--deny-net=${DENIED_NETWORKS.join(",")}`));
   assert.deepEqual(Object.keys(env).sort(), [
@@ -35,8 +37,14 @@ Deno.test("a sandbox's process is given its own paths and nothing that widens it
   ]);
 });
 
+Deno.test("where there is an egress proxy, the way to it is all that the network has", () => {
+  const { args, env } = sandboxCommand({ ...PLAN, proxyPort: 1080 });
+  assert.ok(!args.some((arg) => arg.startsWith("--deny-net")));
+  assert.equal(env.ALL_PROXY, "socks5h://127.0.0.1:1080");
+});
+
 Deno.test("a tree is started with its own configuration", () => {
-  const { args } = sandboxCommand({ ...PLAN, configPath: "/data/a/app/deno.json" });
+  const { args } = sandboxCommand({ ...PLAN, config: "deno.json" });
   assert.ok(args.includes("--config=/data/a/app/deno.json"));
   assert.ok(!args.includes("--no-config"));
 });

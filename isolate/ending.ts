@@ -7,6 +7,10 @@ export type SandboxEndReason =
   /** The deployment is gone, or the sandbox was only needed for a trial boot. */
   | "retired"
   | "shutdown"
+  /** It used more memory than it may, or could not get more. */
+  | "memory_limit"
+  /** It used more CPU time than it may, or held its event loop for too long. */
+  | "time_limit"
   /** The program ended itself, by an exit or an error that nobody caught. */
   | "exited"
   /** The process is gone and nobody here ended it. */
@@ -30,4 +34,19 @@ export class SandboxError extends Error {
   constructor(readonly code: SandboxEndReason, message: string, options?: ErrorOptions) {
     super(message, options);
   }
+}
+
+/** What V8 and Rust say before they end a process that gets no more memory. */
+const OUT_OF_MEMORY = /JavaScript out of memory|memory allocation of \d+ bytes failed|<--- Last few GCs --->/;
+/** How V8 and Rust end their process. */
+const ABORTED: ReadonlySet<string> = new Set(["SIGTRAP", "SIGILL", "SIGABRT"]);
+
+/** Whether a line on stderr says that there was no more memory. */
+export function saysOutOfMemory(line: string): boolean {
+  return OUT_OF_MEMORY.test(line);
+}
+
+/** Whether a process that ended like this (its signal or exit code) may have been ended by its own runtime. */
+export function aborted(exit: string): boolean {
+  return ABORTED.has(exit);
 }

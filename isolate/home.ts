@@ -1,31 +1,44 @@
-import { stripTypeScriptTypes } from "node:module";
 import { basename, join } from "node:path";
-import { type Layer, parentDeathLayer } from "./command.ts";
+import { writeBootCode } from "./boot_code.ts";
+import { type Egress, startEgress } from "./egress/egress.ts";
+import type { Enclosure } from "./enclosure.ts";
+import { startJanitor, sweep } from "./janitor.ts";
+import { bare } from "./layers/bare.ts";
+import { type Cgroups, openCgroups } from "./layers/cgroup.ts";
+import { findEnclosure, type FoundEnclosure } from "./layers/find_enclosure.ts";
+import { sandboxUsers } from "./layers/sandbox_users.ts";
+import type { SandboxTraffic } from "./program.ts";
 
-/** The code that runs inside a sandbox, in the order in which it is imported. */
-const SANDBOX_SOURCES = [
-  "protocol.ts",
-  "sandbox/exit.ts",
-  "sandbox/background.ts",
-  "sandbox/console.ts",
-  "sandbox/serve.ts",
-  "sandbox/node_os.ts",
-  "sandbox/node_server.ts",
-  "sandbox/guest.ts",
-  "sandbox/host.ts",
-];
-const SETPRIV_PATHS = ["/usr/bin/setpriv", "/bin/setpriv"];
+/** More than one core for a while keeps its garbage collector and cryptography going beside the event loop. */
+const CPU_PERCENT = 150;
+/** Threads of a sandbox's processes, all in all. */
+const MAX_GROUP_PROCESSES = 512;
+const TRAFFIC_INTERVAL_MS = 1_000;
 
 /** What {@linkcode openSandboxHome} works with. */
 export interface SandboxHomeOptions {
   dataDir: string;
   denoPath: string;
   /**
-   * Whether the layers of the operating system are used, as far as this machine has them.
+   * Which layers of the operating system are used: those that this machine has; the same, but no start with less than
+   * level `full`; or none.
    *
-   * @default {true}
+   * @default {"auto"}
    */
-  useLayers?: boolean;
+  layers?: "auto" | "required" | "off";
+  /** Targets that sandboxes may reach though they are private, as "host:port" or "host". */
+  allowPrivate?: readonly string[];
+}
+
+/** The layers in use, for people and for monitoring. */
+export interface SandboxLayers {
+  level: Enclosure["level"];
+  /** One line: all that stands between a tenant and this machine. */
+  detail: string;
+  /** Version of control groups in use; 0 = none. */
+  cgroup: 0 | 1 | 2;
+  /** What this machine lacks and how to get it, a sentence each. */
+  missing: readonly string[];
 }
 
 /**
@@ -36,25 +49,90 @@ export interface SandboxHomeOptions {
  */
 export interface SandboxHome extends AsyncDisposable {
   readonly denoPath: string;
-  readonly hostPath: string;
+  /** The compiled code of `sandbox/`. */
+  readonly bootDir: string;
   readonly socketsDir: string;
   readonly programsDir: string;
-  readonly layers: readonly Layer[];
-  /** What stands between a tenant and this machine, for people. */
-  readonly level: string;
+  readonly enclosure: Enclosure;
+  readonly layers: SandboxLayers;
+  /** Not set where sandboxes have the machine's own network. */
+  readonly egress: Egress | undefined;
+  /** What sandboxes have sent and received through it, by their ids, as of the last second. */
+  readonly traffic: ReadonlyMap<string, SandboxTraffic>;
+  readonly cgroups: Cgroups | undefined;
+  /** A user for one more sandbox; nothing where the server is not root. */
+  nextUid(): number | undefined;
 }
 
 /**
  * Opens the home of a server's sandboxes, and ends what a killed server left of its own.
  *
  * @throws {Deno.errors.PermissionDenied} when a directory cannot be made
+ * @throws {Error} when layers are required that this machine does not have; it says which
  */
 export async function openSandboxHome(
-  { dataDir, denoPath, useLayers = true }: SandboxHomeOptions,
+  { dataDir, denoPath, layers: wanted = "auto", allowPrivate = [] }: SandboxHomeOptions,
 ): Promise<SandboxHome> {
+  await using opening = new AsyncDisposableStack();
+  const { socketsDir, programsDir } = await makeDirectories(dataDir);
+  const janitor = startJanitor([socketsDir, programsDir]);
+  opening.defer(async () => {
+    await janitor.stdin.close().catch(() => {});
+    await janitor.status;
+  });
+  const bootDir = join(socketsDir, "boot");
+  await writeBootCode(bootDir);
+  const uids = wanted !== "off" && Deno.uid() === 0
+    ? sandboxUsers(await Deno.readTextFile("/proc/self/uid_map"))
+    : undefined;
+  const { enclosure, missing } = wanted === "off"
+    ? { enclosure: bare({ confinement: undefined }), missing: ["They are switched off: ISOLA_SANDBOX=off"] }
+    : await tryEnclosures({ bootDir, socketsDir, programsDir, denoPath, asRoot: uids !== undefined });
+  if (wanted === "required" && enclosure.level !== "full") {
+    throw new Error(`Cannot sandbox untrusted code as required on this machine. ${missing.join(". ")}`);
+  }
+  const name = basename(socketsDir);
+  const groups = wanted === "off"
+    ? { unavailable: "" }
+    : await openCgroups({ name, maxProcesses: MAX_GROUP_PROCESSES, cpuPercent: CPU_PERCENT });
+  const cgroups = "unavailable" in groups ? undefined : opening.use(groups);
+  if ("unavailable" in groups && groups.unavailable) missing.push(`No control groups: ${groups.unavailable}`);
+  const proxied = enclosure.proxyPort() !== undefined;
+  const egress = proxied ? opening.use(await startEgress({ allowPrivate })) : undefined;
+  const traffic = new Map<string, SandboxTraffic>();
+  if (egress !== undefined) opening.use(followTraffic(egress, traffic));
+  const owned = opening.move();
+  return {
+    denoPath,
+    bootDir,
+    socketsDir,
+    programsDir,
+    enclosure,
+    layers: describeLayers(enclosure, { uids: uids !== undefined, cgroups, missing }),
+    egress,
+    traffic,
+    cgroups,
+    nextUid: () => uids?.next().value,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function followTraffic(egress: Egress, traffic: Map<string, SandboxTraffic>): Disposable {
+  const look = async () => {
+    const usage = await egress.usage().catch(() => []); // Closed meanwhile.
+    traffic.clear();
+    for (const { id, ingressBytes, egressBytes } of usage) traffic.set(id, { ingressBytes, egressBytes });
+  };
+  const timer = setInterval(() => void look(), TRAFFIC_INTERVAL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+async function makeDirectories(dataDir: string): Promise<{ socketsDir: string; programsDir: string }> {
   const runDir = join(dataDir, "run");
   await sweep(runDir);
   const socketsDir = await Deno.realPath(await Deno.makeTempDir({ prefix: "isola-" }));
+  // A sandbox with a user of its own finds its sockets by their name, which nobody else knows.
+  await Deno.chmod(socketsDir, 0o711);
   const programsDir = join(await Deno.realPath(dataDir), "run", basename(socketsDir));
   const comma = [socketsDir, programsDir].find((dir) => dir.includes(","));
   if (comma !== undefined) {
@@ -63,94 +141,49 @@ export async function openSandboxHome(
       `Cannot keep sandboxes in "${comma}": a permission of Deno cannot name a path with a comma`,
     );
   }
-  await Deno.mkdir(programsDir, { recursive: true, mode: 0o700 });
+  await Deno.mkdir(programsDir, { recursive: true, mode: 0o711 });
   await Deno.writeTextFile(join(programsDir, ".sockets"), socketsDir);
-  const janitor = startJanitor([socketsDir, programsDir]);
-  await writeSandboxCode(join(socketsDir, "boot"));
-  const layers = useLayers ? await findLayers() : [];
-  return {
+  return { socketsDir, programsDir };
+}
+
+interface Places {
+  bootDir: string;
+  socketsDir: string;
+  programsDir: string;
+  denoPath: string;
+  asRoot: boolean;
+}
+
+/** In directories like those of a sandbox. */
+async function tryEnclosures(
+  { bootDir, socketsDir, programsDir, denoPath, asRoot }: Places,
+): Promise<FoundEnclosure> {
+  const paths = {
     denoPath,
-    hostPath: join(socketsDir, "boot", "host.js"),
-    socketsDir,
-    programsDir,
-    layers,
-    level: layers.length > 0 ? "process, ends with the server" : "process",
-    async [Symbol.asyncDispose]() {
-      await janitor.stdin.close().catch(() => {});
-      await janitor.status;
-    },
+    bootDir,
+    appDir: join(programsDir, "trial"),
+    socketsDir: join(socketsDir, "trial"),
+    cacheDir: join(socketsDir, "trial", "cache"),
   };
+  await Deno.mkdir(paths.appDir);
+  await Deno.mkdir(paths.socketsDir);
+  const found = await findEnclosure({ paths, asRoot });
+  for (const dir of [paths.appDir, paths.socketsDir]) await Deno.remove(dir, { recursive: true });
+  return found;
 }
 
-/** The sandbox's code without its types: Deno then has nothing to compile or to keep in a sandbox's own cache. */
-async function writeSandboxCode(bootDir: string) {
-  await Deno.mkdir(bootDir);
-  for (const source of SANDBOX_SOURCES) {
-    const code = stripTypeScriptTypes(await Deno.readTextFile(new URL(source, import.meta.url)));
-    const linked = code.replaceAll(/from "\.{1,2}\/([a-z_]+)\.ts"/g, 'from "./$1.js"');
-    await Deno.writeTextFile(join(bootDir, basename(source, ".ts") + ".js"), linked);
-  }
-}
-
-async function findLayers(): Promise<Layer[]> {
-  for (const path of SETPRIV_PATHS) {
-    const found = await Deno.stat(path).then((info) => info.isFile, () => false);
-    if (found) return [parentDeathLayer(path)];
-  }
-  return [];
-}
-
-/**
- * A process that outlives the server by a moment: when its standard input ends, because the server closed it or is no
- * more, it removes the directories. It has a session of its own, so that Ctrl-C does not reach it.
- */
-function startJanitor(dirs: string[]): Deno.ChildProcess {
-  return new Deno.Command("/bin/sh", {
-    args: [
-      "-c",
-      'trap "" INT TERM HUP; cat >/dev/null; rm -rf "$@" || { sleep 1; rm -rf "$@"; }',
-      "sh",
-      ...dirs,
-    ],
-    clearEnv: true,
-    env: { PATH: "/usr/bin:/bin" },
-    stdin: "piped",
-    stdout: "null",
-    stderr: "null",
-    detached: true,
-  }).spawn();
-}
-
-/** Ends the sandboxes and removes the directories of servers that were killed together with their janitor. */
-async function sweep(runDir: string) {
-  await Deno.mkdir(runDir, { recursive: true, mode: 0o700 });
-  for await (const { name } of Deno.readDir(runDir)) {
-    const programsDir = join(runDir, name);
-    const socketsDir = await Deno.readTextFile(join(programsDir, ".sockets")).catch(() => null);
-    if (socketsDir !== null && basename(socketsDir) === name) {
-      await endProcessesNaming(`${socketsDir}/`);
-      await remove(socketsDir);
-    }
-    await remove(programsDir);
-  }
-}
-
-async function endProcessesNaming(path: string) {
-  if (Deno.build.os !== "linux") return;
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const commandLine = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
-    if (!commandLine.includes(path)) continue;
-    try {
-      Deno.kill(Number(name), "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-}
-
-async function remove(path: string) {
-  await Deno.remove(path, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+function describeLayers(
+  { level, confinement }: Enclosure,
+  { uids, cgroups, missing }: { uids: boolean; cgroups: Cgroups | undefined; missing: string[] },
+): SandboxLayers {
+  const layers = [
+    "Deno permissions",
+    ...(confinement === undefined ? [] : ["rlimits"]),
+    ...(confinement?.filterFile === undefined ? [] : ["seccomp"]),
+    ...(uids ? ["own users"] : []),
+    ...(level === "full" ? ["namespaces", "no network but the egress proxy"] : []),
+    ...(level === "landlock" ? ["Landlock", "no network but the egress proxy"] : []),
+    ...(cgroups === undefined ? [] : [`cgroup v${cgroups.version} (${cgroups.controllers.join(", ")})`]),
+  ];
+  return { level, detail: layers.join(", "), cgroup: cgroups?.version ?? 0, missing };
 }

@@ -4,6 +4,6 @@
  */
 export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
-export { openSandboxHome, type SandboxHome } from "./home.ts";
-export { measureProcess } from "./measure.ts";
+export { openSandboxHome, type SandboxHome, type SandboxLayers } from "./home.ts";
+export type { Program, SandboxTraffic } from "./program.ts";
 export { type Sandbox, startSandbox } from "./sandbox.ts";

@@ -29,6 +29,8 @@ Deno.test("a program runs from a data directory and an entry with odd names", as
         ),
       entry: "my [main]#1%.js",
       env: {},
+      net: true,
+      memoryMb: 128,
       bootTimeoutMs: 10_000,
     });
     await sandbox.settled(10_000);

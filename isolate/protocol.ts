@@ -6,6 +6,19 @@
  * can change only what the keeper knows of that one sandbox.
  */
 
+/** What a sandbox's process does to itself, for good, before it carries a tenant. */
+export interface Confinement {
+  /** Becomes this user and group, and no other; only when it is started as root. */
+  uid?: number;
+  maxOpenFiles: number;
+  /** Of its user, threads too; only where no other sandbox has the same user. */
+  maxProcesses?: number;
+  /** Of each file that it writes. */
+  maxFileBytes: number;
+  /** File beside the host's code with a seccomp program for all its threads; none where the kernel has no seccomp. */
+  filterFile?: string;
+}
+
 /** How a blank sandbox is made ready, before it knows its deployment. Paths are absolute, as the sandbox sees them. */
 export interface PrepareMessage {
   type: "prepare";
@@ -15,8 +28,11 @@ export interface PrepareMessage {
   httpSocket: string;
   /** Served by a `node:http` server. */
   nodeSocket: string;
-  /** Hosts that the tenant may connect to; `true` = every public one. */
+  /** Hosts that the tenant may connect to; `true` = every one that the way out lets it. */
   net: true | string[];
+  /** The way out: what is sent to this port of the sandbox's own loopback interface goes to the egress proxy. */
+  proxy?: { port: number; egressSocket: string };
+  confinement?: Confinement;
 }
 
 /** Gives a blank sandbox its program, whose files are in place. */
@@ -25,6 +41,8 @@ export interface AssignMessage {
   /** `file:` URL of the module to import, below `appDir`. */
   entry: string;
   env: Record<string, string>;
+  /** Bound on the process's data segment (RLIMIT_DATA), where it confines itself. */
+  maxDataBytes?: number;
 }
 
 /** From the keeper. */

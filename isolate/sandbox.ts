@@ -1,46 +1,32 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sandboxCommand } from "./command.ts";
+import { sandboxCommand, type SandboxPaths, SOCKETS } from "./command.ts";
 import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
-import type { SandboxHome } from "./home.ts";
-import { type AppLogLine, LogIntake } from "./log_intake.ts";
-import { readOutputLines } from "./output_lines.ts";
+import type { SandboxGroup } from "./layers/cgroup.ts";
+import { missingWalls } from "./layers/verify.ts";
+import { LogIntake } from "./log_intake.ts";
+import { dataBytes } from "./measure.ts";
 import { paced } from "./paced.ts";
-import { encodeLine, type FromSandbox, readLines, type ToSandbox } from "./protocol.ts";
+import type { Program, SandboxOptions, SandboxTraffic } from "./program.ts";
+import { encodeLine, type FromSandbox, type PrepareMessage, readLines, type ToSandbox } from "./protocol.ts";
+import { type Exit, SandboxProcess, type SandboxUsage } from "./sandbox_process.ts";
 
 /** How long a process may take until it is blank. */
 const START_TIMEOUT_MS = 30_000;
 const PENDING_TIMEOUT_MS = 1_000;
-/** How much of stderr is kept to explain a death. */
-const LAST_WORDS_BYTES = 2_048;
-
-/** What a sandbox is started with. */
-export interface SandboxOptions {
-  home: SandboxHome;
-  /** Unique, short: names its sockets. */
-  id: string;
-  /** Hosts that its program may connect to; `true` = every public one. */
-  net: true | string[];
-  maxHeapMb: number;
-  /** For a program that is started as a tree: puts its files into the directory before the process starts. */
-  tree?: { populate: (dir: string) => Promise<void>; config: string };
-  onLog: (line: AppLogLine) => void;
-}
-
-/** A deployment's program, as a sandbox is given it. */
-export interface Program {
-  /** Puts the program's files into the directory; they are the sandbox's alone. Not set when they are there already. */
-  populate?: (dir: string) => Promise<void>;
-  /** Module to import, relative to that directory. */
-  entry: string;
-  env: Record<string, string>;
-  bootTimeoutMs: number;
-}
+/** Without an answer; a program that does not answer so many is busy. */
+const MAX_QUESTIONS = 64;
+/** A control group's bound is beyond the limit, which is looked at more often than memory can double. */
+const GROUP_MEMORY_FACTOR = 1.25;
+/** What is never counted as the program's: mapped files, the runtime's own. */
+const GROUP_MEMORY_BYTES = 64 * 1024 ** 2;
+/** A second bound where there are no control groups: what a nested worker reserves, 534 MiB, is in it. */
+const DATA_HEADROOM_BYTES = 1024 ** 3;
 
 /**
  * Starts a process that is up, sandboxed and rehearsed, and holds nothing of any tenant.
  *
- * @throws {SandboxError} when it is not blank within 30 s
+ * @throws {SandboxError} when it is not blank within 30 s, or lacks one of its walls
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const sandbox = new Sandbox(options);
@@ -65,30 +51,51 @@ export class Sandbox implements AsyncDisposable {
   /** Settles, never rejects, when the process is gone and its files are removed. */
   readonly ended: Promise<SandboxEnd>;
   readonly #options: SandboxOptions;
-  readonly #socketDir: string;
-  readonly #appDir: string;
+  /** As the server sees them, and as the sandbox does. */
+  readonly #paths: SandboxPaths;
+  readonly #inside: SandboxPaths;
+  readonly #uid: number | undefined;
   readonly #logs: LogIntake;
   readonly #waiting = new Map<FromSandbox["type"], (message: FromSandbox) => void>();
+  /** Questions of which a live event loop answers each once. */
+  readonly #asked = new Map<number, (count: number | undefined) => void>();
   /** How each wait learns that the process is gone. */
   readonly #waits = new Set<(end: SandboxEnd) => void>();
   readonly #evaluated = Promise.withResolvers<void>();
-  #process: Deno.ChildProcess | undefined;
+  #nextQuestion = 1;
+  #group: SandboxGroup | undefined;
+  #process: SandboxProcess | undefined;
   #connection: Deno.UnixConn | undefined;
   #reading: Promise<void> | undefined;
+  #reclaim: Program["reclaim"];
   #reason: SandboxEndReason | undefined;
-  #lastWords = "";
+  /** What the reason was, in words. */
+  #explanation = "";
+  /** All in all, when it is gone. */
+  #traffic: SandboxTraffic | undefined;
   #end: SandboxEnd | undefined;
   #settleEnded!: (end: SandboxEnd) => void;
 
   constructor(options: SandboxOptions) {
+    const { home, id } = options;
     this.#options = options;
-    this.id = options.id;
-    this.#socketDir = join(options.home.socketsDir, options.id);
-    this.#appDir = join(options.home.programsDir, options.id, "app");
+    this.id = id;
+    const socketsDir = join(home.socketsDir, id);
+    this.#paths = {
+      denoPath: home.denoPath,
+      bootDir: home.bootDir,
+      appDir: join(home.programsDir, id, "app"),
+      socketsDir,
+      // Nothing can be kept there, so nothing fills the disk.
+      cacheDir: "/dev/null/cache",
+    };
+    this.#inside = home.enclosure.inside(this.#paths);
+    this.#uid = home.nextUid();
     this.#logs = new LogIntake(options.onLog);
     this.ended = new Promise((resolve) => this.#settleEnded = resolve);
   }
 
+  /** Of the process that carries the tenant. */
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
@@ -96,22 +103,32 @@ export class Sandbox implements AsyncDisposable {
   /** @internal by {@linkcode startSandbox} */
   async start(): Promise<void> {
     const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
-    await Deno.mkdir(this.#socketDir, { mode: 0o700 });
-    await Deno.mkdir(this.#appDir, { recursive: true });
-    await this.#options.tree?.populate(this.#appDir);
-    using listener = Deno.listen({ transport: "unix", path: this.#path("control.sock") });
-    this.#spawn();
+    const { home, maxHeapMb, tree } = this.#options;
+    const { enclosure } = home;
+    await this.#makeDirectories();
+    await tree?.populate(this.#paths.appDir);
+    this.#group = await home.cgroups?.create(this.id);
+    await home.egress?.open(this.id, this.#socket("egress"));
+    using listener = Deno.listen({ transport: "unix", path: this.#socket("control") });
+    // Its directory is the sandbox's alone.
+    await Deno.chmod(this.#socket("control"), 0o666);
+    const proxyPort = enclosure.proxyPort();
+    const plan = { paths: this.#inside, proxyPort, config: tree?.config, maxHeapMb };
+    this.#process = new SandboxProcess({
+      command: enclosure.wrap(sandboxCommand(plan), this.#paths, proxyPort),
+      cwd: this.#paths.appDir,
+      group: this.#group,
+      ancestors: enclosure.ancestors,
+      onOutput: (level, line) => this.#logs.add(level, line),
+    });
+    void this.#process.exited.then((exit) => this.#finish(exit));
     this.#connection = await this.#wait(listener.accept(), deadline);
     this.#reading = this.#readMessages(this.#connection);
     const blank = this.#next(["blank"], deadline);
-    void this.#send({
-      type: "prepare",
-      appDir: this.#appDir,
-      httpSocket: this.#path("http.sock"),
-      nodeSocket: this.#path("node.sock"),
-      net: this.#options.net,
-    });
+    void this.#send(this.#prepareMessage(proxyPort));
     await blank;
+    this.#process.settle();
+    await this.#verify();
   }
 
   /**
@@ -120,18 +137,28 @@ export class Sandbox implements AsyncDisposable {
    * @returns path of the unix socket that it serves
    * @throws {SandboxError} `boot_failure`, `boot_timeout`, or how it ended meanwhile
    */
-  async assign({ populate, entry, env, bootTimeoutMs }: Program): Promise<string> {
+  async assign(program: Program): Promise<string> {
+    const { populate, reclaim, entry, env, net, memoryMb, bootTimeoutMs } = program;
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     this.startedAt = Date.now();
-    await populate?.(this.#appDir).catch((error) => {
+    this.#reclaim = reclaim;
+    this.#options.home.egress?.allow(this.id, net);
+    const memoryBytes = memoryMb * 1024 ** 2;
+    await this.#group?.limitMemory(memoryBytes * GROUP_MEMORY_FACTOR + GROUP_MEMORY_BYTES);
+    await populate?.(this.#paths.appDir).catch((error) => {
       throw this.#end === undefined ? error : processGone(this.#end);
     });
     const answer = this.#next(["ready", "failed"], deadline);
-    void this.#send({ type: "assign", entry: pathToFileURL(join(this.#appDir, entry)).href, env });
+    void this.#send({
+      type: "assign",
+      entry: pathToFileURL(join(this.#inside.appDir, entry)).href,
+      env,
+      maxDataBytes: dataBytes(this.pid) + 2 * memoryBytes + DATA_HEADROOM_BYTES,
+    });
     const message = await answer;
+    if (message.type === "failed") throw new SandboxError("boot_failure", String(message.message));
     // The path is ours: what the sandbox says only chooses between the two.
-    if (message.type === "ready") return this.#path(message.socket === "node" ? "node.sock" : "http.sock");
-    throw new SandboxError("boot_failure", String(message.message));
+    return await this.#sealed(message.socket === "node" ? "node" : "http");
   }
 
   /**
@@ -151,20 +178,39 @@ export class Sandbox implements AsyncDisposable {
 
   /** How much background work the program says is unfinished; a program that does not answer is busy. */
   async pendingWork(): Promise<number> {
-    try {
-      const answer = this.#next(["pending"], AbortSignal.timeout(PENDING_TIMEOUT_MS));
-      void this.#send({ type: "pending", id: 0 });
-      return Math.max(0, (await answer).count);
-    } catch {
-      return 1;
-    }
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, PENDING_TIMEOUT_MS, undefined);
+    const count = await Promise.race([this.#ask(), late]);
+    clearTimeout(timer);
+    return count === undefined ? 1 : Math.max(0, count);
+  }
+
+  /** Settles with true when the program's event loop has had a turn, with false when the process is gone before. */
+  async alive(): Promise<boolean> {
+    return await this.#ask() !== undefined;
+  }
+
+  /** What the process has used since it had its program; after its end, all in all. */
+  measure(): SandboxUsage {
+    return this.#process?.measure() ?? { cpuMs: 0, memoryBytes: 0 };
+  }
+
+  /** How long its threads have been ready to run without a processor, so far, in ms. */
+  runDelayMs(): number {
+    return this.#process?.runDelayMs() ?? 0;
+  }
+
+  /** Of its outbound connections so far, as of the last second. */
+  traffic(): SandboxTraffic {
+    return this.#traffic ?? this.#options.home.traffic.get(this.id) ?? { ingressBytes: 0, egressBytes: 0 };
   }
 
   /** Ends the process at once; idempotent, the first reason stands. */
   async end(reason: SandboxEndReason): Promise<SandboxEnd> {
     this.#reason ??= reason;
-    if (this.#process === undefined) await this.#finish("not started");
-    else this.#kill();
+    if (this.#process === undefined) {
+      await this.#finish({ status: "not started", lastWords: "", outOfMemory: false });
+    } else this.#process.kill();
     return await this.ended;
   }
 
@@ -172,61 +218,61 @@ export class Sandbox implements AsyncDisposable {
     await this.end("shutdown");
   }
 
-  #path(name: string): string {
-    return join(this.#socketDir, name);
+  #socket(name: keyof typeof SOCKETS): string {
+    return join(this.#paths.socketsDir, SOCKETS[name]);
   }
 
-  #spawn() {
-    const { home, net, maxHeapMb, tree } = this.#options;
-    const bare = sandboxCommand({
-      denoPath: home.denoPath,
-      hostPath: home.hostPath,
-      controlSocket: this.#path("control.sock"),
-      cacheDir: this.#path("cache"),
-      paths: {
-        appDir: this.#appDir,
-        httpSocket: this.#path("http.sock"),
-        nodeSocket: this.#path("node.sock"),
-      },
-      net,
-      maxHeapMb,
-      configPath: tree && join(this.#appDir, tree.config),
+  async #makeDirectories() {
+    const { socketsDir, appDir } = this.#paths;
+    // With a user of its own it starts as root without root's powers: both come in, the user owns it.
+    await Deno.mkdir(socketsDir, { mode: this.#uid === undefined ? 0o700 : 0o755 });
+    if (this.#uid !== undefined) await Deno.chown(socketsDir, this.#uid, this.#uid);
+    await Deno.mkdir(appDir, { recursive: true });
+  }
+
+  #prepareMessage(proxyPort: number | undefined): PrepareMessage {
+    const { appDir, socketsDir } = this.#inside;
+    const { confinement } = this.#options.home.enclosure;
+    return {
+      type: "prepare",
+      appDir,
+      httpSocket: `${socketsDir}/${SOCKETS.http}`,
+      nodeSocket: `${socketsDir}/${SOCKETS.node}`,
+      net: proxyPort === undefined ? this.#options.net : true,
+      proxy: proxyPort === undefined
+        ? undefined
+        : { port: proxyPort, egressSocket: `${socketsDir}/${SOCKETS.egress}` },
+      confinement: confinement && { ...confinement, uid: this.#uid },
+    };
+  }
+
+  /** @throws {SandboxError} when the kernel says that a wall is missing */
+  async #verify() {
+    if (Deno.build.os !== "linux") return;
+    const { level, confinement } = this.#options.home.enclosure;
+    const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
+    const missing = missingWalls(status, {
+      level,
+      confined: confinement?.filterFile !== undefined,
+      uid: confinement && this.#uid,
     });
-    const command = home.layers.reduce((inner, layer) => layer(inner), bare);
-    // A session of its own: a terminal's Ctrl-C is for the server, which drains.
-    this.#process = new Deno.Command(command.path, {
-      args: command.args,
-      clearEnv: true,
-      env: command.env,
-      cwd: this.#appDir,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      detached: true,
-    }).spawn();
-    void this.#watch(this.#process);
+    if (missing.length === 0) return;
+    throw new SandboxError("boot_failure", `Cannot use a sandbox without ${missing.join(", ")}`);
   }
 
-  async #watch(process: Deno.ChildProcess) {
-    const output = Promise.all([
-      this.#readOutput(process.stdout, "info"),
-      this.#readOutput(process.stderr, "error"),
-    ]);
-    const status = await process.status;
-    await output;
-    await this.#reading;
-    await this.#finish(status.signal ?? `exit code ${status.code}`);
-  }
-
-  async #readOutput(stream: ReadableStream<Uint8Array>, level: "info" | "error") {
-    try {
-      for await (const line of readOutputLines(paced(stream))) {
-        if (level === "error") this.#lastWords = `${this.#lastWords}\n${line}`.slice(-LAST_WORDS_BYTES);
-        if (line !== "") this.#logs.add(level, line);
-      }
-    } catch (error) {
-      this.#breach(error);
-    }
+  /**
+   * The path of a socket that it serves. From now on it can put nothing else in that socket's place: what connects to it is
+   * the server, which may connect to sockets that a tenant may not.
+   */
+  async #sealed(name: "http" | "node"): Promise<string> {
+    const { socketsDir } = this.#paths;
+    if (this.#uid !== undefined) await Deno.chown(socketsDir, 0, 0);
+    await Deno.chmod(socketsDir, this.#uid === undefined ? 0o500 : 0o711);
+    const path = this.#socket(name);
+    const isSocket = await Deno.lstat(path).then((info) => info.isSocket, () => false);
+    if (isSocket) return path;
+    this.#breach(new TypeError(`Cannot use "${SOCKETS[name]}": it is not a socket`));
+    throw processGone(await this.ended);
   }
 
   async #readMessages(connection: Deno.UnixConn) {
@@ -239,7 +285,7 @@ export class Sandbox implements AsyncDisposable {
       if (!(error instanceof Deno.errors.ConnectionReset)) this.#breach(error);
     }
     // Whoever closed it, a sandbox without its keeper's connection cannot be led any more.
-    this.#kill();
+    this.#process?.kill();
   }
 
   #receive(message: FromSandbox) {
@@ -249,16 +295,18 @@ export class Sandbox implements AsyncDisposable {
       case "dropped":
         return this.#logs.addDropped(Number(message.count) || 0);
       case "exit":
-        this.#lastWords = String(message.message ?? `The program exited with code ${Number(message.code)}`);
-        this.#logs.add("error", this.#lastWords);
+        this.#explanation = String(message.message ?? `The program exited with code ${Number(message.code)}`);
+        this.#logs.add("error", this.#explanation);
         this.#reason ??= "exited";
-        return this.#kill();
+        return this.#process?.kill();
       case "evaluated":
         return this.#evaluated.resolve();
+      case "pending":
+        this.#asked.get(message.id)?.(Number(message.count) || 0);
+        return void this.#asked.delete(message.id);
       case "blank":
       case "ready":
       case "failed":
-      case "pending":
         return this.#waiting.get(message.type)?.(message);
       default:
         throw new TypeError("Cannot read a message of an unknown type");
@@ -268,32 +316,37 @@ export class Sandbox implements AsyncDisposable {
   /** Whatever it was, it did not come from our code in there. */
   #breach(error: unknown) {
     this.#reason ??= "protocol";
-    this.#lastWords = error instanceof Error ? error.message : String(error);
-    this.#kill();
+    this.#explanation = error instanceof Error ? error.message : String(error);
+    this.#process?.kill();
   }
 
-  #kill() {
-    try {
-      this.#process?.kill("SIGKILL");
-    } catch (error) {
-      // Gone already: its status has settled or will.
-      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-
-  async #finish(exit: string) {
-    const end = {
-      reason: this.#reason ?? "crashed",
-      detail: this.#reason === "exited" ? this.#lastWords : `${exit} ${this.#lastWords}`.trim(),
-    };
+  async #finish({ status, lastWords, outOfMemory }: Exit) {
+    await this.#reading;
+    const reason = this.#reason ?? (outOfMemory ? "memory_limit" : "crashed");
+    const detail = reason === "exited"
+      ? this.#explanation
+      : [status, lastWords, this.#explanation].join(" ").trim();
+    const end = { reason, detail };
     this.#end = end;
     this.#logs.flush();
-    await Promise.allSettled([
-      Deno.remove(this.#socketDir, { recursive: true }),
-      Deno.remove(join(this.#appDir, ".."), { recursive: true }),
-    ]);
+    for (const answer of this.#asked.values()) answer(undefined);
+    await this.#remove();
     for (const tell of this.#waits) tell(end);
     this.#settleEnded(end);
+  }
+
+  /** Nothing is left of it; what cannot be removed now goes when the home does. */
+  async #remove() {
+    const { socketsDir, appDir } = this.#paths;
+    const { egress } = this.#options.home;
+    await Promise.allSettled([
+      egress?.close(this.id).then((usage) => this.#traffic = usage),
+      this.#group?.remove(),
+      Deno.chmod(socketsDir, 0o700).then(() => Deno.remove(socketsDir, { recursive: true })),
+      Promise.resolve(this.#reclaim?.(appDir)).finally(() =>
+        Deno.remove(join(appDir, ".."), { recursive: true })
+      ),
+    ]);
   }
 
   async #send(message: ToSandbox) {
@@ -301,8 +354,18 @@ export class Sandbox implements AsyncDisposable {
     try {
       for (let sent = 0; sent < bytes.length;) sent += await this.#connection!.write(bytes.subarray(sent));
     } catch {
-      this.#kill(); // The connection is broken. Whoever waits for an answer learns how it ended.
+      this.#process?.kill(); // The connection is broken. Whoever waits for an answer learns how it ended.
     }
+  }
+
+  /** Asks for unfinished work; nothing when the process is gone before it answers. */
+  async #ask(): Promise<number | undefined> {
+    if (this.#end !== undefined || this.#asked.size >= MAX_QUESTIONS) return undefined;
+    const id = this.#nextQuestion++;
+    const { promise, resolve } = Promise.withResolvers<number | undefined>();
+    this.#asked.set(id, resolve);
+    void this.#send({ type: "pending", id });
+    return await promise;
   }
 
   /** The next message of one of these types, or how waiting for it failed. */

@@ -61,6 +61,8 @@ export type ToRunner =
   /** Give the isolate back if nothing is in flight there: answered by `release` or `busy`. */
   | { type: "recall"; isolateId: string }
   | { type: "usage"; requestId: number }
+  /** In which isolates are requests in flight? Asked often. */
+  | { type: "inFlight"; requestId: number }
   /** Stop accepting, finish what is in flight until the deadline (ms from now), then answer `drained`. */
   | { type: "drain"; deadlineMs: number };
 
@@ -75,4 +77,5 @@ export type FromRunner =
   /** The isolate cannot be connected to or broke the protocol: it should be ended. The runner holds it no longer. */
   | { type: "broken"; usage: IsolateUsage; code: ErrorCode }
   | { type: "usage"; requestId: number; isolates: IsolateUsage[] }
+  | { type: "inFlight"; requestId: number; isolateIds: string[] }
   | { type: "drained" };

@@ -79,6 +79,15 @@ export class Leases implements Disposable {
     return Array.from(this.#leases.values(), ({ upstream }) => ({ ...upstream.usage }));
   }
 
+  /** The isolates in which requests are in flight. */
+  inFlight(): string[] {
+    const isolateIds = [];
+    for (const [isolateId, { upstream }] of this.#leases) {
+      if (upstream.usage.inFlight > 0) isolateIds.push(isolateId);
+    }
+    return isolateIds;
+  }
+
   /** Cuts what is in flight and gives everything back. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);

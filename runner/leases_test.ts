@@ -69,6 +69,22 @@ Deno.test("requests past maxConcurrency wait in order and get the places that be
   assert.equal(isolate.accepted, 2);
 });
 
+Deno.test("an isolate is told to be in use exactly while requests are in flight there", async () => {
+  const { isolate, waiting } = gated();
+  await using _ = isolate;
+  await using test = await startTestRunner({ acquire: isolate.socketPath });
+  assert.deepEqual(await test.runner.inFlight(), []);
+  const response = fetch(test.origin).then((response) => response.text());
+  await until(() => waiting.length === 1);
+  assert.deepEqual(await test.runner.inFlight(), ["i1"]);
+  waiting[0]!();
+  await response;
+  await until(async () => (await test.runner.inFlight()).length === 0);
+  await test.runner.drain(0);
+  await test.runner[Symbol.asyncDispose]();
+  assert.deepEqual(await test.runner.inFlight(), []);
+});
+
 Deno.test("a request that finds no place in time is OVERLOADED with Retry-After", async () => {
   const { isolate, waiting } = gated();
   await using _ = isolate;

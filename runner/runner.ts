@@ -31,6 +31,8 @@ export interface Runner extends AsyncDisposable {
   recall(isolateId: string): Promise<boolean>;
   /** What passed through the isolates that are leased now. */
   usage(): Promise<IsolateUsage[]>;
+  /** The isolates in which requests are in flight now. */
+  inFlight(): Promise<string[]>;
   /** Stops accepting, finishes what is in flight within `deadlineMs`, gives every isolate back. */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -65,8 +67,9 @@ class RunnerHandle implements Runner {
   readonly #leased = new Set<string>();
   readonly #recalls = new Map<string, PromiseWithResolvers<boolean>>();
   readonly #usages = new Map<number, (isolates: IsolateUsage[]) => void>();
+  readonly #inFlights = new Map<number, (isolateIds: string[]) => void>();
   readonly #listening = Promise.withResolvers<{ hostname: string; port: number }>();
-  #usageCount = 0;
+  #questionCount = 0;
   #drained: PromiseWithResolvers<void> | null = null;
   #over = false;
   hostname = "";
@@ -112,10 +115,19 @@ class RunnerHandle implements Runner {
 
   usage(): Promise<IsolateUsage[]> {
     if (this.#over) return Promise.resolve([]);
-    const requestId = ++this.#usageCount;
+    const requestId = ++this.#questionCount;
     const { promise, resolve } = Promise.withResolvers<IsolateUsage[]>();
     this.#usages.set(requestId, resolve);
     this.#post({ type: "usage", requestId });
+    return promise;
+  }
+
+  inFlight(): Promise<string[]> {
+    if (this.#over) return Promise.resolve([]);
+    const requestId = ++this.#questionCount;
+    const { promise, resolve } = Promise.withResolvers<string[]>();
+    this.#inFlights.set(requestId, resolve);
+    this.#post({ type: "inFlight", requestId });
     return promise;
   }
 
@@ -160,6 +172,10 @@ class RunnerHandle implements Runner {
       case "usage":
         this.#usages.get(message.requestId)?.(message.isolates);
         this.#usages.delete(message.requestId);
+        return;
+      case "inFlight":
+        this.#inFlights.get(message.requestId)?.(message.isolateIds);
+        this.#inFlights.delete(message.requestId);
         return;
       case "drained":
         return this.#drained?.resolve();
@@ -206,5 +222,7 @@ class RunnerHandle implements Runner {
     for (const isolateId of [...this.#recalls.keys()]) this.#answerRecall(isolateId, true);
     for (const answer of this.#usages.values()) answer([]);
     this.#usages.clear();
+    for (const answer of this.#inFlights.values()) answer([]);
+    this.#inFlights.clear();
   }
 }

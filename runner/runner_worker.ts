@@ -80,6 +80,8 @@ function receive(message: ToRunner): void {
       return;
     case "usage":
       return post({ type: "usage", requestId: message.requestId, isolates: running.leases.usage() });
+    case "inFlight":
+      return post({ type: "inFlight", requestId: message.requestId, isolateIds: running.leases.inFlight() });
     case "drain":
       return void drain(running, message.deadlineMs);
   }

@@ -45,15 +45,20 @@ export class BuildBench implements AsyncDisposable {
     this.#home = home;
   }
 
-  /** @param options.dir the data directory, which is removed at the end */
-  static async open(options: { timeoutMs?: number; dir?: string } = {}): Promise<BuildBench> {
+  /**
+   * @param options.dir the data directory, which is removed at the end
+   * @param options.env what the operator sets beside what this process has
+   */
+  static async open(
+    options: { timeoutMs?: number; dir?: string; env?: Record<string, string> } = {},
+  ): Promise<BuildBench> {
     const { timeoutMs } = options;
     const dir = await Deno.realPath(options.dir ?? await Deno.makeTempDir({ prefix: "isola-build-test-" }));
     await Deno.mkdir(join(dir, "blobs"), { recursive: true });
     const bench = new BuildBench(dir, await openSandboxHome({ dataDir: dir, denoPath: Deno.execPath() }));
     bench.builds = await createBuilds({
       dataDir: dir,
-      env: Deno.env.toObject(),
+      env: { ...Deno.env.toObject(), ...options.env },
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       store: {
         source: (id) => {
@@ -116,6 +121,8 @@ export class BuildBench implements AsyncDisposable {
     const path = await sandbox.assign({
       entry: image.entry,
       env: {},
+      net: true,
+      memoryMb: 512,
       bootTimeoutMs: BOOT_TIMEOUT_MS,
       ...(image.config ? {} : { populate }),
     });

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { analyticsRoutes } from "./analytics.ts";
 import { assetRoutes } from "./asset_uploads.ts";
 import { authenticate } from "./auth.ts";
 import { deploymentRoutes } from "./deployments.ts";
@@ -52,5 +53,6 @@ function v1(deps: ApiDeps): Hono<ApiEnv> {
     .route("/", deploymentRoutes(deps))
     .route("/", assetRoutes(deps))
     .route("/", logRoutes(deps))
+    .route("/", analyticsRoutes(deps))
     .get("/isolates", async (c) => c.json(await deps.isolates()));
 }

@@ -16,6 +16,7 @@ interface Schema {
   maxLength?: number;
   oneOf?: Schema[];
   allOf?: Schema[];
+  example?: { fields: unknown[]; values: unknown[][] };
 }
 
 interface Operation {
@@ -148,6 +149,76 @@ Deno.test("organizations and projects are as the document says", async () => {
     assert.deepEqual([gone.status, gone.body.code], [404, "projectNotFound"]);
     conforms(method.toLowerCase(), "/projects/{projectId}", gone);
   }
+});
+
+Deno.test("analytics are as the document says", async () => {
+  await using api = await startTestApi();
+  const projectId = await api.project("shop");
+  const used = {
+    requests: 3,
+    cpuMs: 1500,
+    uptimeMs: 1000,
+    ingressBytes: 10,
+    egressBytes: 20,
+    memoryBytes: 2 ** 26,
+  };
+  api.usage.add(await api.deployment(projectId), used);
+  const { fields, values } = document.components.schemas.Analytics!.example!;
+  const scopes = [["/projects/{projectId}", projectId], [
+    "/organizations/{organizationId}",
+    api.organizationId,
+  ]];
+  for (const [scope = "", id = ""] of scopes) {
+    const path = `${scope}/analytics`;
+    const call = (query: string, of = id) =>
+      api.call("GET", `/v1${path.replace(/\{\w+\}/, of)}?${query}`.replaceAll("+", "%2B"));
+    const day = await call("");
+    conforms("get", path, day);
+    assert.deepEqual(day.body.fields, fields);
+    assert.equal(day.body.values.length, 96);
+    assert.ok(day.body.values.every((row: unknown[]) => row.length === values[0]!.length));
+    const busy = day.body.values.filter((row: unknown[]) => row[1] !== 0);
+    assert.deepEqual(busy.map((row: unknown[]) => row.slice(1)), [[
+      3,
+      1.5,
+      1,
+      2 ** 26,
+      10,
+      20,
+      0,
+      0,
+      0,
+      0,
+      0,
+    ]]);
+
+    const past = await call("since=2026-08-01T02:00:00+02:00&until=2026-08-01T00:30:00Z");
+    conforms("get", path, past);
+    assert.deepEqual(past.body.values.map(([time]: string[]) => time), [
+      "2026-08-01T00:00:00.000Z",
+      "2026-08-01T00:15:00.000Z",
+    ]);
+    conforms("get", path, await call("", UNKNOWN));
+    for (
+      const query of [
+        "since=yesterday",
+        "until=2026-08-01",
+        "since=2030-01-01T00:00:00Z&until=2029-01-01T00:00:00Z",
+      ]
+    ) {
+      const refused = await call(query);
+      assert.deepEqual([refused.status, refused.body.code], [400, "badRequest"]);
+      assert.match(refused.body.message, /^Invalid request: "(since|until)"/);
+      conforms("get", path, refused);
+    }
+  }
+  const organization = `/v1/organizations/${api.organizationId}/analytics`;
+  const twoDays = "since=2026-08-01T00:00:00Z&until=2026-08-02T00:00:01Z";
+  const refused = await api.call("GET", `${organization}?${twoDays}`);
+  assert.match(refused.body.message, /more than 24 hours apart/);
+  conforms("get", "/organizations/{organizationId}/analytics", refused);
+  const project = await api.call("GET", `/v1/projects/${projectId}/analytics?${twoDays}`);
+  assert.equal(project.status, 200);
 });
 
 Deno.test("deployments and their logs are as the document says", async () => {

@@ -2,6 +2,7 @@ import type { Env } from "hono";
 import type { LogStore } from "../logs/mod.ts";
 import type { IsolateInfo, Limits } from "../model.ts";
 import type { Principal, Store } from "../store/mod.ts";
+import type { UsageLedger } from "../usage/mod.ts";
 
 /** What `GET /healthz` tells; it is answered with 503 unless the status is `ok`. */
 export interface Health {
@@ -13,6 +14,7 @@ export interface Health {
 export interface ApiDeps {
   store: Store;
   logs: LogStore;
+  usage: Pick<UsageLedger, "rows">;
   builds: {
     /** Takes a pending deployment in for its build. Throws when too many wait. */
     submit(deploymentId: string): void;

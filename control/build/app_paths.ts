@@ -43,8 +43,9 @@ export class AppPaths {
     return this.contains(path) ? path.slice(this.dir.length + 1) : path;
   }
 
-  /** Text for the build log, in which the build directory does not appear. */
+  /** Text for the build log, in which neither the build directory nor a registry's or proxy's password appears. */
   scrub(text: string): string {
-    return text.replaceAll(this.#base, "").replaceAll(this.dir + "/", "").replaceAll(this.dir, ".");
+    return text.replaceAll(/\/\/[^/@\s]*@/g, "//").replaceAll(this.#base, "").replaceAll(this.dir + "/", "")
+      .replaceAll(this.dir, ".");
   }
 }

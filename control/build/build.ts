@@ -1,7 +1,9 @@
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { BuildLog, Image, Manifest, SourceOptions } from "../model.ts";
 import { BuildError } from "./build_error.ts";
 import { type Builder, startBuilder } from "./builder_process.ts";
+import { operatorFiles } from "./operator_files.ts";
 import { storeImage } from "./store_image.ts";
 import type { BuildRequest } from "./protocol.ts";
 
@@ -59,7 +61,17 @@ const MAX_RUNNING = 2;
 const MAX_WAITING = 1000;
 const DEFAULT_TIMEOUT_MS = 120_000;
 const MAX_HEAP_MB = 1024;
-const CONFIG_NAMES: ReadonlySet<string> = new Set(["deno.json", "deno.jsonc", "package.json", ".npmrc"]);
+/** Of one build's processes together; two run at once, and isolates need the rest. */
+const MAX_MEMORY_BYTES = Math.min(2 * 1024 ** 3, Math.max(512 * 1024 ** 2, totalmem() / 4));
+/** A build has five. */
+const MAX_PROCESSES = 16;
+const MIN_FREE_DISK_BYTES = 256 * 1024 ** 2;
+const CONFIG_NAMES: ReadonlySet<string> = new Set([
+  "deno.json",
+  "deno.jsonc",
+  "package.json",
+  "tsconfig.json",
+]);
 
 /** Removes what earlier builds left, and keeps a builder process started for the next one. */
 export async function createBuilds(options: BuildsOptions): Promise<Builds> {
@@ -68,7 +80,18 @@ export async function createBuilds(options: BuildsOptions): Promise<Builds> {
   await Deno.mkdir(dir, { recursive: true });
   const cacheDir = join(options.dataDir, "cache", "deno");
   await Deno.mkdir(cacheDir, { recursive: true });
-  return new BuildQueue(options, await Deno.realPath(dir), await Deno.realPath(cacheDir));
+  return new BuildQueue(options, {
+    dir: await Deno.realPath(dir),
+    cacheDir: await Deno.realPath(cacheDir),
+    operatorFiles: await operatorFiles(options.env),
+  });
+}
+
+interface Places {
+  /** Has a directory for each build that runs. */
+  dir: string;
+  cacheDir: string;
+  operatorFiles: string[];
 }
 
 interface Running {
@@ -78,17 +101,15 @@ interface Running {
 
 class BuildQueue implements Builds {
   readonly #options: BuildsOptions;
-  readonly #dir: string;
-  readonly #cacheDir: string;
+  readonly #places: Places;
   readonly #waiting = new Set<string>();
   readonly #running = new Map<string, Running>();
   #next: Builder | undefined;
   #closed = false;
 
-  constructor(options: BuildsOptions, dir: string, cacheDir: string) {
+  constructor(options: BuildsOptions, places: Places) {
     this.#options = options;
-    this.#dir = dir;
-    this.#cacheDir = cacheDir;
+    this.#places = places;
     this.#next = this.#start();
   }
 
@@ -151,12 +172,22 @@ class BuildQueue implements Builds {
     const { store, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
     const snapshot = store.source(deploymentId);
     if (!snapshot) return undefined;
-    const dir = join(this.#dir, deploymentId);
+    const dir = join(this.#places.dir, deploymentId);
+    const onLog = (line: BuildLog) => store.log(deploymentId, line);
     try {
       await Deno.mkdir(dir);
-      await store.materialize(snapshot.files, dir);
-      const onLog = (line: BuildLog) => store.log(deploymentId, line);
-      const built = await this.#take().run(this.#request(dir, snapshot), { onLog, timeoutMs, signal });
+      await laidOut(store.materialize(withoutNpmrc(snapshot.files, onLog), dir));
+      const built = await this.#take().run(this.#request(dir, snapshot), {
+        onLog,
+        timeoutMs,
+        bounds: {
+          dir,
+          memoryBytes: MAX_MEMORY_BYTES,
+          processes: MAX_PROCESSES,
+          freeDiskBytes: MIN_FREE_DISK_BYTES,
+        },
+        signal,
+      });
       const image = await storeImage(built, dir, store);
       await booted(store.boot(deploymentId, image));
       return image;
@@ -174,7 +205,8 @@ class BuildQueue implements Builds {
       source,
       configs: names.filter(isConfig),
       hasNodeModules: names.some((path) => path.startsWith("node_modules/")),
-      cacheDir: this.#cacheDir,
+      cacheDir: this.#places.cacheDir,
+      operatorFiles: this.#places.operatorFiles,
     };
   }
 
@@ -187,6 +219,24 @@ class BuildQueue implements Builds {
 
   #start(): Builder {
     return startBuilder({ env: this.#options.env, maxHeapMb: MAX_HEAP_MB });
+  }
+}
+
+/** Packages come from where the operator says, and nobody else's registry is given the operator's tokens. */
+function withoutNpmrc(files: Manifest, onLog: (line: BuildLog) => void): Manifest {
+  const isNpmrc = (path: string) => path === ".npmrc" || path.endsWith("/.npmrc");
+  const ignored = Object.keys(files).find(isNpmrc);
+  if (ignored === undefined) return files;
+  onLog({ level: "warning", message: `Ignoring "${ignored}": packages come from the server's own registry` });
+  return Object.fromEntries(Object.entries(files).filter(([path]) => !isNpmrc(path)));
+}
+
+async function laidOut(materialized: Promise<void>): Promise<void> {
+  try {
+    await materialized;
+  } catch (error) {
+    if (error instanceof TypeError) throw new BuildError(error.message, { cause: error });
+    throw error;
   }
 }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BuildBench } from "../../tests/built_app.ts";
+import { OperatorHome } from "./testing/operator_home.ts";
 
 /** A registry that never answers: a build that asks it runs until it is ended. */
 class SilentRegistry implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #home: OperatorHome;
   readonly #packages = new Map<
     string,
     { asked: PromiseWithResolvers<void>; gone: PromiseWithResolvers<void> }
@@ -12,18 +14,24 @@ class SilentRegistry implements AsyncDisposable {
 
   constructor() {
     this.#server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
-      const { asked, gone } = this.#package(new URL(request.url).pathname.slice("/isola-nobody-".length));
+      const name = decodeURIComponent(new URL(request.url).pathname).split("/").at(-1)!;
+      const { asked, gone } = this.#package(name);
       request.signal.addEventListener("abort", () => gone.resolve());
       asked.resolve();
       await gone.promise;
       return new Response();
     });
+    this.#home = new OperatorHome(`@isola-nobody:registry=http://127.0.0.1:${this.#server.addr.port}/`);
+  }
+
+  /** The operator's settings. */
+  get env(): Record<string, string> {
+    return this.#home.env;
   }
 
   /** An app that needs a package of this registry. */
   app(name: string): Record<string, string> {
-    const url = `http://127.0.0.1:${this.#server.addr.port}/`;
-    return { "main.ts": `import "npm:isola-nobody-${name}@1";`, ".npmrc": `registry=${url}` };
+    return { "main.ts": `import "npm:@isola-nobody/${name}@1";` };
   }
 
   /** Resolves when the package is asked for. */
@@ -45,12 +53,13 @@ class SilentRegistry implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
+    this.#home[Symbol.dispose]();
   }
 }
 
 Deno.test("A build that takes too long fails, and its processes end", async () => {
   await using registry = new SilentRegistry();
-  await using bench = await BuildBench.open({ timeoutMs: 1000 });
+  await using bench = await BuildBench.open({ timeoutMs: 1000, env: registry.env });
   const { status, log } = await bench.build("slow", { files: registry.app("slow") });
   assert.equal(status, "failed");
   assert.deepEqual(log, [{ level: "error", message: "Cannot build within 1 s" }]);
@@ -60,7 +69,7 @@ Deno.test("A build that takes too long fails, and its processes end", async () =
 
 Deno.test("Two builds run at once; a cancelled one ends without a result and makes room", async () => {
   await using registry = new SilentRegistry();
-  await using bench = await BuildBench.open();
+  await using bench = await BuildBench.open({ env: registry.env });
   const results: string[] = [];
   for (const name of ["first", "second", "third"]) {
     const { finished } = await bench.submit(name, { files: registry.app(name) });
@@ -79,7 +88,7 @@ Deno.test("Two builds run at once; a cancelled one ends without a result and mak
 
 Deno.test("A deployment that waits and is cancelled is not built", async () => {
   await using registry = new SilentRegistry();
-  await using bench = await BuildBench.open();
+  await using bench = await BuildBench.open({ env: registry.env });
   for (const name of ["first", "second", "third"]) await bench.submit(name, { files: registry.app(name) });
   await Promise.all([registry.asked("first"), registry.asked("second")]);
   bench.builds.cancel("third");
@@ -96,7 +105,7 @@ Deno.test("Closing ends the builds that run, and no result is recorded", async (
   await using registry = new SilentRegistry();
   const results: string[] = [];
   {
-    await using bench = await BuildBench.open();
+    await using bench = await BuildBench.open({ env: registry.env });
     void bench.build("running", { files: registry.app("running") }).then(({ status }) =>
       results.push(status)
     );
@@ -108,7 +117,7 @@ Deno.test("Closing ends the builds that run, and no result is recorded", async (
 
 Deno.test("More builds than may wait are refused", async () => {
   await using registry = new SilentRegistry();
-  await using bench = await BuildBench.open();
+  await using bench = await BuildBench.open({ env: registry.env });
   for (const name of ["first", "second"]) await bench.submit(name, { files: registry.app(name) });
   await Promise.all([registry.asked("first"), registry.asked("second")]);
   for (let n = 0; n < 1000; n++) bench.builds.submit(`waiting${n}`);
@@ -120,6 +129,7 @@ Deno.test("A killed server leaves no process of a build, and what it left on dis
   const dir = await Deno.makeTempDir({ prefix: "isola-build-test-" });
   const server = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", import.meta.resolve("../../tests/build_server.ts"), dir],
+    env: registry.env,
     stdin: "piped",
     stdout: "null",
   }).spawn();

@@ -4,9 +4,14 @@
  */
 import { init } from "es-module-lexer";
 import * as esbuild from "esbuild";
+import { setPriority } from "node:os";
 import { BuildError } from "./build_error.ts";
+import { type FileView, openFileView } from "./file_view.ts";
 import { buildImage } from "./pipeline.ts";
 import type { BuilderMessage, BuildRequest } from "./protocol.ts";
+
+/** Of 19 (nice(1)). */
+const NICENESS = 10;
 
 function send(message: BuilderMessage): void {
   let bytes = new TextEncoder().encode(JSON.stringify(message) + "\n");
@@ -14,14 +19,19 @@ function send(message: BuilderMessage): void {
 }
 
 /** Loads what a build needs: esbuild's own process, and the code that talks to it. */
-async function warmUp(): Promise<void> {
+async function warmUp(): Promise<FileView> {
   const contents = "export default 0";
-  await Promise.all([init, esbuild.build({ stdin: { contents, loader: "ts" }, bundle: true, write: false })]);
+  const [view] = await Promise.all([
+    openFileView(Deno.execPath()),
+    init,
+    esbuild.build({ stdin: { contents, loader: "ts" }, bundle: true, write: false }),
+  ]);
+  return view;
 }
 
-async function run(request: BuildRequest, signal: AbortSignal): Promise<void> {
+async function run(request: BuildRequest, view: FileView, signal: AbortSignal): Promise<void> {
   try {
-    const image = await buildImage(request, { log: (line) => send({ type: "log", ...line }), signal });
+    const image = await buildImage(request, { log: (line) => send({ type: "log", ...line }), view, signal });
     send({ type: "done", image });
   } catch (error) {
     if (!(error instanceof BuildError)) console.error(error);
@@ -32,11 +42,13 @@ async function run(request: BuildRequest, signal: AbortSignal): Promise<void> {
 const gone = new AbortController();
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
 let line = "";
-await warmUp();
+// Visitors come first. Processes that are started from here are as nice.
+setPriority(NICENESS);
+const view = await warmUp();
 for await (const chunk of lines) {
   line += chunk;
   if (!chunk.endsWith("\n")) continue;
-  run(JSON.parse(line), gone.signal).finally(() => Deno.exit());
+  run(JSON.parse(line), view, gone.signal).finally(() => Deno.exit());
 }
 gone.abort();
 Deno.exit();

@@ -1,4 +1,5 @@
 import { BuildError } from "./build_error.ts";
+import { type BuildBounds, watchBuild } from "./build_watch.ts";
 import type { BuildLog } from "../model.ts";
 import { type BuildRequest, type BuiltImage, parseBuilderMessage } from "./protocol.ts";
 
@@ -33,6 +34,7 @@ export interface BuilderOptions {
 export interface BuildRunOptions {
   onLog: (line: BuildLog) => void;
   timeoutMs: number;
+  bounds: BuildBounds;
   signal: AbortSignal;
 }
 
@@ -90,24 +92,29 @@ export class Builder implements AsyncDisposable {
    * @throws {BuildError} the deployment cannot be built; the text is for its build log
    * @throws {DOMException} `AbortError`: cancelled
    */
-  async run(request: BuildRequest, { onLog, timeoutMs, signal }: BuildRunOptions): Promise<BuiltImage> {
-    let timedOut = false;
-    const end = () => this.#end();
-    const timer = setTimeout(() => {
-      timedOut = true;
-      end();
-    }, timeoutMs);
-    signal.addEventListener("abort", end);
+  async run(
+    request: BuildRequest,
+    { onLog, timeoutMs, bounds, signal }: BuildRunOptions,
+  ): Promise<BuiltImage> {
+    let breach: string | undefined;
+    const end = (reason?: string) => {
+      breach ??= reason;
+      this.#end();
+    };
+    const cancel = () => end();
+    const timer = setTimeout(() => end(`Cannot build within ${timeoutMs / 1000} s`), timeoutMs);
+    using _watch = watchBuild(this.#process.pid, bounds, (what) => end(`Cannot build: it took ${what}`));
+    signal.addEventListener("abort", cancel);
     try {
       signal.throwIfAborted();
       const [image] = await Promise.all([this.#answer(onLog), this.#send(request)]);
       if (image) return image;
       signal.throwIfAborted();
-      if (timedOut) throw new BuildError(`Cannot build within ${timeoutMs / 1000} s`);
+      if (breach !== undefined) throw new BuildError(breach);
       throw await this.#crash();
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      signal.removeEventListener("abort", cancel);
       await this[Symbol.asyncDispose]();
     }
   }

@@ -1,5 +1,6 @@
 import type { AppPaths } from "./app_paths.ts";
 import { BuildError } from "./build_error.ts";
+import type { FileView } from "./file_view.ts";
 import { type DenoInfo, ModuleGraph } from "./module_graph.ts";
 import type { TenantConfig } from "./tenant_config.ts";
 
@@ -9,11 +10,33 @@ export interface DenoOptions {
   config: TenantConfig;
   /** Its `DENO_DIR`. */
   cacheDir: string;
+  /** Files that it may read outside of the build directory. */
+  operatorFiles: readonly string[];
+  view: FileView;
   /** Ends it. */
   signal: AbortSignal;
 }
 
 const MAX_ERROR_LINES = 6;
+/**
+ * Where nothing public is, as far as `--deny-import` can name it: Deno checks every address that a name resolves to, also
+ * after a redirect. Ranges of IPv6 cannot be written; its addresses are refused by {@linkcode ModuleGraph}.
+ */
+const PRIVATE_NETWORKS = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+  "[::]",
+  "[::1]",
+];
 
 /** `auto` downloads packages into `node_modules`, never running their scripts; `manual` resolves in what is there. */
 export type NodeModules = "auto" | "manual";
@@ -53,17 +76,23 @@ async function run(
   args: string[],
   options: DenoOptions,
 ): Promise<string> {
-  const { paths, config: { path, lock }, cacheDir, signal } = options;
+  const { paths, config: { path, lock }, cacheDir, operatorFiles, view, signal } = options;
   const lockArgs = lock ? [`--lock=${lock.path}`, ...(lock.frozen ? ["--frozen"] : [])] : ["--no-lock"];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const enclosed = view({
+    path: Deno.execPath(),
     args: [
       ...command,
       "--unstable-raw-imports",
+      "--allow-import",
+      `--deny-import=${PRIVATE_NETWORKS.join(",")}`,
       `--config=${path}`,
       ...lockArgs,
       `--node-modules-dir=${nodeModules}`,
       ...args,
     ],
+  }, { readable: operatorFiles, writable: [paths.dir, cacheDir] });
+  const { success, stdout, stderr } = await new Deno.Command(enclosed.path, {
+    args: enclosed.args,
     cwd: paths.dir,
     env: { DENO_DIR: cacheDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",
@@ -77,6 +106,7 @@ async function run(
 
 /** The error at the end of Deno's output and its first causes. */
 function errorOf(stderr: string): string {
+  if (/has overflowed its stack/.test(stderr)) return "Cannot read the program: it is nested too deeply";
   const error = stderr.slice(stderr.lastIndexOf("error: ") + "error: ".length).split(
     "\n\nStack backtrace",
   )[0]!;

@@ -82,6 +82,9 @@ function builtin(path: string): OnResolveResult {
 /** What tells that a file of a package may look for others beside it. */
 const LOOKS_AROUND = /\bimport\.meta\b|\b__(?:dirname|filename)\b|\bcreateRequire\b/;
 
+/** What esbuild recognizes; it reads the file that is named, wherever that is. */
+const MAP_COMMENT = /(?<=\/[/*][#@] sourceMappingURL)=/g;
+
 /** An import that is only followed when it is reached may lead nowhere. */
 const LAZY: ReadonlySet<ImportKind> = new Set<ImportKind>([
   "dynamic-import",
@@ -162,14 +165,17 @@ class ModuleLoader {
     return { contents: this.#withOwnNames(contents, name, isEsm), loader };
   }
 
-  /** A file of a package: only those that ask where they are need more than esbuild gives. */
+  /** A file of a package: only those that ask where they are, or name another file, need more than esbuild gives. */
   loadPackaged(path: string): OnLoadResult | undefined {
     const { paths, readsFiles } = this.#options;
     // A package may name any path, and esbuild would read it.
     if (!paths.contains(path)) return { errors: [{ text: `"${path}" is outside the deployment` }] };
-    if (!/\.[cm]?js$/.test(path)) return undefined;
-    const source = Deno.readTextFileSync(path);
-    if (!LOOKS_AROUND.test(source)) return undefined;
+    if (!/\.(?:[cm]?[jt]s|[jt]sx|css)$/.test(path)) return undefined;
+    const text = Deno.readTextFileSync(path);
+    const source = text.replace(MAP_COMMENT, ":");
+    if (!/\.[cm]?js$/.test(path) || !LOOKS_AROUND.test(source)) {
+      return source === text ? undefined : { contents: source, loader: "default" };
+    }
     const name = paths.relative(path);
     readsFiles.add(name);
     const isEsm = this.#packageTypes.isEsm(path) ?? false;

@@ -1,11 +1,12 @@
 import { dirname, join } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import type { Manifest } from "../model.ts";
+import type { Manifest, ManifestEntry } from "../model.ts";
+import { Turn } from "../turn.ts";
 import { isInnerLink, isManifestPath } from "./manifest_path.ts";
 
-/** How long files are linked before the event loop gets its turn. */
-const SLICE_MS = 5;
 const MAX_COPIES_AT_ONCE = 8;
+/** Others may read and nobody but the server may write: a sandbox may be another user (chmod(2)). */
+const FOLDER_MODE = 0o755;
+const WRITABLE_MODE = 0o644;
 
 /** How a manifest is laid out. */
 export interface MaterializeOptions {
@@ -30,14 +31,17 @@ export async function materialize(
   blobPath: (sha256: string) => string,
   { writable = false }: MaterializeOptions = {},
 ): Promise<void> {
-  const folders = foldersOf(files);
   const turn = new Turn();
+  const folders = await foldersOf(files, turn);
   for (const folder of folders) {
-    Deno.mkdirSync(join(dir, folder));
+    const path = join(dir, folder);
+    Deno.mkdirSync(path);
+    Deno.chmodSync(path, FOLDER_MODE); // Whatever the server's umask is.
     if (turn.isOver()) await turn.next();
   }
   const copies: { from: string; to: string }[] = [];
-  for (const [path, entry] of Object.entries(files)) {
+  for (const path in files) {
+    const entry = files[path]!;
     const to = join(dir, path);
     if (entry.kind === "symlink") Deno.symlinkSync(entry.target, to);
     else if (writable || !tryLink(blobPath(entry.sha256), to)) {
@@ -49,7 +53,7 @@ export async function materialize(
 }
 
 /** Every folder of the manifest, outer ones first. */
-function foldersOf(files: Manifest): Set<string> {
+async function foldersOf(files: Manifest, turn: Turn): Promise<Set<string>> {
   const folders = new Set<string>();
   const add = (folder: string) => {
     if (folder === "." || folders.has(folder)) return;
@@ -59,16 +63,21 @@ function foldersOf(files: Manifest): Set<string> {
     add(dirname(folder));
     folders.add(folder);
   };
-  for (const [path, entry] of Object.entries(files)) {
-    if (!isManifestPath(path)) {
-      throw new TypeError(`Cannot lay out "${path}": not a normalized relative path`);
-    }
-    if (entry.kind === "symlink" && !isInnerLink(path, entry.target)) {
-      throw new TypeError(`Cannot lay out "${path}": the symlink leaves the deployment`);
-    }
+  for (const path in files) {
+    checkEntry(path, files[path]!);
     add(dirname(path));
+    if (turn.isOver()) await turn.next();
   }
   return folders;
+}
+
+function checkEntry(path: string, entry: ManifestEntry): void {
+  if (!isManifestPath(path)) {
+    throw new TypeError(`Cannot lay out "${path}": not a normalized relative path`);
+  }
+  if (entry.kind === "symlink" && !isInnerLink(path, entry.target)) {
+    throw new TypeError(`Cannot lay out "${path}": the symlink leaves the deployment`);
+  }
 }
 
 /** Whether the link was made; not where links across file systems, too many, or of others' files are refused. */
@@ -88,22 +97,8 @@ async function copyAll(copies: { from: string; to: string }[], writable: boolean
   const work = async () => {
     for (const { from, to } of queue) {
       await Deno.copyFile(from, to);
-      if (writable) await Deno.chmod(to, 0o644);
+      if (writable) await Deno.chmod(to, WRITABLE_MODE);
     }
   };
   await Promise.all(Array.from({ length: Math.min(MAX_COPIES_AT_ONCE, copies.length) }, work));
-}
-
-/** A slice of the event loop's time. */
-class Turn {
-  #startedAt = performance.now();
-
-  isOver(): boolean {
-    return performance.now() - this.#startedAt > SLICE_MS;
-  }
-
-  async next(): Promise<void> {
-    await setImmediate(); // A timer of 0 ms takes 2 ms.
-    this.#startedAt = performance.now();
-  }
 }

@@ -27,6 +27,9 @@ export interface DenoInfo {
   redirects: Record<string, string>;
 }
 
+const NOT_PUBLIC = "its host is not a public one";
+const IPV6_HOST = /^https?:\/\/\[/;
+
 /** What Deno found behind every import of a deployment: the only authority on what a specifier means. */
 export class ModuleGraph {
   readonly entry: string;
@@ -100,6 +103,7 @@ export class ModuleGraph {
     }
     const specifier = this.#redirected(code.specifier);
     if (this.#paths.isOutside(specifier)) throw cannotResolve(at, "outside the deployment");
+    if (IPV6_HOST.test(specifier)) throw cannotResolve(at, NOT_PUBLIC);
     const error = this.#modules.get(specifier)?.error;
     if (error !== undefined && needed) throw this.#moduleError(specifier, error, at);
     return error === undefined ? specifier : undefined;
@@ -122,6 +126,7 @@ export class ModuleGraph {
   #reason(error: string): string {
     const reason = this.#paths.scrub(error.split("\n", 1)[0]!).replace(/\.$/, "");
     if (/^Module not found/.test(reason)) return "no such file";
+    if (/^Requires import access/.test(reason)) return NOT_PUBLIC;
     return reason.replace(/, run again with .*/, "").replace(
       /^Import ".*?" (not a dependency.*?)( from ".*")?$/,
       "$1",

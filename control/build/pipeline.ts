@@ -3,6 +3,7 @@ import type { BuildLog } from "../model.ts";
 import { AppPaths } from "./app_paths.ts";
 import { bundle } from "./bundle.ts";
 import { type DenoOptions, installPackages, readModuleGraph } from "./deno_command.ts";
+import type { FileView } from "./file_view.ts";
 import { bundleImage, treeImage } from "./image_files.ts";
 import type { ModuleGraph } from "./module_graph.ts";
 import type { BuildRequest, BuiltImage } from "./protocol.ts";
@@ -11,6 +12,8 @@ import { prepareConfig } from "./tenant_config.ts";
 /** What a build reports to, and what ends its processes. */
 export interface PipelineOptions {
   log: (line: BuildLog) => void;
+  /** What the build's Deno processes see of this machine. */
+  view: FileView;
   signal: AbortSignal;
 }
 
@@ -25,7 +28,8 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   const took = () => `in ${Math.round(performance.now() - startedAt)} ms`;
   const paths = new AppPaths(request.dir);
   const config = prepareConfig(request);
-  const deno = { paths, config, cacheDir: request.cacheDir, signal: options.signal };
+  const { cacheDir, operatorFiles } = request;
+  const deno = { paths, config, cacheDir, operatorFiles, view: options.view, signal: options.signal };
   const graph = await resolveModules(request, deno);
   const bundled = await bundle({ graph, paths, compilerOptions: config.compilerOptions });
   Deno.mkdirSync(join(request.dir, ".isola"), { recursive: true });

@@ -7,12 +7,14 @@ export interface BuildRequest {
   /** The writable copy of the snapshot; absolute, no symlink in it. */
   dir: string;
   source: SourceOptions;
-  /** Paths of the snapshot's deno.json, deno.jsonc, package.json and .npmrc files. */
+  /** Paths of the snapshot's deno.json, deno.jsonc, package.json and tsconfig.json files. */
   configs: string[];
   /** Whether packages were uploaded with the snapshot (a `node_modules` folder at its root). */
   hasNodeModules: boolean;
   /** `DENO_DIR` of the build's own Deno processes: the cache of downloaded packages. */
   cacheDir: string;
+  /** Files outside of `dir` that Deno may read: what the operator's settings name. */
+  operatorFiles: string[];
 }
 
 /** A file that the build adds: content from `from` (relative to the build directory), or a symlink. */

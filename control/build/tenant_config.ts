@@ -45,7 +45,7 @@ const KEPT_UNSTABLE: readonly unknown[] = ["sloppy-imports", "bare-node-builtins
 export function prepareConfig({ dir, source, configs }: BuildRequest): TenantConfig {
   const originals = new Map<string, Json>();
   for (const path of configs) {
-    if (posix.basename(path) === ".npmrc") checkNpmrc(dir, path);
+    if (posix.basename(path) === "tsconfig.json") writeJson(dir, path, readTypeScriptConfig(dir, path));
     else originals.set(path, readJson(dir, path));
   }
   for (const [path, config] of originals) {
@@ -68,7 +68,7 @@ export function prepareConfig({ dir, source, configs }: BuildRequest): TenantCon
       posix.basename(file) !== "package.json"
     ),
     compilerOptions: { ...asJson(inherited), ...asJson(own.compilerOptions) },
-    lock: findLock(dir, source.lockFile, root, originals.get(root)?.lock),
+    lock: safeLock(dir, findLock(dir, source.lockFile, root, originals.get(root)?.lock)),
     packageFolders: [
       ...new Set([root, path, ...originals.keys()].map((file) => posix.join(file, "../node_modules"))),
     ],
@@ -118,19 +118,20 @@ function safePackage(config: Json, path: string): Json {
   return Object.fromEntries(Object.entries(config).filter(([key]) => key !== "scripts"));
 }
 
+/** Without the files that it extends and refers to, wherever they are. Deno passes over one that it cannot read. */
+function readTypeScriptConfig(dir: string, path: string): Json {
+  try {
+    return { compilerOptions: pick(asJson(readJson(dir, path).compilerOptions), KEPT_COMPILER_OPTIONS) };
+  } catch (error) {
+    if (error instanceof BuildError) return {};
+    throw error;
+  }
+}
+
 function checkMembers(members: unknown, path: string, key: string): void {
   for (const member of Array.isArray(members) ? members : [members]) {
     if (typeof member === "string") resolveInside(path, member, key);
   }
-}
-
-/** The builder's environment is the operator's: its values may not be sent to a registry of the tenant's choice. */
-function checkNpmrc(dir: string, path: string): void {
-  const variable = /\$\{([^}]*)\}/.exec(Deno.readTextFileSync(join(dir, path)))?.[1];
-  if (variable === undefined) return;
-  throw new BuildError(
-    `Cannot use "${path}": it names the environment variable "${variable}", which builds do not have`,
-  );
 }
 
 function developmentOf(config: Json): string[] {
@@ -160,6 +161,15 @@ function findLock(dir: string, asked: string | null, root: string, lock: unknown
   const named = typeof lock === "string" ? lock : asJson(lock).path;
   const path = resolveInside(root, typeof named === "string" ? named : "./deno.lock", "lock");
   return hasFile(join(dir, path)) ? { path, frozen: asJson(lock).frozen === true } : null;
+}
+
+/** A lock file may say where each package is downloaded; that is for the operator's registry to say. */
+function safeLock(dir: string, lock: TenantConfig["lock"]): TenantConfig["lock"] {
+  if (lock === null) return null;
+  const content = readJson(dir, lock.path);
+  for (const entry of Object.values(asJson(content.npm))) delete asJson(entry).tarball;
+  writeJson(dir, lock.path, content);
+  return lock;
 }
 
 function hasFile(path: string): boolean {

@@ -24,9 +24,10 @@ async function prepare(
     const config = prepareConfig({
       dir,
       source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null, ...source },
-      configs: Object.keys(files).filter((path) => /(deno\.jsonc?|package\.json|\.npmrc)$/.test(path)),
+      configs: Object.keys(files).filter((path) => /(deno\.jsonc?|(package|tsconfig)\.json)$/.test(path)),
       hasNodeModules: false,
       cacheDir: dir,
+      operatorFiles: [],
     });
     const texts = new Map<string, string>();
     for (const path of [...Object.keys(files), config.path]) {
@@ -71,6 +72,27 @@ Deno.test("package.json loses its scripts and nothing else", async () => {
   assert.deepEqual(Object.keys(read("package.json")), ["type", "dependencies", "devDependencies"]);
   assert.deepEqual([...config.development], ["b"]);
   assert.deepEqual(config.packageFolders, ["node_modules"]);
+});
+
+Deno.test("tsconfig.json leads to no other file", async () => {
+  const { config, read } = await prepare({
+    "tsconfig.json": {
+      extends: "/etc/tsconfig.json",
+      references: [{ path: "/etc" }],
+      files: ["/etc/passwd"],
+      compilerOptions: { jsx: "react-jsx", types: ["/etc/passwd"], paths: { "*": ["/etc/*"] } },
+    },
+    "lib/tsconfig.json": "broken",
+  });
+  assert.deepEqual(read("tsconfig.json"), { compilerOptions: { jsx: "react-jsx" } });
+  assert.deepEqual(read("lib/tsconfig.json"), {});
+  assert.deepEqual(config.rewritten, ["deno.json"]);
+});
+
+Deno.test("A lock file does not say where packages are downloaded", async () => {
+  const npm = { "ms@2.1.3": { integrity: "sha512-A", tarball: "http://127.0.0.1/ms.tgz" } };
+  const { read } = await prepare({ "deno.json": {}, "deno.lock": { version: "5", npm } });
+  assert.deepEqual(read("deno.lock"), { version: "5", npm: { "ms@2.1.3": { integrity: "sha512-A" } } });
 });
 
 Deno.test("The configuration is the nearest one above the entry point, inside the deployment", async (t) => {

@@ -42,6 +42,8 @@ export interface ApiHealth {
   status: string;
   version: string;
   region: string;
+  /** The layers around isolates: all of them in a line, and what the machine lacks, a sentence each. */
+  sandbox: { level: string; detail: string; missing: string[] };
   [detail: string]: unknown;
 }
 

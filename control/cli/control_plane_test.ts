@@ -2,6 +2,7 @@ import { createApi } from "../api/mod.ts";
 import { openLogs } from "../logs/mod.ts";
 import { type AppLog, type BuildLog, DEFAULT_LIMITS, type IsolateInfo } from "../model.ts";
 import { openStore } from "../store/mod.ts";
+import { UsageLedger } from "../usage/mod.ts";
 import { type CliDeps, runCli } from "./run_cli.ts";
 
 /** The administrator's token of a {@linkcode ControlPlane}. */
@@ -25,7 +26,12 @@ export async function startControlPlane() {
   const plane = {
     nextBuild: { status: "success", log: [{ level: "info", message: "Bundled" }] } as BuildEnd,
     isolates: [] as IsolateInfo[],
-    health: { status: "ok" as "ok" | "starting", version: "1.2.3", region: "local", sandbox: "process" },
+    health: {
+      status: "ok" as "ok" | "starting",
+      version: "1.2.3",
+      region: "local",
+      sandbox: { level: "full", detail: "bubblewrap, seccomp", missing: [] as string[] },
+    },
     /** "METHOD path" of each request. */
     requests: [] as string[],
   };
@@ -43,6 +49,7 @@ export async function startControlPlane() {
   const api = createApi({
     store,
     logs,
+    usage: new UsageLedger(store.database),
     builds: { submit: (id) => queueMicrotask(() => build(id)), cancel() {} },
     isolates: () => Promise.resolve(plane.isolates),
     routed: () => Promise.resolve(),

@@ -27,8 +27,8 @@ export interface RunningServer {
   httpPort: number;
   /** The first access token if this start generated it: it can be shown only now. */
   generatedToken: string | undefined;
-  /** The layers around an isolate, for people. */
-  sandbox: string;
+  /** The layers around an isolate: all of them in a line, and what this machine lacks. */
+  sandbox: { level: string; detail: string; missing: readonly string[] };
   /** Drains (finishes what is in flight, at most 10 s) and ends everything that it started. */
   close(): Promise<void>;
 }

@@ -1,5 +1,8 @@
 import type { ErrorCode } from "../../runner/mod.ts";
-import type { IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
+import { Backoff } from "./backoff.ts";
+import { type IsolateState, startingIsolate } from "./isolate_state.ts";
+import type { EndReason, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
+import { WaitingLine } from "./waiting_line.ts";
 
 /** The bounds of the lifecycle. */
 export interface LifecycleOptions {
@@ -23,41 +26,14 @@ export const ASK_INTERVAL_MS = 500;
 export const ANSWER_TIMEOUT_MS = 2_000;
 /** How long a retired isolate may finish what is in flight. */
 export const RETIRE_TIMEOUT_MS = 10_000;
-const FIRST_BACKOFF_MS = 1_000;
-const MAX_BACKOFF_MS = 60_000;
-
-interface Isolate {
-  readonly id: string;
-  phase: IsolatePhase;
-  deploymentId?: string;
-  readonly leases: Set<string>;
-  /** When it was last seen in use: a lease taken or given back, or what a survey found. */
-  lastUsedAt: number;
-  /** A lessee said that it has requests in flight: not to be recalled again before. */
-  busyUntil: number;
-  /** Asked to come back, to make room or to retire; when to ask again. */
-  recalledAt?: number;
-  /** When to ask for its unfinished work (again). */
-  askAt?: number;
-  /** Leased since it was asked for its unfinished work: the answer says nothing about now. */
-  usedSinceAsked: boolean;
-  retireBy?: number;
-}
-
-interface Waiter {
-  id: string;
-  lessee: string;
-  queuedUntil: number;
-}
+const OVERLOADED_RETRY_MS = 1_000;
+const LIMIT_REASONS = { MEMORY_LIMIT: "memory_limit", TIME_LIMIT: "time_limit" } as const;
 
 interface Service {
   readonly deploymentId: string;
   tree: boolean;
   isolateId?: string;
-  waiters: Waiter[];
-  failures: number;
-  retryAt: number;
-  lastCode: ErrorCode;
+  readonly backoff: Backoff;
 }
 
 /**
@@ -66,15 +42,18 @@ interface Service {
  *
  * An isolate is `starting → blank → booting → ready → ending`; one that is started for a program that no blank sandbox can
  * take skips `blank`. Who uses an isolate holds a lease on it; an isolate without leases and without unfinished work is idle.
+ *
+ * **Invariant:** nothing is started for a deployment before the time that its {@linkcode Backoff} says, and who asks
+ * meanwhile is answered at once with what went wrong last.
  */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
   readonly #newId: () => string;
-  readonly #isolates = new Map<string, Isolate>();
+  readonly #isolates = new Map<string, IsolateState>();
   readonly #services = new Map<string, Service>();
-  #waiterCount = 0;
-  #startFailures = 0;
-  #startRetryAt = 0;
+  readonly #line: WaitingLine;
+  /** Of blank sandboxes. */
+  readonly #startBackoff = new Backoff();
   #surveyUntil = 0;
   #roomWanted = 0;
   #now = 0;
@@ -83,16 +62,17 @@ export class Lifecycle {
   constructor(options: LifecycleOptions, newId: () => string) {
     this.#options = options;
     this.#newId = newId;
+    this.#line = new WaitingLine(options.maxWaiters);
   }
 
   /** Phase, deployment and leases of every isolate. */
-  get isolates(): ReadonlyMap<string, Readonly<Pick<Isolate, "phase" | "deploymentId" | "leases">>> {
+  get isolates(): ReadonlyMap<string, Readonly<Pick<IsolateState, "phase" | "deploymentId" | "leases">>> {
     return this.#isolates;
   }
 
   /** Acquires not answered yet. */
   get waiting(): number {
-    return this.#waiterCount;
+    return this.#line.size;
   }
 
   /** Applies an event at a time (ms, never going back) and says what to do. */
@@ -110,11 +90,11 @@ export class Lifecycle {
   /** When `tick` is due, or `Infinity`. */
   nextTickAt(): number {
     let next = Infinity;
-    for (const { waiters, isolateId, retryAt } of this.#services.values()) {
-      if (isolateId === undefined && waiters.length > 0) {
-        next = Math.min(next, waiters[0]!.queuedUntil, this.#now + ASK_INTERVAL_MS);
-      }
-      if (waiters.length === 0 && isolateId === undefined) next = Math.min(next, retryAt + MAX_BACKOFF_MS);
+    for (const { deploymentId, isolateId, backoff } of this.#services.values()) {
+      if (isolateId !== undefined) continue;
+      const first = this.#line.first(deploymentId);
+      if (first === undefined) next = Math.min(next, backoff.forgottenAt);
+      else next = Math.min(next, first.queuedUntil, this.#now + ASK_INTERVAL_MS);
     }
     for (const isolate of this.#isolates.values()) {
       const { phase, leases, askAt, recalledAt, retireBy } = isolate;
@@ -123,7 +103,7 @@ export class Lifecycle {
       if (leases.size > 0 && recalledAt !== undefined) next = Math.min(next, recalledAt + ASK_INTERVAL_MS);
       if (retireBy !== undefined) next = Math.min(next, retireBy);
     }
-    if (this.#startRetryAt > this.#now) next = Math.min(next, this.#startRetryAt);
+    if (this.#startBackoff.retryAt > this.#now) next = Math.min(next, this.#startBackoff.retryAt);
     return next;
   }
 
@@ -158,8 +138,9 @@ export class Lifecycle {
         return;
       case "broken":
         isolate.leases.delete(event.lessee);
-        if (isolate.phase === "ready") this.#end(isolate, "protocol");
-        return;
+        return this.#endFailed(isolate, "protocol", event.code);
+      case "exceeded":
+        return this.#endFailed(isolate, LIMIT_REASONS[event.code], event.code);
       case "pending":
         return this.#pending(isolate, event.count);
     }
@@ -170,18 +151,17 @@ export class Lifecycle {
     service.tree = tree;
     const isolate = service.isolateId === undefined ? undefined : this.#isolates.get(service.isolateId);
     if (isolate?.phase === "ready") return this.#grant(isolate, waiter, lessee);
-    if (isolate === undefined && service.retryAt > this.#now) {
-      const retryAfterMs = service.retryAt - this.#now;
-      return void this.#effects.push({ type: "refuse", waiter, code: service.lastCode, retryAfterMs });
+    const { retryAt, code } = service.backoff;
+    if (isolate === undefined && retryAt > this.#now) {
+      return this.#refuse([{ id: waiter }], code, retryAt - this.#now);
     }
-    if (this.#waiterCount >= this.#options.maxWaiters) {
-      return void this.#effects.push({ type: "refuse", waiter, code: "OVERLOADED", retryAfterMs: 1000 });
+    const queuedUntil = this.#now + this.#options.queueTimeoutMs;
+    if (!this.#line.join(deploymentId, { id: waiter, lessee, queuedUntil })) {
+      this.#refuse([{ id: waiter }], "OVERLOADED", OVERLOADED_RETRY_MS);
     }
-    this.#waiterCount++;
-    service.waiters.push({ id: waiter, lessee, queuedUntil: this.#now + this.#options.queueTimeoutMs });
   }
 
-  #grant(isolate: Isolate, waiter: string, lessee: string) {
+  #grant(isolate: IsolateState, waiter: string, lessee: string) {
     isolate.leases.add(lessee);
     isolate.lastUsedAt = this.#now;
     isolate.usedSinceAsked = true;
@@ -189,9 +169,9 @@ export class Lifecycle {
     this.#effects.push({ type: "grant", waiter, isolateId: isolate.id });
   }
 
-  #started(isolate: Isolate) {
+  #started(isolate: IsolateState) {
     if (isolate.phase === "starting") {
-      this.#startFailures = 0;
+      this.#startBackoff.booted();
       isolate.phase = isolate.deploymentId === undefined ? "blank" : "booting";
     } else if (isolate.phase === "ending") {
       // Retired before there was a process to end.
@@ -199,33 +179,44 @@ export class Lifecycle {
     }
   }
 
-  #booted(isolate: Isolate) {
+  #booted(isolate: IsolateState) {
     if (isolate.phase !== "booting") return; // Ended meanwhile.
     isolate.phase = "ready";
     isolate.lastUsedAt = this.#now;
-    const service = this.#service(isolate.deploymentId!);
-    service.failures = 0;
-    service.retryAt = 0;
-    for (const { id, lessee } of this.#takeWaiters(service)) this.#grant(isolate, id, lessee);
+    this.#service(isolate.deploymentId!).backoff.booted();
+    for (const { id, lessee } of this.#line.leave(isolate.deploymentId!)) this.#grant(isolate, id, lessee);
   }
 
-  #ended(isolate: Isolate, code: ErrorCode | undefined) {
-    this.#isolates.delete(isolate.id);
-    if (isolate.deploymentId === undefined) {
-      this.#startRetryAt = this.#now + backoffMs(++this.#startFailures);
+  #ended({ id, phase, deploymentId }: IsolateState, code: ErrorCode | undefined) {
+    this.#isolates.delete(id);
+    if (deploymentId === undefined) return this.#startBackoff.bootFailed(this.#now, "BOOT_FAILURE");
+    const service = this.#services.get(deploymentId);
+    if (service?.isolateId !== id) return;
+    service.isolateId = undefined;
+    if (phase === "ready") {
+      if (code !== undefined) service.backoff.died(this.#now, code);
       return;
     }
-    const service = this.#services.get(isolate.deploymentId);
-    if (service?.isolateId !== isolate.id) return;
-    service.isolateId = undefined;
-    if (isolate.phase !== "booting" && isolate.phase !== "starting") return;
-    service.lastCode = code ?? "BOOT_FAILURE";
-    const retryAfterMs = backoffMs(++service.failures);
-    service.retryAt = this.#now + retryAfterMs;
-    this.#refuse(service, service.lastCode, retryAfterMs);
+    this.#bootFailed(service, code ?? "BOOT_FAILURE");
   }
 
-  #pending(isolate: Isolate, count: number) {
+  #bootFailed({ deploymentId, backoff }: Service, code: ErrorCode) {
+    backoff.bootFailed(this.#now, code);
+    this.#refuse(this.#line.leave(deploymentId), code, backoff.retryAt - this.#now);
+  }
+
+  /** Ends what must not be used any more, as if it had failed by itself. */
+  #endFailed(isolate: IsolateState, reason: EndReason, code: ErrorCode) {
+    if (isolate.phase !== "ready" && isolate.phase !== "booting") return;
+    const service = this.#services.get(isolate.deploymentId!);
+    if (service?.isolateId === isolate.id) {
+      if (isolate.phase === "ready") service.backoff.died(this.#now, code);
+      else this.#bootFailed(service, code);
+    }
+    this.#end(isolate, reason);
+  }
+
+  #pending(isolate: IsolateState, count: number) {
     if (isolate.phase !== "ready") return;
     isolate.askAt = undefined;
     if (isolate.usedSinceAsked) return;
@@ -240,7 +231,7 @@ export class Lifecycle {
   #retire(deploymentId: string) {
     const service = this.#services.get(deploymentId);
     if (service === undefined) return;
-    this.#refuse(service, "DEPLOYMENT_NOT_FOUND");
+    this.#refuse(this.#line.leave(deploymentId), "DEPLOYMENT_NOT_FOUND");
     this.#services.delete(deploymentId);
     const isolate = service.isolateId === undefined ? undefined : this.#isolates.get(service.isolateId);
     if (isolate?.phase === "ready") isolate.retireBy = this.#now + RETIRE_TIMEOUT_MS;
@@ -259,7 +250,7 @@ export class Lifecycle {
     }
   }
 
-  #askPending(isolate: Isolate) {
+  #askPending(isolate: IsolateState) {
     if (isolate.askAt !== undefined && this.#now < isolate.askAt) return;
     isolate.askAt = this.#now + ANSWER_TIMEOUT_MS;
     isolate.usedSinceAsked = false;
@@ -267,16 +258,11 @@ export class Lifecycle {
   }
 
   #expireWaiters() {
-    for (const service of this.#services.values()) {
-      if (service.isolateId === undefined) {
-        while (service.waiters.length > 0 && service.waiters[0]!.queuedUntil <= this.#now) {
-          const { id } = service.waiters.shift()!;
-          this.#waiterCount--;
-          this.#effects.push({ type: "refuse", waiter: id, code: "OVERLOADED", retryAfterMs: 1000 });
-        }
-        const forgotten = this.#now >= service.retryAt + MAX_BACKOFF_MS;
-        if (service.waiters.length === 0 && forgotten) this.#services.delete(service.deploymentId);
-      }
+    for (const { deploymentId, isolateId, backoff } of this.#services.values()) {
+      if (isolateId !== undefined) continue;
+      this.#refuse(this.#line.leaveLate(deploymentId, this.#now), "OVERLOADED", OVERLOADED_RETRY_MS);
+      const nobodyWaits = this.#line.first(deploymentId) === undefined;
+      if (nobodyWaits && this.#now >= backoff.forgottenAt) this.#services.delete(deploymentId);
     }
   }
 
@@ -294,7 +280,7 @@ export class Lifecycle {
   /** Without a blank sandbox the place is kept for it until there is one. */
   #place(service: Service) {
     if (service.tree) {
-      const isolate = this.#add("starting", service);
+      const isolate = this.#add(service);
       this.#effects.push({ type: "start", isolateId: isolate.id, deploymentId: service.deploymentId });
       return;
     }
@@ -329,7 +315,7 @@ export class Lifecycle {
   }
 
   /** Those without leases are not among them: they end on their own as soon as their work is done. */
-  #candidates(): Isolate[] {
+  #candidates(): IsolateState[] {
     return [...this.#isolates.values()].filter(({ phase, leases, recalledAt, retireBy, busyUntil }) =>
       phase === "ready" && leases.size > 0 && recalledAt === undefined && retireBy === undefined &&
       busyUntil <= this.#now
@@ -337,7 +323,7 @@ export class Lifecycle {
   }
 
   #fillPool() {
-    if (this.#now < this.#startRetryAt) return;
+    if (this.#now < this.#startBackoff.retryAt) return;
     const waiting = this.#queue().filter(({ tree }) => !tree).length;
     const room = Math.max(0, this.#options.maxIsolates - this.#placesTaken());
     const target = this.#options.warmPool + Math.min(waiting, room);
@@ -347,11 +333,11 @@ export class Lifecycle {
     const blanks = this.#count((isolate) => isolate.phase === "blank");
     const missing = Math.min(target - blanks - starting, this.#options.maxStarting - starting);
     for (let i = 0; i < missing; i++) {
-      this.#effects.push({ type: "start", isolateId: this.#add("starting").id });
+      this.#effects.push({ type: "start", isolateId: this.#add().id });
     }
   }
 
-  #recall(isolate: Isolate) {
+  #recall(isolate: IsolateState) {
     if (isolate.recalledAt !== undefined && this.#now < isolate.recalledAt + ASK_INTERVAL_MS) return;
     isolate.recalledAt = this.#now;
     for (const lessee of isolate.leases) {
@@ -359,7 +345,7 @@ export class Lifecycle {
     }
   }
 
-  #end(isolate: Isolate, reason: Extract<LifecycleEffect, { type: "end" }>["reason"]) {
+  #end(isolate: IsolateState, reason: EndReason) {
     isolate.phase = "ending";
     isolate.leases.clear();
     const service = this.#services.get(isolate.deploymentId ?? "");
@@ -367,67 +353,45 @@ export class Lifecycle {
     this.#effects.push({ type: "end", isolateId: isolate.id, reason });
   }
 
-  #refuse(service: Service, code: ErrorCode, retryAfterMs?: number) {
-    for (const { id } of this.#takeWaiters(service)) {
-      this.#effects.push({ type: "refuse", waiter: id, code, retryAfterMs });
-    }
-  }
-
-  #takeWaiters(service: Service): Waiter[] {
-    const { waiters } = service;
-    service.waiters = [];
-    this.#waiterCount -= waiters.length;
-    return waiters;
+  #refuse(waiters: { id: string }[], code: ErrorCode, retryAfterMs?: number) {
+    for (const { id } of waiters) this.#effects.push({ type: "refuse", waiter: id, code, retryAfterMs });
   }
 
   #service(deploymentId: string): Service {
     let service = this.#services.get(deploymentId);
     if (service === undefined) {
-      service = { deploymentId, tree: false, waiters: [], failures: 0, retryAt: 0, lastCode: "BOOT_FAILURE" };
+      service = { deploymentId, tree: false, backoff: new Backoff() };
       this.#services.set(deploymentId, service);
     }
     return service;
   }
 
-  #add(phase: IsolatePhase, service?: Service): Isolate {
-    const isolate: Isolate = {
-      id: this.#newId(),
-      phase,
-      leases: new Set(),
-      lastUsedAt: this.#now,
-      busyUntil: 0,
-      usedSinceAsked: false,
-    };
-    if (service !== undefined) {
-      isolate.deploymentId = service.deploymentId;
-      service.isolateId = isolate.id;
-    }
+  #add(service?: Service): IsolateState {
+    const isolate = startingIsolate(this.#newId(), this.#now, service?.deploymentId);
+    if (service !== undefined) service.isolateId = isolate.id;
     this.#isolates.set(isolate.id, isolate);
     return isolate;
   }
 
   /** Who waits longest comes first. */
   #queue(): Service[] {
+    const queuedUntil = ({ deploymentId }: Service) => this.#line.first(deploymentId)?.queuedUntil;
     return [...this.#services.values()]
-      .filter(({ isolateId, waiters }) => isolateId === undefined && waiters.length > 0)
-      .sort((a, b) => a.waiters[0]!.queuedUntil - b.waiters[0]!.queuedUntil);
+      .filter((service) => service.isolateId === undefined && queuedUntil(service) !== undefined)
+      .sort((a, b) => queuedUntil(a)! - queuedUntil(b)!);
   }
 
   #placesTaken(): number {
     return this.#count((isolate) => isolate.deploymentId !== undefined);
   }
 
-  #count(matches: (isolate: Isolate) => boolean): number {
+  #count(matches: (isolate: IsolateState) => boolean): number {
     let count = 0;
     for (const isolate of this.#isolates.values()) if (matches(isolate)) count++;
     return count;
   }
 
-  #find(matches: (isolate: Isolate) => boolean): Isolate | undefined {
+  #find(matches: (isolate: IsolateState) => boolean): IsolateState | undefined {
     for (const isolate of this.#isolates.values()) if (matches(isolate)) return isolate;
   }
-}
-
-function backoffMs(failures: number): number {
-  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }

@@ -1,6 +1,5 @@
 import {
   type AppLogLine,
-  measureProcess,
   type Sandbox,
   type SandboxEnd,
   type SandboxEndReason,
@@ -9,46 +8,35 @@ import {
   startSandbox,
 } from "../../isolate/mod.ts";
 import type { Acquired, ErrorCode, IsolateUsage } from "../../runner/mod.ts";
-import type { Image, IsolateInfo, Limits } from "../model.ts";
-import { addUsage, type Lessee, NO_USAGE, sumUsage } from "./lessee.ts";
+import type { IsolateInfo } from "../model.ts";
+import type { UsageDelta } from "../usage/mod.ts";
+import { Accounts } from "./accounts.ts";
+import { Acquires } from "./acquires.ts";
+import { endCode, endLine, isLimit } from "./end_report.ts";
+import { isolateInfo } from "./isolate_info.ts";
+import { type Launch, needsOwnSandbox, programOf } from "./launch.ts";
+import type { Lessee } from "./lessee.ts";
 import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
-import type { IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
+import type { EndReason, IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
+import type { LiveIsolate } from "./live_isolate.ts";
+import { TRIAL_LESSEE, Trials } from "./trials.ts";
+import type { Breach } from "./watch.ts";
+import { Watcher } from "./watcher.ts";
 
-/** What it takes to start a deployment. */
-export interface Launch {
-  image: Pick<Image, "entry" | "config">;
-  /** Puts the deployment's files into a directory of the sandbox's own. */
-  populate(dir: string): Promise<void>;
-  env: Record<string, string>;
-  /** `null` = every public host. */
-  net: string[] | null;
-  limits: Limits;
-}
+export type { Launch } from "./launch.ts";
 
 /** What the supervisor works with. */
 export interface SupervisorOptions extends LifecycleOptions {
   home: SandboxHome;
-  /** Of blank sandboxes; a deployment with another limit gets a sandbox of its own. */
+  /** Of blank sandboxes; a deployment that may use more gets a sandbox of its own. */
   memoryMb: number;
   /** @throws when the deployment cannot be started because it is not there */
   launch(deploymentId: string): Launch;
   log(deploymentId: string, line: AppLogLine): void;
+  /** What an isolate of the deployment used: once a second, and at its end. */
+  usage(deploymentId: string, delta: UsageDelta): void;
 }
 
-interface Live {
-  /** Settles when it is started, or has failed to. */
-  starting?: Promise<void>;
-  sandbox?: Sandbox;
-  deploymentId?: string;
-  socketPath?: string;
-  endCode?: ErrorCode;
-  /** In leases that are over. */
-  past?: IsolateUsage;
-}
-
-const TRIAL = "trial";
-/** A trial boot waits in the same queue as visitors do, but more often. */
-const TRIAL_ATTEMPTS = 12;
 /** A program that serves may go on loading for as long as it likes: a trial does not wait for it. */
 const TRIAL_SETTLE_MS = 300;
 
@@ -60,18 +48,33 @@ const TRIAL_SETTLE_MS = 300;
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
   readonly #lifecycle: Lifecycle;
-  readonly #live = new Map<string, Live>();
+  readonly #live = new Map<string, LiveIsolate>();
   readonly #lessees = new Map<string, Lessee>();
-  readonly #waiters = new Map<string, (result: Acquired) => void>();
-  /** Deployments on trial, and why they did not start. */
-  readonly #trials = new Map<string, string | undefined>();
-  #nextWaiter = 0;
+  readonly #acquires = new Acquires();
+  readonly #accounts: Accounts;
+  readonly #watcher: Watcher;
+  readonly #trials: Trials;
+  readonly #ends: Partial<Record<SandboxEndReason, number>> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#lifecycle = new Lifecycle(options, newIsolateId);
+    this.#accounts = new Accounts(options.usage);
+    this.#watcher = new Watcher({
+      lessees: this.#lessees,
+      isLeased: () => this.#accounts.isLeased,
+      measured: (isolateId, measurement) => this.#accounts.meter(isolateId)?.measure(measurement),
+      exceeded: (isolateId, breach) => this.#exceeded(isolateId, breach),
+      count: () => this.#count(),
+    });
+    this.#trials = new Trials({
+      acquire: (deploymentId) => this.acquire(TRIAL_LESSEE, deploymentId),
+      settled: async (isolateId) => await this.#live.get(isolateId)?.sandbox?.settled(TRIAL_SETTLE_MS),
+      release: (isolateId) => this.#giveBack(isolateId, TRIAL_LESSEE),
+      retire: (deploymentId) => this.retire(deploymentId),
+    });
     this.#handle({ type: "tick" });
   }
 
@@ -82,19 +85,15 @@ export class Supervisor implements AsyncDisposable {
   /** A live isolate of the deployment, leased to `lesseeId`, or the error that the visitor gets. */
   acquire(lesseeId: string, deploymentId: string): Promise<Acquired> {
     if (this.#closed) return Promise.resolve({ code: "ORIGIN_UNAVAILABLE" });
-    const waiter = String(this.#nextWaiter++);
-    const { promise, resolve } = Promise.withResolvers<Acquired>();
-    this.#waiters.set(waiter, resolve);
+    const { waiter, answer } = this.#acquires.open(lesseeId);
     const tree = this.#needsOwnSandbox(deploymentId);
     this.#handle({ type: "acquire", waiter, lessee: lesseeId, deploymentId, tree });
-    return promise;
+    return answer;
   }
 
   /** The lessee holds the isolate no longer; `usage` is what it counted in this lease. */
   released(lesseeId: string, usage: IsolateUsage): void {
-    const { isolateId } = usage;
-    this.#account(usage);
-    this.#handle({ type: "released", isolateId, lessee: lesseeId });
+    this.#giveBack(usage.isolateId, lesseeId, usage);
   }
 
   busy(lesseeId: string, isolateId: string): void {
@@ -104,10 +103,10 @@ export class Supervisor implements AsyncDisposable {
   /** The lessee holds the isolate no longer, because it is no good: `code` is what it answers for it. */
   broken(lesseeId: string, usage: IsolateUsage, code: ErrorCode): void {
     const { isolateId } = usage;
-    this.#account(usage);
     const live = this.#live.get(isolateId);
-    if (live !== undefined) live.endCode ??= code;
-    this.#handle({ type: "broken", isolateId, lessee: lesseeId });
+    if (live !== undefined) live.brokenCode ??= code;
+    this.#accounts.giveBack(isolateId, lesseeId, usage);
+    this.#handle({ type: "broken", isolateId, lessee: lesseeId, code });
   }
 
   /** Ends the deployment's isolate when what is in flight there is done, after 10 s at the latest. */
@@ -120,48 +119,29 @@ export class Supervisor implements AsyncDisposable {
    *
    * @throws {Error} that says why it does not start, in words for its author
    */
-  async trial(deploymentId: string): Promise<void> {
-    this.#trials.set(deploymentId, undefined);
-    try {
-      for (let attempt = 1;; attempt++) {
-        const result = await this.acquire(TRIAL, deploymentId);
-        if (!("code" in result)) return await this.#tryOut(result.isolateId);
-        if (result.code === "OVERLOADED" && attempt < TRIAL_ATTEMPTS) continue;
-        throw new Error(this.#trials.get(deploymentId) ?? `Cannot start the deployment: ${result.code}`);
-      }
-    } finally {
-      this.#trials.delete(deploymentId);
-      this.retire(deploymentId);
-    }
-  }
-
-  async #tryOut(isolateId: string) {
-    const end = await this.#live.get(isolateId)?.sandbox?.settled(TRIAL_SETTLE_MS);
-    this.#handle({ type: "released", isolateId, lessee: TRIAL });
-    if (end !== undefined) throw new Error(end.detail);
+  trial(deploymentId: string): Promise<void> {
+    return this.#trials.run(deploymentId);
   }
 
   /** The isolates that have a deployment. */
   async isolates(): Promise<IsolateInfo[]> {
-    const usage = await sumUsage(this.#lessees.values());
-    const infos = [...this.#live].map(
-      async ([id, { sandbox, deploymentId, past }]): Promise<IsolateInfo[]> => {
-        const state = this.#lifecycle.isolates.get(id)?.phase;
-        if (sandbox === undefined || deploymentId === undefined || state === undefined) return [];
-        const used = [past, usage.get(id)].filter((one) => one !== undefined).reduce(addUsage, NO_USAGE);
-        return [{
-          deploymentId,
-          state: state === "starting" ? "booting" : state,
-          pid: sandbox.pid,
-          startedAt: new Date(sandbox.startedAt).toISOString(),
-          lastRequestAt: used.lastActiveAt > 0 ? new Date(used.lastActiveAt).toISOString() : null,
-          requests: used.requests,
-          inFlight: used.inFlight,
-          ...await measureProcess(sandbox.pid),
-        }];
-      },
-    );
+    await this.#accounts.refresh(this.#lessees.values());
+    const infos = [...this.#live].map(async ([id, { deploymentId, sandbox }]) => {
+      const phase = this.#lifecycle.isolates.get(id)?.phase;
+      const meter = this.#accounts.meter(id);
+      return deploymentId && phase && sandbox && meter
+        ? [await isolateInfo(deploymentId, phase, sandbox, meter)]
+        : [];
+    });
     return (await Promise.all(infos)).flat();
+  }
+
+  /** Resident memory of each isolate that has a deployment, as last measured. */
+  memory(): { deploymentId: string; memoryBytes: number }[] {
+    return [...this.#live].flatMap(([id, { deploymentId }]) => {
+      const meter = this.#accounts.meter(id);
+      return meter && deploymentId ? [{ deploymentId, memoryBytes: meter.measured.memoryBytes }] : [];
+    });
   }
 
   /** How many sandboxes there are in each phase. */
@@ -169,6 +149,11 @@ export class Supervisor implements AsyncDisposable {
     const counts = { starting: 0, blank: 0, booting: 0, ready: 0, ending: 0 };
     for (const { phase } of this.#lifecycle.isolates.values()) counts[phase]++;
     return counts;
+  }
+
+  /** How many isolates that had a deployment have ended so far, by why. */
+  get ends(): Readonly<Partial<Record<SandboxEndReason, number>>> {
+    return this.#ends;
   }
 
   /** Acquires that wait for an isolate. */
@@ -180,12 +165,14 @@ export class Supervisor implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const resolve of this.#waiters.values()) resolve({ code: "ORIGIN_UNAVAILABLE" });
-    this.#waiters.clear();
+    this.#watcher[Symbol.dispose]();
+    this.#acquires.answerAll({ code: "ORIGIN_UNAVAILABLE" });
     await Promise.all([...this.#live.values()].map(async (live) => {
       await live.starting;
       await live.sandbox?.end("shutdown");
+      await live.gone;
     }));
+    this.#accounts[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -208,36 +195,41 @@ export class Supervisor implements AsyncDisposable {
       case "assign":
         return void this.#assign(effect.isolateId, effect.deploymentId);
       case "end":
-        return void this.#live.get(effect.isolateId)?.sandbox?.end(effect.reason);
+        return this.#end(effect.isolateId, effect.reason);
       case "recall":
         return this.#lessees.get(effect.lessee)?.recall(effect.isolateId);
       case "askPending":
         return void this.#askPending(effect.isolateId);
       case "survey":
         return void this.#survey();
-      case "grant": {
-        const { socketPath } = this.#live.get(effect.isolateId)!;
-        return this.#answer(effect.waiter, { isolateId: effect.isolateId, socketPath: socketPath! });
-      }
+      case "grant":
+        return this.#grant(effect.isolateId, effect.waiter);
       case "refuse": {
         const retryAfterS = effect.retryAfterMs && Math.ceil(effect.retryAfterMs / 1000);
-        return this.#answer(effect.waiter, { code: effect.code, retryAfterS });
+        return this.#acquires.answer(effect.waiter, { code: effect.code, retryAfterS });
       }
     }
   }
 
-  #answer(waiter: string, result: Acquired) {
-    this.#waiters.get(waiter)?.(result);
-    this.#waiters.delete(waiter);
+  #grant(isolateId: string, waiter: string) {
+    const { socketPath } = this.#live.get(isolateId)!;
+    const lessee = this.#acquires.lesseeOf(waiter);
+    if (lessee !== undefined) this.#accounts.meter(isolateId)?.lease(lessee);
+    this.#acquires.answer(waiter, { isolateId, socketPath: socketPath! });
+  }
+
+  #giveBack(isolateId: string, lessee: string, usage?: IsolateUsage) {
+    this.#accounts.giveBack(isolateId, lessee, usage);
+    this.#handle({ type: "released", isolateId, lessee });
   }
 
   #begin(isolateId: string, deploymentId: string | undefined) {
-    const live: Live = { deploymentId };
+    const live: LiveIsolate = { deploymentId };
     this.#live.set(isolateId, live);
     live.starting = this.#start(isolateId, live);
   }
 
-  async #start(isolateId: string, live: Live) {
+  async #start(isolateId: string, live: LiveIsolate) {
     const { deploymentId } = live;
     try {
       const launch = deploymentId === undefined ? undefined : this.#options.launch(deploymentId);
@@ -252,7 +244,7 @@ export class Supervisor implements AsyncDisposable {
         onLog: (line) => live.deploymentId !== undefined && this.#options.log(live.deploymentId, line),
       });
       live.sandbox = sandbox;
-      void sandbox.ended.then((end) => this.#ended(isolateId, end));
+      live.gone = this.#awaitEnd(isolateId, sandbox);
       this.#handle({ type: "started", isolateId });
       // Its deployment may have been retired meanwhile.
       if (deploymentId !== undefined && this.#lifecycle.isolates.get(isolateId)?.phase === "booting") {
@@ -266,19 +258,19 @@ export class Supervisor implements AsyncDisposable {
 
   async #assign(isolateId: string, deploymentId: string, populated = false) {
     const live = this.#live.get(isolateId)!;
+    const sandbox = live.sandbox!;
     live.deploymentId = deploymentId;
+    this.#accounts.open(isolateId, deploymentId, sandbox, steadyNow());
     try {
-      const { image, populate, env, limits } = this.#options.launch(deploymentId);
-      live.socketPath = await live.sandbox!.assign({
-        populate: populated ? undefined : populate,
-        entry: image.entry,
-        env,
-        bootTimeoutMs: limits.bootTimeoutMs,
-      });
+      const launch = this.#options.launch(deploymentId);
+      live.memoryMb = launch.limits.memoryMb;
+      this.#watcher.add(isolateId, sandbox, launch.limits);
+      live.socketPath = await sandbox.assign(programOf(launch, populated));
+      this.#watcher.serving(isolateId);
       this.#handle({ type: "booted", isolateId });
     } catch (error) {
       this.#bootFailed(isolateId, deploymentId, error);
-      await live.sandbox?.end(error instanceof SandboxError ? error.code : "boot_failure");
+      await sandbox.end(error instanceof SandboxError ? error.code : "boot_failure");
     }
   }
 
@@ -288,42 +280,72 @@ export class Supervisor implements AsyncDisposable {
       console.error(`Cannot start a blank sandbox "${isolateId}": ${message}`);
       return;
     }
-    this.#explainTrial(deploymentId, message);
+    const reason = error instanceof SandboxError ? error.code : "boot_failure";
+    // What is said of a limit is said at the end.
+    if (isLimit(reason)) return;
+    this.#trials.explain(deploymentId, message);
     // What the program said when it ended itself is in the log already.
-    if (!(error instanceof SandboxError && error.code === "exited")) {
-      this.#log(deploymentId, "error", message);
-    }
+    if (reason !== "exited") this.#log(deploymentId, message);
   }
 
-  #ended(isolateId: string, { reason, detail }: SandboxEnd) {
+  #end(isolateId: string, reason: EndReason) {
+    const live = this.#live.get(isolateId);
+    // Those in flight learn why before they find out that it is gone.
+    if (isLimit(reason)) this.#tellLessees(isolateId, endCode(reason, false));
+    void live?.sandbox?.end(reason);
+  }
+
+  #exceeded(isolateId: string, breach: Breach) {
+    const live = this.#live.get(isolateId);
+    const meter = this.#accounts.meter(isolateId);
+    if (live?.deploymentId === undefined || meter === undefined) return;
+    live.breach = breach;
+    this.#trials.explain(live.deploymentId, endLine(breach, meter.used(steadyNow()), breach.allowed));
+    const code = breach.limit === "memoryMb" ? "MEMORY_LIMIT" : "TIME_LIMIT";
+    this.#handle({ type: "exceeded", isolateId, code });
+  }
+
+  async #awaitEnd(isolateId: string, sandbox: Sandbox) {
+    const end = await sandbox.ended;
+    this.#accounts.meter(isolateId)?.measure(await sandbox.measure());
+    this.#ended(isolateId, end);
+  }
+
+  #ended(isolateId: string, end: SandboxEnd) {
     const live = this.#live.get(isolateId);
     if (live === undefined) return;
     this.#live.delete(isolateId);
+    this.#watcher.remove(isolateId);
     const phase = this.#lifecycle.isolates.get(isolateId)?.phase;
     const booting = phase === "starting" || phase === "booting";
-    const code = live.endCode ?? endCode(reason, booting);
-    if (live.deploymentId !== undefined && !booting && UNASKED.has(reason)) {
-      this.#log(live.deploymentId, "error", `The isolate ended: ${reason} (${detail})`);
-    }
-    if (live.deploymentId !== undefined && booting) this.#explainTrial(live.deploymentId, detail);
-    for (const lessee of this.#lessees.values()) lessee.ended(isolateId, code);
+    const code = live.brokenCode ?? endCode(end.reason, booting);
+    this.#closeBooks(isolateId, live, end, booting);
+    this.#tellLessees(isolateId, code);
     this.#handle({ type: "ended", isolateId, code });
   }
 
-  /** The first explanation of a failed start is the closest to its cause. */
-  #explainTrial(deploymentId: string, message: string) {
-    if (this.#trials.has(deploymentId)) {
-      this.#trials.set(deploymentId, this.#trials.get(deploymentId) ?? message);
-    }
+  #closeBooks(isolateId: string, live: LiveIsolate, { reason, detail }: SandboxEnd, booting: boolean) {
+    const { deploymentId, breach, memoryMb = 0 } = live;
+    if (deploymentId === undefined) return;
+    this.#ends[reason] = (this.#ends[reason] ?? 0) + 1;
+    const meter = this.#accounts.meter(isolateId);
+    const now = steadyNow();
+    this.#accounts.end(isolateId, now, () => {
+      if (isLimit(reason) && meter !== undefined) {
+        const line = endLine(breach, meter.used(now), memoryMb);
+        this.#trials.explain(deploymentId, line);
+        this.#log(deploymentId, line);
+      } else if (booting) this.#trials.explain(deploymentId, detail);
+      else if (UNASKED.has(reason)) this.#log(deploymentId, `The isolate ended: ${reason} (${detail})`);
+    });
   }
 
-  #account(usage: IsolateUsage) {
-    const live = this.#live.get(usage.isolateId);
-    if (live !== undefined) live.past = addUsage(live.past ?? NO_USAGE, { ...usage, inFlight: 0 });
+  #tellLessees(isolateId: string, code: ErrorCode) {
+    for (const lessee of this.#lessees.values()) lessee.ended(isolateId, code);
   }
 
-  #log(deploymentId: string, level: "error", message: string) {
-    this.#options.log(deploymentId, { time: new Date().toISOString(), level, message });
+  #log(deploymentId: string, message: string) {
+    this.#options.log(deploymentId, { time: new Date().toISOString(), level: "error", message });
   }
 
   async #askPending(isolateId: string) {
@@ -332,19 +354,29 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #survey() {
-    const usage = await sumUsage(this.#lessees.values());
+    await this.#accounts.refresh(this.#lessees.values());
     const lastActiveAt = new Map<string, number>();
-    for (const [id, { inFlight, lastActiveAt: at }] of usage) {
-      const ageMs = inFlight > 0 ? 0 : Math.max(0, Date.now() - at);
-      lastActiveAt.set(id, steadyNow() - ageMs);
+    for (const id of this.#live.keys()) {
+      const meter = this.#accounts.meter(id);
+      if (meter === undefined) continue;
+      const { inFlight, lastActiveAt: at } = meter.leased;
+      lastActiveAt.set(id, steadyNow() - (inFlight > 0 ? 0 : Math.max(0, Date.now() - at)));
     }
     this.#handle({ type: "surveyed", lastActiveAt });
   }
 
+  async #count() {
+    await this.#accounts.refresh(this.#lessees.values());
+    for (const id of this.#live.keys()) {
+      const meter = this.#accounts.meter(id);
+      if (meter !== undefined) this.#watcher.counted(id, meter.leased.requests);
+    }
+    if (!this.#closed) this.#accounts.tell(steadyNow());
+  }
+
   #needsOwnSandbox(deploymentId: string): boolean {
     try {
-      const { image, net, limits } = this.#options.launch(deploymentId);
-      return image.config !== undefined || net !== null || limits.memoryMb !== this.#options.memoryMb;
+      return needsOwnSandbox(this.#options.launch(deploymentId), this.#options);
     } catch {
       return false; // Refused when it is started.
     }
@@ -353,11 +385,6 @@ export class Supervisor implements AsyncDisposable {
 
 /** Ends that the server did not ask for. */
 const UNASKED: ReadonlySet<SandboxEndReason> = new Set(["crashed", "protocol"]);
-
-function endCode(reason: SandboxEndReason, booting: boolean): ErrorCode {
-  if (reason === "boot_timeout") return "BOOT_TIMEOUT";
-  return booting || reason === "boot_failure" ? "BOOT_FAILURE" : "ISOLATE_CRASHED";
-}
 
 /** Unix time in ms, as this process began to count it: never set back. */
 function steadyNow(): number {

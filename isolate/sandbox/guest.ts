@@ -4,10 +4,12 @@
  */
 import type { AssignMessage, PrepareMessage } from "../protocol.ts";
 import { pendingWork, trackBackgroundWork } from "./background.ts";
+import { closeDoors } from "./doors.ts";
 import { captureConsole, captureUncaught, describeError } from "./console.ts";
 import { captureExit, type Post } from "./exit.ts";
 import { hideMachine } from "./node_os.ts";
 import { bindNodeServers } from "./node_server.ts";
+import { routeOutbound } from "./outbound.ts";
 import { type Served, startServing } from "./serve.ts";
 
 /** How long a program may do nothing at all after its last module ran, before it counts as one that never serves. */
@@ -22,22 +24,23 @@ let appDir = "";
 let httpSocket = "";
 
 scope.onmessage = ({ data }: MessageEvent) => {
-  if (data.type === "prepare") prepare(data);
+  if (data.type === "prepare") void prepare(data);
   else if (data.type === "assign") void assign(data);
   else if (data.type === "pending") post({ type: "pending", id: data.id, count: pendingWork() });
 };
 
-function prepare(message: PrepareMessage) {
+async function prepare(message: PrepareMessage) {
+  ({ appDir, httpSocket } = message);
   served = startServing(message.httpSocket, post);
   bindNodeServers(message.nodeSocket, served, post);
-  captureConsole(post, message.appDir);
+  captureConsole(post, appDir);
   captureExit(post);
+  if (message.proxy !== undefined) await routeOutbound({ hostname: "127.0.0.1", port: message.proxy.port });
   trackBackgroundWork();
   hideMachine();
   // Compiles the path of a computed import.
-  import("data:text/javascript," + "export{}").then(() => post({ type: "prepared" }));
-  appDir = message.appDir;
-  httpSocket = message.httpSocket;
+  await import("data:text/javascript," + "export{}");
+  post({ type: "prepared" });
 }
 
 async function assign(message: AssignMessage) {
@@ -45,6 +48,7 @@ async function assign(message: AssignMessage) {
   dropSocketPermissions();
   captureUncaught(post, appDir);
   delete scope.postMessage;
+  closeDoors();
   served.open();
   try {
     // Computed, so that the whole graph pays with this Worker's permissions.

@@ -10,6 +10,8 @@ import {
   readLines,
   type ToSandbox,
 } from "../protocol.ts";
+import { confine } from "./confine.ts";
+import { startForwarder } from "./forwarder.ts";
 
 const REHEARSALS = 20;
 const MAX_TEXT = 16 * 1024;
@@ -27,9 +29,23 @@ const keeper = await Deno.connect({ transport: "unix", path: Deno.env.get("CONTR
 const toKeeper = keeper.writable.getWriter();
 let guest: Worker;
 let prepared: PrepareMessage;
+let limitData: ((bytes: number) => void) | undefined;
 
 function send(message: FromSandbox) {
   toKeeper.write(encodeLine(message)).catch(() => Deno.exit(1));
+}
+
+/** What the tenant must not be able to do is out of this process's reach before there is a tenant. */
+function prepare(message: PrepareMessage) {
+  prepared = message;
+  if (message.confinement === undefined) Deno.permissions.revokeSync({ name: "ffi" });
+  else {
+    const { filterFile, ...limits } = message.confinement;
+    const filter = filterFile && Deno.readFileSync(new URL(`./${filterFile}`, import.meta.url));
+    ({ limitData } = confine({ ...limits, filter: filter || undefined }));
+  }
+  if (message.proxy !== undefined) startForwarder(message.proxy);
+  guest = startGuest(message);
 }
 
 function startGuest(message: PrepareMessage): Worker {
@@ -99,6 +115,7 @@ async function rehearse(path: string) {
 }
 
 function assign(message: AssignMessage) {
+  if (message.maxDataBytes !== undefined) limitData?.(message.maxDataBytes);
   Deno.chdir(prepared.appDir);
   guest.postMessage(message);
 }
@@ -106,7 +123,7 @@ function assign(message: AssignMessage) {
 try {
   for await (const line of readLines(keeper.readable)) {
     const message = JSON.parse(line) as ToSandbox;
-    if (message.type === "prepare") guest = startGuest(prepared = message);
+    if (message.type === "prepare") prepare(message);
     else if (message.type === "assign") assign(message);
     else guest!.postMessage(message);
   }

@@ -10,7 +10,11 @@ export type TrialFiles = string | Record<string, string>;
 export interface TrialOptions {
   env?: Record<string, string>;
   net?: true | string[];
+  memoryMb?: number;
   bootTimeoutMs?: number;
+  /** Layers of the operating system, as this machine has them, or none. */
+  layers?: "auto" | "off";
+  allowPrivate?: string[];
 }
 
 const LOG_TIMEOUT_MS = 20_000;
@@ -40,9 +44,9 @@ export class Trial implements AsyncDisposable {
   }
 
   /** A blank sandbox. */
-  static async start({ net = true }: TrialOptions = {}): Promise<Trial> {
+  static async start({ net = true, layers, allowPrivate }: TrialOptions = {}): Promise<Trial> {
     const dataDir = await Deno.makeTempDir({ prefix: "isola-trial-" });
-    const home = await openSandboxHome({ dataDir, denoPath: Deno.execPath() });
+    const home = await openSandboxHome({ dataDir, denoPath: Deno.execPath(), layers, allowPrivate });
     const logs: AppLogLine[] = [];
     const watchers = new Set<() => void>();
     const onLog = (line: AppLogLine) => {
@@ -61,11 +65,16 @@ export class Trial implements AsyncDisposable {
   }
 
   /** Gives the sandbox its program. */
-  async assign(files: TrialFiles, { env = {}, bootTimeoutMs = 30_000 }: TrialOptions = {}): Promise<void> {
+  async assign(
+    files: TrialFiles,
+    { env = {}, net = true, memoryMb = 256, bootTimeoutMs = 30_000 }: TrialOptions = {},
+  ): Promise<void> {
     this.#path = await this.sandbox.assign({
       populate: (dir) => writeFiles(dir, files),
       entry: "main.js",
       env,
+      net,
+      memoryMb,
       bootTimeoutMs,
     });
     this.#client = Deno.createHttpClient({ proxy: { transport: "unix", path: this.#path }, allowHost: true });

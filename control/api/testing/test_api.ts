@@ -2,6 +2,7 @@
 import { type LogStore, openLogs } from "../../logs/mod.ts";
 import { DEFAULT_LIMITS, type Image, type IsolateInfo } from "../../model.ts";
 import { openStore, type Store } from "../../store/mod.ts";
+import { UsageLedger } from "../../usage/mod.ts";
 import { createApi } from "../api.ts";
 import type { Health } from "../deps.ts";
 
@@ -27,6 +28,7 @@ export class TestApi implements AsyncDisposable {
   submitFails = false;
   readonly store: Store;
   readonly logs: LogStore;
+  readonly usage: UsageLedger;
   readonly #dir: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -34,11 +36,13 @@ export class TestApi implements AsyncDisposable {
     this.#dir = dir;
     this.store = store;
     this.logs = logs;
+    this.usage = new UsageLedger(store.database);
     store.tokens.ensureAdmin(store.organizations.first().id, this.token);
     store.onRoutesChanged(() => this.unrouted++);
     const api = createApi({
       store,
       logs,
+      usage: this.usage,
       builds: {
         submit: (id) => {
           if (this.submitFails) throw new Error("1000 builds wait");
@@ -113,6 +117,7 @@ export class TestApi implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
     this.logs.close();
+    this.usage[Symbol.dispose]();
     this.store.close();
     await Deno.remove(this.#dir, { recursive: true });
   }

@@ -18,7 +18,7 @@ function startDev(plane: ControlPlane, deps: Partial<CliDeps>, ...args: string[]
         httpHostname: "127.0.0.1",
         httpPort: 8000,
         generatedToken: undefined,
-        sandbox: "process",
+        sandbox: { level: "process", detail: "Deno permissions", missing: [] },
         close: () => Promise.resolve(),
       });
     },

@@ -165,28 +165,6 @@ Deno.test("logs -f goes on with new lines, each once, until interrupted", async 
   assert.match(stdout.text, /^[\d:.]{12} info {4}before\n[\d:.]{12} info {4}after\n$/);
 });
 
-Deno.test("status shows the server and its isolates, and fails while the server is not ready", async () => {
-  await using plane = await startControlPlane();
-  plane.isolates.push({
-    deploymentId: "abcdefghijkl",
-    state: "ready",
-    pid: 42,
-    startedAt: new Date(Date.now() - 185_000).toISOString(),
-    lastRequestAt: null,
-    requests: 7,
-    inFlight: 1,
-    cpuMs: 1234,
-    memoryBytes: 50 * 1024 ** 2,
-  });
-  const { code, out } = await run(plane, ["status"]);
-  assert.equal(code, 0);
-  assert.match(out, /^status {5}ok\nversion {4}1\.2\.3\nregion {5}local\nsandbox {4}process\n/);
-  assert.match(out, /\nabcdefghijkl {2}ready +42 {2}3m +- +7 +1 {2}1\.2 s {2}50\.0 MiB\n$/);
-  plane.health.status = "starting";
-  const starting = await run(plane, ["status", "--json"]);
-  assert.equal(starting.code, 1);
-});
-
 Deno.test("login remembers a server for this user alone, and its token goes nowhere else", async () => {
   await using plane = await startControlPlane();
   await using other = await startControlPlane();

@@ -25,7 +25,9 @@ export const serve = defineCommand({
       );
       terminal.note(`  control  ${server.controlUrl}`);
       terminal.note(`  data     ${config.dataDir}`);
-      terminal.note(`  sandbox  ${server.sandbox}`);
+      const { level, detail, missing } = server.sandbox;
+      terminal.note(`  sandbox  ${level}: ${detail}`);
+      for (const sentence of missing) terminal.note(`           ${sentence}`, "yellow");
       if (server.generatedToken) {
         terminal.note(`  token    ${server.generatedToken}  (shown once: keep it)`, "yellow");
       }

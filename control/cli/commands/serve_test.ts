@@ -17,7 +17,7 @@ function startable(server: Partial<RunningServer> = {}) {
         httpHostname: "0.0.0.0",
         httpPort: 8000,
         generatedToken: undefined,
-        sandbox: "process",
+        sandbox: { level: "process", detail: "Deno permissions", missing: [] },
         close: () => Promise.resolve(void closed++),
         ...server,
       });

@@ -1,12 +1,15 @@
+import type { IsolateInfo } from "../../model.ts";
+import type { ApiHealth } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
 import { defineCommand } from "../command.ts";
 import { formatBytes, formatElapsed, formatSince } from "../quantity.ts";
 import { table } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
 
-/** `isola status`: the server, and the isolates that live on it. */
+/** `isola status`: the server, the layers around its isolates, and what the live ones use. */
 export const status = defineCommand({
   name: "status",
-  summary: "Show the server and its live isolates",
+  summary: "Show the server, its sandbox and its live isolates",
   usage: ["status"],
   options: {},
   remote: true,
@@ -14,26 +17,37 @@ export const status = defineCommand({
   async run({ client, json, terminal }) {
     const server = await client().health();
     const isolates = await client().isolates();
-    if (json) terminal.printJson({ server, isolates });
-    else {
-      for (const [name, value] of Object.entries(server)) {
-        terminal.print(`${name.padEnd(10)} ${typeof value === "object" ? JSON.stringify(value) : value}`);
-      }
-      const rows = isolates.map((isolate) => [
-        isolate.deploymentId,
-        isolate.state,
-        isolate.pid,
-        formatSince(isolate.startedAt),
-        formatSince(isolate.lastRequestAt),
-        isolate.requests,
-        isolate.inFlight,
-        formatElapsed(isolate.cpuMs),
-        formatBytes(isolate.memoryBytes),
-      ]);
-      terminal.print("");
-      const header = ["DEPLOYMENT", "STATE", "PID", "AGE", "LAST", "REQUESTS", "IN FLIGHT", "CPU", "MEMORY"];
-      for (const line of table(header, rows)) terminal.print(line);
+    if (!json) {
+      printServer(terminal, server);
+      printIsolates(terminal, isolates);
     }
     if (server.status !== "ok") throw new CliError("failed", `The server is not ready: "${server.status}"`);
+    if (json) terminal.printJson({ server, isolates });
   },
 });
+
+function printServer(terminal: Terminal, { sandbox, ...server }: ApiHealth): void {
+  for (const [name, value] of Object.entries(server)) terminal.print(`${name.padEnd(10)} ${value}`);
+  terminal.print(`${"sandbox".padEnd(10)} ${sandbox.level}: ${sandbox.detail}`);
+  for (const sentence of sandbox.missing) terminal.print(`${"".padEnd(10)} missing: ${sentence}`, "yellow");
+}
+
+/** Those that used most first. */
+function printIsolates(terminal: Terminal, isolates: readonly IsolateInfo[]): void {
+  const memoryBytes = isolates.reduce((sum, isolate) => sum + isolate.memoryBytes, 0);
+  terminal.print(`${"isolates".padEnd(10)} ${isolates.length} (${formatBytes(memoryBytes)})`);
+  terminal.print("");
+  const rows = isolates.toSorted((a, b) => b.cpuMs - a.cpuMs).map((isolate) => [
+    isolate.deploymentId,
+    isolate.state,
+    isolate.pid,
+    formatSince(isolate.startedAt),
+    formatSince(isolate.lastRequestAt),
+    isolate.requests,
+    isolate.inFlight,
+    formatElapsed(isolate.cpuMs),
+    formatBytes(isolate.memoryBytes),
+  ]);
+  const header = ["DEPLOYMENT", "STATE", "PID", "AGE", "LAST", "REQUESTS", "IN FLIGHT", "CPU", "MEMORY"];
+  for (const line of table(header, rows)) terminal.print(line);
+}

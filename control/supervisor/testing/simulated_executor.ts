@@ -9,6 +9,10 @@ export interface Faults {
   bootFails: number;
   /** Of a process, to end by itself at some time. */
   dies: number;
+  /** Of a process, to use more than it may at some time. */
+  exceeds: number;
+  /** The longest life of a process that does either. */
+  maxLifeMs: number;
   /** Of a question, never to be answered. */
   answerLost: number;
 }
@@ -21,6 +25,7 @@ export interface SimulatedProcess {
   /** What the supervisor was told of it. */
   reported: "nothing" | "started" | "booted";
   endAsked: boolean;
+  exceeded?: ErrorCode;
   gone: boolean;
   /** Its background work goes on until then, in simulated time. */
   workUntilMs: number;
@@ -30,7 +35,6 @@ const START_MS = 300;
 /** The longest simulated boot. */
 export const MAX_BOOT_MS = 2_000;
 const END_MS = 100;
-const MAX_LIFE_MS = 20_000;
 
 /** Carries out the effects on processes, as slowly and as badly as chance has it. */
 export class SimulatedExecutor {
@@ -66,8 +70,9 @@ export class SimulatedExecutor {
     };
     this.processes.set(id, process);
     if (this.#unlucky("dies")) {
-      this.#later(MAX_LIFE_MS, process, () => this.#vanish(process, "ISOLATE_CRASHED"));
+      this.#later(this.#faults.maxLifeMs, process, () => this.#vanish(process, "ISOLATE_CRASHED"));
     }
+    if (this.#unlucky("exceeds")) this.#later(this.#faults.maxLifeMs, process, () => this.#exceed(process));
     this.#later(START_MS, process, () => {
       if (this.#unlucky("startFails")) return this.#vanish(process, "BOOT_FAILURE");
       process.reported = "started";
@@ -97,7 +102,7 @@ export class SimulatedExecutor {
     const process = this.processes.get(id)!;
     if (process.reported === "nothing") return;
     process.endAsked = true;
-    this.#later(END_MS, process, () => this.#vanish(process));
+    this.#later(END_MS, process, () => this.#vanish(process, process.exceeded));
   }
 
   /** Asks how much background work is unfinished; what it answers was true when the question was half way. */
@@ -112,6 +117,13 @@ export class SimulatedExecutor {
     });
   }
 
+  #exceed(process: SimulatedProcess) {
+    if (process.deploymentId === undefined || process.reported === "nothing" || process.endAsked) return;
+    const code = this.#random.pick(["MEMORY_LIMIT", "TIME_LIMIT"] as const);
+    process.exceeded = code;
+    this.#report({ type: "exceeded", isolateId: process.id, code });
+  }
+
   #vanish(process: SimulatedProcess, code?: ErrorCode) {
     process.gone = true;
     this.#later(20, undefined, () => {
@@ -120,7 +132,7 @@ export class SimulatedExecutor {
     });
   }
 
-  #unlucky(fault: keyof Faults): boolean {
+  #unlucky(fault: Exclude<keyof Faults, "maxLifeMs">): boolean {
     return !this.calm && this.#random.chance(this.#faults[fault]);
   }
 

@@ -1,3 +1,4 @@
+import { DEATHS_WINDOW_MS, FREE_DEATHS } from "../backoff.ts";
 import { type Lifecycle, type LifecycleOptions, RETIRE_TIMEOUT_MS } from "../lifecycle.ts";
 import type { LifecycleEffect, LifecycleEvent } from "../lifecycle_events.ts";
 import { MAX_BOOT_MS, type SimulatedExecutor, type SimulatedProcess } from "./simulated_executor.ts";
@@ -47,6 +48,8 @@ export class SimulationAudit {
   /** Isolates of deployments that were retired while they were there. */
   readonly #retiring = new Set<string>();
   readonly #failedAt = new Map<string, number>();
+  /** Of isolates that had booted, by deployment, oldest first. */
+  readonly #deathsAt = new Map<string, number[]>();
   #startFailedAt = -Infinity;
   /** As the lifecycle knows it. */
   #clockMs = 0;
@@ -88,6 +91,7 @@ export class SimulationAudit {
     const early = this.#processes().filter((process) => process.deploymentId === deploymentId);
     for (const { id } of early) this.#retiring.add(id);
     this.#failedAt.delete(deploymentId);
+    this.#deathsAt.delete(deploymentId);
     this.#retiredAt.set(deploymentId, this.#clockMs);
     time.after(RETIRE_TIMEOUT_MS + MAX_BOOT_MS + slackMs, () => {
       for (const { gone, id } of early) expect(gone, `${id} of the retired "${deploymentId}" is ended`);
@@ -97,12 +101,28 @@ export class SimulationAudit {
   /** An isolate's process is gone, and the lifecycle is about to learn it. */
   ended(isolateId: string, unasked: boolean): void {
     this.#readClock();
-    const { phase, deploymentId } = this.#world.lifecycle.isolates.get(isolateId)!;
+    const { deploymentId } = this.#world.lifecycle.isolates.get(isolateId)!;
     if (deploymentId === undefined) this.#startFailedAt = this.#clockMs;
-    else if (unasked && (phase === "booting" || phase === "starting")) {
-      this.#failedAt.set(deploymentId, this.#clockMs);
-    }
+    else if (unasked) this.exceeded(isolateId);
     this.#leases.delete(isolateId);
+  }
+
+  /** An isolate is no good, and the lifecycle is about to learn it. */
+  exceeded(isolateId: string): void {
+    this.#readClock();
+    const { phase, deploymentId } = this.#world.lifecycle.isolates.get(isolateId)!;
+    if (phase === "booting" || phase === "starting") this.#failedAt.set(deploymentId!, this.#clockMs);
+    else this.lost(isolateId);
+  }
+
+  /** The lifecycle is about to learn that it has to do without an isolate that served. */
+  lost(isolateId: string): void {
+    this.#readClock();
+    const isolate = this.#world.lifecycle.isolates.get(isolateId);
+    if (isolate?.phase !== "ready" || this.#retiring.has(isolateId)) return;
+    const deathsAt = this.#deathsAt.get(isolate.deploymentId!);
+    if (deathsAt === undefined) this.#deathsAt.set(isolate.deploymentId!, [this.#clockMs]);
+    else deathsAt.push(this.#clockMs);
   }
 
   /** The lifecycle wants something done. */
@@ -197,7 +217,13 @@ export class SimulationAudit {
     if (code === "OVERLOADED") this.#checkOverload(asked, tooMany);
     else if (code === "DEPLOYMENT_NOT_FOUND") {
       expect(this.#retiredAt.has(asked.deploymentId), "it was retired");
-    } else expect(this.#failedAt.has(asked.deploymentId), "a boot failed before");
+    } else this.#checkBackedOff(asked.deploymentId);
+  }
+
+  /** Who is refused for what went wrong before: a boot, or more deaths than are free. */
+  #checkBackedOff(deploymentId: string) {
+    const deaths = this.#deathsAt.get(deploymentId)?.length ?? 0;
+    expect(this.#failedAt.has(deploymentId) || deaths > FREE_DEATHS, "a boot failed before, or many died");
   }
 
   #answered(waiter: string): Waiter {
@@ -255,6 +281,10 @@ export class SimulationAudit {
   #checkBackoff(deploymentId: string) {
     const failedAt = this.#failedAt.get(deploymentId) ?? -Infinity;
     expect(this.#clockMs >= failedAt + BACKOFF_MS, `"${deploymentId}" is backed off`);
+    const deathsAt = this.#deathsAt.get(deploymentId) ?? [];
+    const [first, last] = [deathsAt.at(-1 - FREE_DEATHS) ?? -Infinity, deathsAt.at(-1) ?? -Infinity];
+    const often = last - first < DEATHS_WINDOW_MS;
+    expect(!often || this.#clockMs >= last + BACKOFF_MS, `"${deploymentId}" keeps dying and is backed off`);
   }
 
   #countTick() {

@@ -15,6 +15,8 @@ export interface SimulationReport {
   refused: number;
   /** Isolates that were ended to make room. */
   evicted: number;
+  /** Refused because the deployment's isolates keep dying. */
+  backedOff: number;
 }
 
 const MAX_EVENTS = 100_000;
@@ -57,7 +59,14 @@ class Simulation {
   /** When the last message of each channel arrives. */
   readonly #channels = new Map<string, number>();
   readonly #trace: string[] = [];
-  readonly #report: SimulationReport = { events: 0, elapsedMs: 0, granted: 0, refused: 0, evicted: 0 };
+  readonly #report: SimulationReport = {
+    events: 0,
+    elapsedMs: 0,
+    granted: 0,
+    refused: 0,
+    evicted: 0,
+    backedOff: 0,
+  };
   #nextId = 0;
   #tickEpoch = 0;
 
@@ -79,6 +88,8 @@ class Simulation {
       startFails: some(0.5),
       bootFails: some(0.5),
       dies: some(0.8),
+      exceeds: some(0.8),
+      maxLifeMs: random.pick([200, 2_000, 20_000]),
       answerLost: this.#answersGetLost ? 0.3 : 0,
     };
     this.#executor = new SimulatedExecutor(this.#time, random, faults, (event) => this.#handle(event));
@@ -179,7 +190,8 @@ class Simulation {
     const { isolateId } = message;
     if (message.type === "busy") return this.#handle({ type: "busy", isolateId, lessee });
     this.#audit.returned(isolateId, lessee);
-    this.#handle({ type: message.type === "release" ? "released" : "broken", isolateId, lessee });
+    if (message.type === "release") return this.#handle({ type: "released", isolateId, lessee });
+    this.#handle({ type: "broken", isolateId, lessee, code: "BAD_RESPONSE" });
   }
 
   #acquire(lessee: string, { requestId, deploymentId }: Extract<RunnerMessage, { type: "acquire" }>) {
@@ -195,6 +207,8 @@ class Simulation {
   #handle(event: LifecycleEvent) {
     this.#report.events++;
     if (event.type === "ended") this.#announceEnd(event.isolateId, event.code !== undefined);
+    if (event.type === "broken") this.#audit.lost(event.isolateId);
+    if (event.type === "exceeded") this.#audit.exceeded(event.isolateId);
     const effects = this.#lifecycle.handle(event, this.#time.clockMs);
     this.#trace.push(`${this.#time.nowMs} ${JSON.stringify(event)} -> ${JSON.stringify(effects)}`);
     if (this.#trace.length > TRACE_LENGTH) this.#trace.shift();
@@ -240,6 +254,7 @@ class Simulation {
         return this.#answer(effect.waiter, effect.isolateId);
       case "refuse":
         this.#report.refused++;
+        if (effect.code === "MEMORY_LIMIT" || effect.code === "ISOLATE_CRASHED") this.#report.backedOff++;
         return this.#answer(effect.waiter);
     }
   }

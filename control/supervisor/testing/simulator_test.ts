@@ -9,7 +9,14 @@ Deno.test({
   name: "the lifecycle keeps its promises in thousands of schedules of load, failures and lost answers",
   ignore: replayed !== undefined,
   fn() {
-    const total: SimulationReport = { events: 0, elapsedMs: 0, granted: 0, refused: 0, evicted: 0 };
+    const total: SimulationReport = {
+      events: 0,
+      elapsedMs: 0,
+      granted: 0,
+      refused: 0,
+      evicted: 0,
+      backedOff: 0,
+    };
     for (let seed = 1; seed <= SCHEDULES; seed++) {
       const report = simulate(seed);
       for (const key of Object.keys(total) as (keyof SimulationReport)[]) total[key] += report[key];
@@ -18,6 +25,7 @@ Deno.test({
     assert.ok(total.events > 100 * SCHEDULES, `only ${total.events} events`);
     assert.ok(total.granted > 15 * SCHEDULES, `only ${total.granted} granted`);
     assert.ok(total.refused > SCHEDULES, `only ${total.refused} refused`);
+    assert.ok(total.backedOff > SCHEDULES, `only ${total.backedOff} backed off`);
     assert.ok(total.evicted > SCHEDULES, `only ${total.evicted} evicted`);
   },
 });

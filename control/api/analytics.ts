@@ -1,0 +1,82 @@
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { UsageRow } from "../usage/mod.ts";
+import type { ApiDeps, ApiEnv } from "./deps.ts";
+import { ApiError } from "./errors.ts";
+import { readQuery } from "./input.ts";
+import { findOrganization } from "./organizations.ts";
+import { findProject } from "./projects.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+/** How long rows are gathered before the event loop gets its turn. */
+const MAX_TURN_MS = 4;
+
+/** The columns, named as the example of `Analytics` in the document names them. There is no KV store to count in. */
+const COLUMNS: readonly [name: string, value: (row: UsageRow) => number][] = [
+  ["requestCount", (row) => row.requests],
+  ["cpuSeconds", (row) => row.cpuMs / 1000],
+  ["uptimeSeconds", (row) => row.uptimeMs / 1000],
+  ["maxRssMemoryBytes", (row) => row.memoryBytes],
+  ["networkIngressBytes", (row) => row.ingressBytes],
+  ["networkEgressBytes", (row) => row.egressBytes],
+  ["kvReadCount", () => 0],
+  ["kvWriteCount", () => 0],
+  ["kvReadUnits", () => 0],
+  ["kvWriteUnits", () => 0],
+  ["kvStorageBytes", () => 0],
+];
+
+const FIELDS = [
+  { name: "time", type: "time" },
+  ...COLUMNS.map(([name]) => ({ name, type: "number" })),
+];
+
+const time = z.iso.datetime({ offset: true, message: "must be a time as in RFC 3339" })
+  .transform((text) => Date.parse(text)).optional();
+
+/** The document calls both required and gives each a default: a client may leave them out. */
+const query = z.object({ since: time, until: time });
+
+/** `/v1/projects/{id}/analytics` and `/v1/organizations/{id}/analytics`. */
+export function analyticsRoutes({ store, usage }: ApiDeps): Hono<ApiEnv> {
+  return new Hono<ApiEnv>()
+    .get("/projects/:projectId/analytics", async (c) => {
+      const { id } = findProject(c, store, c.req.param("projectId"));
+      const { since, until } = readRange(c);
+      return c.json(await analytics(usage.rows({ projectId: id }, since, until)));
+    })
+    .get("/organizations/:organizationId/analytics", async (c) => {
+      const { id } = findOrganization(c, store, c.req.param("organizationId"));
+      const { since, until } = readRange(c);
+      if (until - since > DAY_MS) {
+        throw new ApiError("badRequest", `Invalid request: "since" and "until" are more than 24 hours apart`);
+      }
+      return c.json(await analytics(usage.rows({ organizationId: id }, since, until)));
+    });
+}
+
+/** Unix ms; by default, the last 24 hours. */
+function readRange(c: Context<ApiEnv>): { since: number; until: number } {
+  const now = Date.now();
+  const { since = now - DAY_MS, until = now } = readQuery(c.req.query(), query);
+  if (since > until) {
+    const range = `"since" (${new Date(since).toISOString()}) is after "until" (${
+      new Date(until).toISOString()
+    })`;
+    throw new ApiError("badRequest", `Invalid request: ${range}`);
+  }
+  return { since, until };
+}
+
+/** `Analytics` of the reference document. */
+async function analytics(rows: Iterable<UsageRow>) {
+  const values: (string | number)[][] = [];
+  let turnBegan = performance.now();
+  for (const row of rows) {
+    values.push([new Date(row.startMs).toISOString(), ...COLUMNS.map(([, value]) => value(row))]);
+    if (performance.now() - turnBegan < MAX_TURN_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    turnBegan = performance.now();
+  }
+  return { fields: FIELDS, values };
+}

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { type Metrics, metricsText } from "./metrics.ts";
+
+const METRICS: Metrics = {
+  version: "1.2.3",
+  region: "local",
+  sandbox: { level: "full", cgroup: 2 },
+  phases: { starting: 0, blank: 2, booting: 0, ready: 1, ending: 0 },
+  ended: { idle: 3, memory_limit: 1 },
+  isolates: [{ deploymentId: "abcdefghijkl", memoryBytes: 1024 }],
+  usage: [
+    {
+      deploymentId: "abcdefghijkl",
+      requests: 7,
+      cpuMs: 1234.5,
+      uptimeMs: 60_500,
+      ingressBytes: 10,
+      egressBytes: 20,
+    },
+    { deploymentId: "other", requests: 0, cpuMs: 0, uptimeMs: 0, ingressBytes: 0, egressBytes: 0 },
+  ],
+  waiting: 4,
+  hostnames: 5,
+};
+
+/** The samples of a metric, without those of others. */
+function samples(name: string, changes: Partial<Metrics> = {}): string[] {
+  const lines = metricsText({ ...METRICS, ...changes }).trimEnd().split("\n");
+  return lines.filter((line) => line.startsWith(name)).map((line) => line.slice(name.length));
+}
+
+const SAMPLES: [name: string, samples: string[]][] = [
+  ["isola_info", ['{version="1.2.3",region="local"} 1']],
+  ["isola_sandbox_info", ['{level="full",cgroup="2"} 1']],
+  ["isola_sandboxes", [
+    '{phase="starting"} 0',
+    '{phase="blank"} 2',
+    '{phase="booting"} 0',
+    '{phase="ready"} 1',
+    '{phase="ending"} 0',
+  ]],
+  ["isola_isolates_ended_total", ['{reason="idle"} 3', '{reason="memory_limit"} 1']],
+  ["isola_isolate_memory_bytes", ['{deployment="abcdefghijkl"} 1024']],
+  ["isola_requests_total", ['{deployment="abcdefghijkl"} 7', '{deployment="other"} 0']],
+  ["isola_cpu_seconds_total", ['{deployment="abcdefghijkl"} 1.2345', '{deployment="other"} 0']],
+  ["isola_ingress_bytes_total", ['{deployment="abcdefghijkl"} 10', '{deployment="other"} 0']],
+  ["isola_egress_bytes_total", ['{deployment="abcdefghijkl"} 20', '{deployment="other"} 0']],
+  ["isola_isolate_uptime_seconds_total", ['{deployment="abcdefghijkl"} 60.5', '{deployment="other"} 0']],
+  ["isola_acquires_waiting", [" 4"]],
+  ["isola_hostnames", [" 5"]],
+];
+
+for (const [name, expected] of SAMPLES) {
+  Deno.test(`metrics: ${name}`, () => assert.deepEqual(samples(name), expected));
+}
+
+Deno.test("metrics: every line is a comment or a sample, and every metric is described before its samples", () => {
+  const described = new Set<string>();
+  for (const line of metricsText(METRICS).trimEnd().split("\n")) {
+    const [, type] = /^# TYPE (\w+) (?:gauge|counter)$/.exec(line) ?? [];
+    if (type !== undefined) described.add(type);
+    if (line.startsWith("#")) continue;
+    const [, name] = /^([a-z_]+)(?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? \d+(?:\.\d+)?$/.exec(line) ?? [];
+    assert.ok(name !== undefined && described.has(name), line);
+  }
+});
+
+Deno.test("metrics: label values are escaped", () => {
+  const [info] = samples("isola_info", { region: 'a"b\\c\nd' });
+  assert.equal(info, '{version="1.2.3",region="a\\"b\\\\c\\nd"} 1');
+});
+
+Deno.test("metrics: the memory of a deployment's isolates is added up, for at most 1,000 series", () => {
+  const two = [1, 2].map((memoryBytes) => ({ deploymentId: "a", memoryBytes }));
+  assert.deepEqual(samples("isola_isolate_memory_bytes", { isolates: two }), ['{deployment="a"} 3']);
+  const many = Array.from({ length: 1100 }, (_, index) => ({ deploymentId: `d${index}`, memoryBytes: 1 }));
+  const lines = samples("isola_isolate_memory_bytes", { isolates: many });
+  assert.deepEqual([lines.length, lines.at(-1)], [1000, '{deployment="other"} 101']);
+});

@@ -1,0 +1,43 @@
+import type { Program, SandboxHome } from "../../isolate/mod.ts";
+import type { Image, Limits } from "../model.ts";
+
+/** What it takes to start a deployment. */
+export interface Launch {
+  image: Pick<Image, "entry" | "config">;
+  /** Puts the deployment's files into a directory of the sandbox's own. */
+  populate(dir: string): Promise<void>;
+  /** Takes what can be used again out of that directory, after the end. */
+  reclaim?(dir: string): Promise<void>;
+  env: Record<string, string>;
+  /** `null` = every public host. */
+  net: string[] | null;
+  limits: Limits;
+}
+
+/** What a sandbox is given of a deployment; `populated`: its files are there already. */
+export function programOf(
+  { image, populate, reclaim, env, net, limits }: Launch,
+  populated: boolean,
+): Program {
+  return {
+    populate: populated ? undefined : populate,
+    reclaim,
+    entry: image.entry,
+    env,
+    net: net ?? true,
+    memoryMb: limits.memoryMb,
+    bootTimeoutMs: limits.bootTimeoutMs,
+  };
+}
+
+/**
+ * Whether no blank sandbox can take the program: it needs a configuration or a heap from the start, or a list of hosts
+ * where no proxy outside learns it.
+ */
+export function needsOwnSandbox(
+  { image, net, limits }: Launch,
+  { home, memoryMb }: { home: SandboxHome; memoryMb: number },
+): boolean {
+  return image.config !== undefined || limits.memoryMb > memoryMb ||
+    (net !== null && home.egress === undefined);
+}

@@ -1,0 +1,56 @@
+import { basename, join } from "node:path";
+
+/**
+ * A process that outlives the server by a moment: when its standard input ends, because the server closed it or is no
+ * more, it removes the directories. It has a session of its own, so that Ctrl-C does not reach it.
+ */
+export function startJanitor(dirs: string[]): Deno.ChildProcess {
+  return new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      'trap "" INT TERM HUP; cat >/dev/null; rm -rf "$@" || { sleep 1; rm -rf "$@"; }',
+      "sh",
+      ...dirs,
+    ],
+    clearEnv: true,
+    env: { PATH: "/usr/bin:/bin" },
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+}
+
+/** Ends the sandboxes and removes the directories of servers that were killed together with their janitor. */
+export async function sweep(runDir: string) {
+  await Deno.mkdir(runDir, { recursive: true, mode: 0o700 });
+  for await (const { name } of Deno.readDir(runDir)) {
+    const programsDir = join(runDir, name);
+    const socketsDir = await Deno.readTextFile(join(programsDir, ".sockets")).catch(() => null);
+    if (socketsDir !== null && basename(socketsDir) === name) {
+      await endProcessesNaming(`${socketsDir}/`);
+      await remove(socketsDir);
+    }
+    await remove(programsDir);
+  }
+}
+
+async function endProcessesNaming(path: string) {
+  if (Deno.build.os !== "linux") return;
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const commandLine = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    if (!commandLine.includes(path)) continue;
+    try {
+      Deno.kill(Number(name), "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+async function remove(path: string) {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}

@@ -1,0 +1,195 @@
+import {
+  ALLOW,
+  DATA,
+  encodeProgram,
+  fail,
+  ifAnyBit,
+  ifEqual,
+  ifGreater,
+  ifNoBit,
+  ifNoneOf,
+  KILL_PROCESS,
+  load,
+  loadArgument,
+  mask,
+  type Piece,
+} from "./bpf.ts";
+import {
+  ABSENT,
+  CHECKED,
+  LAST_KNOWN_SYSCALL,
+  NEVER,
+  NEVER_AGAIN,
+  type SyscallGroup,
+  type SyscallNumbers,
+} from "./syscalls.ts";
+
+/** What {@linkcode seccompFilter} works with. */
+export interface SeccompFilterOptions {
+  arch: "x86_64" | "aarch64";
+  /**
+   * 1: for whoever is still to start Deno and to become the sandbox's user.
+   * 2: for the process in its final form; refuses all that 1 does.
+   */
+  stage: 1 | 2;
+  /** In stage 2, the process's own number: it then may signal no other, whatever the kernel's own rules say. */
+  selfPid?: number;
+  /**
+   * `any`: unix, IPv4 and IPv6, streams and datagrams, and asking for routes, for a sandbox with a network of its own.
+   * `tcp4`: unix and TCP over IPv4, for one in the machine's network, where Landlock bounds nothing but TCP ports.
+   */
+  sockets: "any" | "tcp4";
+}
+
+/** linux/audit.h */
+const AUDIT_ARCH = { x86_64: 0xc000_003e, aarch64: 0xc000_00b7 };
+const EPERM = 1;
+const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
+
+/** linux/sched.h: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
+const CLONE_NAMESPACES = 0x7e02_0000;
+const CLONE_THREAD = 0x0001_0000;
+/** asm-generic/ioctls.h, sockios.h: TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, FIOSETOWN, SIOCSPGRP. */
+const DENIED_IOCTLS = [0x5412, 0x541c, 0x541d, 0x5423, 0x8901, 0x8902];
+/** asm-generic/fcntl.h: F_SETOWN, F_SETSIG, F_SETOWN_EX. */
+const DENIED_FCNTLS = [8, 10, 15];
+/** linux/prctl.h: PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_PTRACER. */
+const DENIED_PRCTLS = [1, 4, 0x5961_6d61];
+/** asm-generic/fcntl.h: O_CREAT and O_TMPFILE without its O_DIRECTORY. */
+const OPEN_CREATES = 0o100 | 0o20_000_000;
+const SETUID_OR_SETGID = 0o6000;
+const MODE_MASK = 0o7777;
+const OWNER_ONLY = 0o700;
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
+const NETLINK_ROUTE = 0;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+/** Above are SOCK_NONBLOCK and SOCK_CLOEXEC. */
+const SOCK_TYPE_MASK = 0xf;
+/** "The family's own", TCP, UDP. Others load modules of the kernel, and Landlock's rules on ports are not for them. */
+const PROTOCOLS = [0, 6, 17];
+
+/**
+ * A seccomp program (seccomp(2)) that refuses what `syscalls.ts` lists.
+ *
+ * What is not listed is allowed, because Deno and V8 need a broad and changing set of calls: the program keeps the
+ * dangerous parts of the kernel out of reach, and is not what a sandbox's files, network and processes depend on. A call
+ * that is refused fails with EPERM and is survived; only one of a foreign architecture, whose numbers mean other calls,
+ * ends the process.
+ *
+ * @returns `struct sock_filter[]`
+ */
+export function seccompFilter(options: SeccompFilterOptions): Uint8Array<ArrayBuffer> {
+  const { arch, stage } = options;
+  const numberOf = ([x86, arm]: SyscallNumbers) => arch === "x86_64" ? x86 : arm;
+  const refuse = ({ calls }: SyscallGroup, errno: number) =>
+    Object.values(calls).map(numberOf).flatMap((number) =>
+      number === null ? [] : ifEqual(number, fail(errno))
+    );
+  const check = ([name, judge]: [string, Piece]) => {
+    const number = numberOf(CHECKED[name as keyof typeof CHECKED].numbers);
+    return number === null ? [] : ifEqual(number, judge);
+  };
+  return encodeProgram([
+    ...load(DATA.architecture),
+    ...ifNoneOf([AUDIT_ARCH[arch]], KILL_PROCESS),
+    ...load(DATA.number),
+    // The x32 calls of x86-64 have numbers far above.
+    ...ifGreater(LAST_KNOWN_SYSCALL, fail(ENOSYS)),
+    ...refuse(ABSENT, ENOSYS),
+    ...[...NEVER, ...(stage === 2 ? NEVER_AGAIN : [])].flatMap((group) => refuse(group, EPERM)),
+    ...Object.entries(judgements(options)).flatMap(check),
+    ...ALLOW,
+  ]);
+}
+
+/** What decides over calls by their arguments. Each ends by a verdict, because it loads over the call's number. */
+function judgements(
+  { stage, selfPid, sockets }: SeccompFilterOptions,
+): Partial<Record<keyof typeof CHECKED, Piece>> {
+  const denied = fail(EPERM);
+  const socket = judgeSocket(sockets);
+  const toItself = selfPid === undefined
+    ? ALLOW
+    : [...loadArgument(0), ...ifNoneOf([selfPid], denied), ...ALLOW];
+  return {
+    clone: [
+      ...loadArgument(0),
+      ...ifAnyBit(CLONE_NAMESPACES, denied),
+      ...ifNoBit(CLONE_THREAD, denied),
+      ...ALLOW,
+    ],
+    socket,
+    socketpair: socket,
+    ioctl: refuseValues(1, DENIED_IOCTLS),
+    fcntl: refuseValues(1, DENIED_FCNTLS),
+    prlimit64: [
+      ...loadArgument(0),
+      ...ifNoneOf(selfPid === undefined ? [0] : [0, selfPid], denied),
+      ...ALLOW,
+    ],
+    open: judgeCreation({ flags: 1, mode: 2 }),
+    creat: [...loadArgument(1), ...ifAnyBit(SETUID_OR_SETGID, denied), ...ALLOW],
+    openat: judgeCreation({ flags: 2, mode: 3 }),
+    ...(stage === 1 ? {} : {
+      prctl: refuseValues(0, DENIED_PRCTLS),
+      kill: toItself,
+      tgkill: toItself,
+      chmod: judgeMode(1),
+      fchmod: judgeMode(1),
+      fchmodat: judgeMode(2),
+      fchmodat2: judgeMode(2),
+    }),
+  };
+}
+
+function refuseValues(argument: number, values: readonly number[]): Piece {
+  return [...loadArgument(argument), ...values.flatMap((value) => ifEqual(value, fail(EPERM))), ...ALLOW];
+}
+
+function judgeMode(argument: number): Piece {
+  return [...loadArgument(argument), ...mask(MODE_MASK), ...ifNoneOf([OWNER_ONLY], fail(EPERM)), ...ALLOW];
+}
+
+/** The mode counts only when a file is made; without, it may be anything. */
+function judgeCreation(argument: { flags: number; mode: number }): Piece {
+  return [
+    ...loadArgument(argument.flags),
+    ...ifNoBit(OPEN_CREATES, ALLOW),
+    ...loadArgument(argument.mode),
+    ...ifAnyBit(SETUID_OR_SETGID, fail(EPERM)),
+    ...ALLOW,
+  ];
+}
+
+function judgeSocket(sockets: SeccompFilterOptions["sockets"]): Piece {
+  const unsupported = fail(EAFNOSUPPORT);
+  const ofType = (types: readonly number[]): Piece => [
+    ...loadArgument(1),
+    ...mask(SOCK_TYPE_MASK),
+    ...ifNoneOf(types, unsupported),
+    ...loadArgument(2),
+    ...ifNoneOf(PROTOCOLS, unsupported),
+    ...ALLOW,
+  ];
+  const family = loadArgument(0);
+  if (sockets === "tcp4") {
+    return [
+      ...family,
+      ...ifEqual(AF_UNIX, ofType([SOCK_STREAM, SOCK_DGRAM])),
+      ...ifEqual(AF_INET, ofType([SOCK_STREAM])),
+      ...unsupported,
+    ];
+  }
+  return [
+    ...family,
+    ...ifEqual(AF_NETLINK, [...loadArgument(2), ...ifEqual(NETLINK_ROUTE, ALLOW), ...unsupported]),
+    ...ifNoneOf([AF_UNIX, AF_INET, AF_INET6], unsupported),
+    ...ofType([SOCK_STREAM, SOCK_DGRAM]),
+  ];
+}

@@ -1,0 +1,43 @@
+import type { SandboxLevel } from "../enclosure.ts";
+
+/** What the kernel must say of a process that is to carry a tenant. */
+export interface Expectation {
+  level: SandboxLevel;
+  /** Whether it confined itself. */
+  confined: boolean;
+  /** The user that it must have become. */
+  uid?: number;
+}
+
+/**
+ * What a sandbox's process lacks of its walls, by what the kernel says of it (proc(5)); nothing, if all is there. It is asked
+ * before a sandbox is given a program, so that a wall which is silently missing is never relied on.
+ */
+export function missingWalls(status: string, { level, confined, uid }: Expectation): string[] {
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, "m").exec(status)?.[1];
+  const missing: string[] = [];
+  const expect = (holds: boolean, what: string) => {
+    if (!holds) missing.push(what);
+  };
+  if (level === "full") {
+    expect(/^\d+\t2$/.test(field("NSpid") ?? ""), "a process namespace in which it comes after the first");
+  }
+  if (level !== "process" || confined) {
+    expect(field("NoNewPrivs") === "1", "no_new_privs");
+    expect(field("Seccomp") === "2", "seccomp");
+  }
+  if (level !== "process") {
+    expect(Number(field("Seccomp_filters")) >= 2, "both of its seccomp programs");
+  }
+  if (uid !== undefined) {
+    const own = [uid, uid, uid, uid].join("\t");
+    expect(field("Uid") === own && field("Gid") === own, `a user of its own (${uid})`);
+    expect(field("Groups") === "", "no supplementary groups");
+  }
+  if (level === "full" || uid !== undefined) {
+    for (const set of ["CapPrm", "CapEff", "CapAmb"]) {
+      expect(/^0+$/.test(field(set) ?? ""), `an empty ${set}`);
+    }
+  }
+  return missing;
+}

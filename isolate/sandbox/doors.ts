@@ -1,0 +1,51 @@
+import process from "node:process";
+import { nodeBinding } from "./node_binding.ts";
+
+/** Bindings whose handles can take over a descriptor by its number. A `TTY` takes over nothing but a terminal. */
+const HANDLES = [["tcp_wrap", "TCP"], ["pipe_wrap", "Pipe"], ["udp_wrap", "UDP"]] as const;
+/** libuv's UV_EPERM. */
+const NOT_PERMITTED = -1;
+
+/**
+ * Closes what the runtime leaves open to a program whatever its permissions: descriptors of the process that are not its
+ * own, signals to itself, devices, and calls that end the process. A second line: none of it leads out of the sandbox.
+ *
+ * Listeners for signals stay: nobody sends any to a sandbox.
+ */
+export function closeDoors(): void {
+  for (const [binding, handle] of HANDLES) {
+    const { prototype } = nodeBinding<Record<string, { prototype: object }>>(binding)[handle]!;
+    seal(prototype, "open", () => NOT_PERMITTED);
+  }
+  refuseSignals();
+  refuseVsock();
+  seal(Object.getPrototypeOf(navigator), "gpu", undefined);
+}
+
+/** Whether a process lives (signal 0) may still be asked. */
+function refuseSignals() {
+  const node = process as unknown as { _kill(pid: number, signal: number): number };
+  const { _kill } = node;
+  seal(node, "_kill", (pid: number, signal: number) => signal === 0 ? _kill(pid, 0) : NOT_PERMITTED);
+  seal(Deno, "kill", function kill() {
+    throw new Deno.errors.NotCapable("Requires run access, which a deployment does not have");
+  });
+}
+
+/** Without its flag, which a sandbox does not have, the runtime ends the process (status 70). */
+function refuseVsock() {
+  const connect = Deno.connect as unknown as (options: { transport?: string }) => Promise<Deno.Conn>;
+  Object.assign(Deno, {
+    async connect(options: { transport?: string }) {
+      if (options.transport !== "vsock") return await connect(options);
+      throw new Deno.errors.NotSupported(
+        'Cannot connect: transport "vsock" is not available in a deployment',
+      );
+    },
+  });
+}
+
+/** For good. */
+function seal(target: object, name: string, value: unknown) {
+  Object.defineProperty(target, name, { value, writable: false, configurable: false, enumerable: true });
+}

@@ -1,0 +1,69 @@
+/** What {@linkcode startForwarder} listens on and forwards to. */
+export interface ForwarderOptions {
+  /** Of the sandbox's own loopback interface; 0 = any. */
+  port: number;
+  /** Path of the unix socket that the egress proxy serves. */
+  egressSocket: string;
+}
+
+/** Connections at a time; one more is closed at once. */
+const MAX_CONNECTIONS = 256;
+/** Of each direction of a connection. */
+const BUFFER_BYTES = 32 * 1024;
+/** After a failure to accept, as for want of descriptors. */
+const ACCEPT_RETRY_MS = 100;
+
+/**
+ * Carries every TCP connection to this sandbox's loopback interface, byte by byte, to the egress proxy: the runtime's
+ * clients can reach a port, not a unix socket. Ends with the process.
+ *
+ * @returns the port
+ * @throws {Deno.errors.AddrInUse}
+ */
+export function startForwarder({ port, egressSocket }: ForwarderOptions): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  void acceptAll(listener, egressSocket);
+  return listener.addr.port;
+}
+
+async function acceptAll(listener: Deno.TcpListener, egressSocket: string) {
+  let connections = 0;
+  for (;;) {
+    let client: Deno.TcpConn;
+    try {
+      client = await listener.accept();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      continue;
+    }
+    if (connections === MAX_CONNECTIONS) client.close();
+    else {
+      connections++;
+      void forward(client, egressSocket).finally(() => connections--);
+    }
+  }
+}
+
+/** Never rejects: a connection that cannot go on is one that ends. */
+async function forward(client: Deno.TcpConn, egressSocket: string) {
+  let proxy: Deno.UnixConn | undefined;
+  try {
+    client.setNoDelay();
+    proxy = await Deno.connect({ transport: "unix", path: egressSocket });
+    await Promise.all([copy(client, proxy), copy(proxy, client)]);
+  } catch {
+    // One side is gone: so is the other.
+  } finally {
+    client[Symbol.dispose]();
+    proxy?.[Symbol.dispose]();
+  }
+}
+
+/** Until `from` ends, which it then tells `to`; reads no more than `to` has taken. */
+async function copy(from: Deno.Conn, to: Deno.Conn) {
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  for (let length = await from.read(buffer); length !== null; length = await from.read(buffer)) {
+    for (let start = 0; start < length;) start += await to.write(buffer.subarray(start, length));
+  }
+  await to.closeWrite();
+}

@@ -1,0 +1,152 @@
+import { constants } from "node:os";
+import type { SandboxCommand } from "./command.ts";
+import { aborted, saysOutOfMemory } from "./ending.ts";
+import type { SandboxGroup } from "./layers/cgroup.ts";
+import { firstChild, measureProcess, type ProcessUsage, runDelayMs } from "./measure.ts";
+import { readOutputLines } from "./output_lines.ts";
+import { paced } from "./paced.ts";
+import { spawnCommand } from "./spawn.ts";
+
+/** How much of stderr is kept to explain a death. */
+const LAST_WORDS_BYTES = 2_048;
+
+/** What {@linkcode SandboxProcess} is started with. */
+export interface SandboxProcessOptions {
+  command: SandboxCommand;
+  cwd: string;
+  group: SandboxGroup | undefined;
+  /** Processes between the one that is started and the one that carries the tenant: bubblewrap stays. */
+  ancestors: number;
+  onOutput: (level: "info" | "error", line: string) => void;
+}
+
+/** How a process ended. */
+export interface Exit {
+  /** For people: its signal, or its exit code. */
+  status: string;
+  /** The end of what it wrote to stderr. */
+  lastWords: string;
+  /** It got no more memory, from its runtime, the allocator or its control group. */
+  outOfMemory: boolean;
+}
+
+/** What a sandbox has used since it was blank. */
+export interface SandboxUsage {
+  cpuMs: number;
+  /** Resident now, but for what it shared with others when it was blank. */
+  memoryBytes: number;
+}
+
+/** The process of one sandbox: measured, limited and ended from outside. */
+export class SandboxProcess {
+  /** Settles, never rejects, when it is gone and all that it wrote has been read. */
+  readonly exited: Promise<Exit>;
+  /** Whether its output or an attempt to read it broke what they must keep to. */
+  readonly #options: SandboxProcessOptions;
+  readonly #child: Deno.ChildProcess;
+  #pid: number;
+  #lastWords = "";
+  #saidOutOfMemory = false;
+  #usage: SandboxUsage = { cpuMs: 0, memoryBytes: 0 };
+  /** CPU time before it had a program. */
+  #ownCpuMs = 0;
+  /** Of Deno's own program and libraries, which all sandboxes share. */
+  #ownSharedBytes = 0;
+  #gone = false;
+
+  constructor(options: SandboxProcessOptions) {
+    const { command, cwd, group } = options;
+    this.#options = options;
+    this.#child = spawnCommand(group?.layer(command) ?? command, cwd);
+    this.#pid = this.#child.pid;
+    this.exited = this.#watch();
+  }
+
+  /** Of the process that carries the tenant. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** To be called when it is up: which process it is, and that nothing before counts as its program's. */
+  settle(): void {
+    for (let i = 0; i < this.#options.ancestors; i++) this.#pid = firstChild(this.#pid) ?? this.#pid;
+    ({ cpuMs: this.#ownCpuMs, sharedBytes: this.#ownSharedBytes } = this.#read());
+  }
+
+  /** What it has used since it was up; after its end, all in all. */
+  measure(): SandboxUsage {
+    if (!this.#gone) {
+      const { cpuMs, memoryBytes } = this.#read();
+      this.#usage = {
+        // Neither goes back, and a process that is gone counts as nothing.
+        cpuMs: Math.max(this.#usage.cpuMs, cpuMs - this.#ownCpuMs),
+        memoryBytes: memoryBytes === 0 ? this.#usage.memoryBytes : memoryBytes - this.#ownSharedBytes,
+      };
+    }
+    return this.#usage;
+  }
+
+  /** How long it has been ready to run without a core, so far, in ms; not counting what its own group held back. */
+  runDelayMs(): number {
+    return Math.max(0, runDelayMs(this.#pid) - (this.#options.group?.usage().throttledMs ?? 0));
+  }
+
+  /** Ends it at once; idempotent. */
+  kill(): void {
+    // At once, and not when bubblewrap is gone.
+    if (!this.#gone && this.#pid !== this.#child.pid) kill(() => Deno.kill(this.#pid, "SIGKILL"));
+    kill(() => this.#child.kill("SIGKILL"));
+  }
+
+  #read(): ProcessUsage {
+    const used = measureProcess(this.#pid);
+    return { ...used, cpuMs: this.#options.group?.usage().cpuMs ?? used.cpuMs };
+  }
+
+  async #watch(): Promise<Exit> {
+    const output = Promise.all([
+      this.#readOutput(this.#child.stdout, "info"),
+      this.#readOutput(this.#child.stderr, "error"),
+    ]);
+    const { signal, code } = await this.#child.status;
+    this.measure(); // What its control group counted is still there.
+    this.#gone = true;
+    const { oomKills = 0 } = this.#options.group?.usage() ?? {};
+    await output;
+    const status = signal ?? signalOf(code) ?? `exit code ${code}`;
+    return {
+      status,
+      lastWords: this.#lastWords.trim(),
+      outOfMemory: oomKills > 0 || (aborted(status) && this.#saidOutOfMemory),
+    };
+  }
+
+  async #readOutput(stream: ReadableStream<Uint8Array>, level: "info" | "error") {
+    try {
+      for await (const line of readOutputLines(paced(stream))) {
+        if (level === "error") {
+          this.#lastWords = `${this.#lastWords}\n${line}`.slice(-LAST_WORDS_BYTES);
+          this.#saidOutOfMemory ||= saysOutOfMemory(line);
+        }
+        if (line !== "") this.#options.onOutput(level, line);
+      }
+    } catch (error) {
+      this.#lastWords = error instanceof Error ? error.message : String(error);
+      this.kill();
+    }
+  }
+}
+
+/** Bubblewrap and shells pass the signal of the process that they waited for on as an exit code. */
+function signalOf(code: number): string | undefined {
+  return Object.entries(constants.signals).find(([, number]) => number + 128 === code)?.[0];
+}
+
+function kill(signal: () => void) {
+  try {
+    signal();
+  } catch (error) {
+    // Gone already: its status has settled or will.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
