@@ -1,7 +1,7 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { writeBootCode } from "./boot_code.ts";
 import { type Egress, startEgress } from "./egress/egress.ts";
-import type { Enclosure } from "./enclosure.ts";
+import type { Enclosure, SandboxLevel } from "./enclosure.ts";
 import { startJanitor, sweep } from "./janitor.ts";
 import { bare } from "./layers/bare.ts";
 import { type Cgroups, openCgroups } from "./layers/cgroup.ts";
@@ -26,13 +26,19 @@ export interface SandboxHomeOptions {
    * @default {"auto"}
    */
   layers?: "auto" | "required" | "off";
+  /**
+   * The strongest level that is looked for.
+   *
+   * @default {"full"}
+   */
+  strongest?: SandboxLevel;
   /** Targets that sandboxes may reach though they are private, as "host:port" or "host". */
   allowPrivate?: readonly string[];
 }
 
 /** The layers in use, for people and for monitoring. */
 export interface SandboxLayers {
-  level: Enclosure["level"];
+  level: SandboxLevel;
   /** One line: all that stands between a tenant and this machine. */
   detail: string;
   /** Version of control groups in use; 0 = none. */
@@ -71,7 +77,7 @@ export interface SandboxHome extends AsyncDisposable {
  * @throws {Error} when layers are required that this machine does not have; it says which
  */
 export async function openSandboxHome(
-  { dataDir, denoPath, layers: wanted = "auto", allowPrivate = [] }: SandboxHomeOptions,
+  { dataDir, denoPath, layers: wanted = "auto", strongest = "full", allowPrivate = [] }: SandboxHomeOptions,
 ): Promise<SandboxHome> {
   await using opening = new AsyncDisposableStack();
   const { socketsDir, programsDir } = await makeDirectories(dataDir);
@@ -87,7 +93,14 @@ export async function openSandboxHome(
     : undefined;
   const { enclosure, missing } = wanted === "off"
     ? { enclosure: bare({ confinement: undefined }), missing: ["They are switched off: ISOLA_SANDBOX=off"] }
-    : await tryEnclosures({ bootDir, socketsDir, programsDir, denoPath, asRoot: uids !== undefined });
+    : await tryEnclosures({
+      bootDir,
+      socketsDir,
+      programsDir,
+      denoPath,
+      asRoot: uids !== undefined,
+      strongest,
+    });
   if (wanted === "required" && enclosure.level !== "full") {
     throw new Error(`Cannot sandbox untrusted code as required on this machine. ${missing.join(". ")}`);
   }
@@ -106,7 +119,9 @@ export async function openSandboxHome(
     denoPath,
     bootDir,
     socketsDir,
-    programsDir,
+    programsDir: uids === undefined || enclosure.level === "full"
+      ? programsDir
+      : await reachableDir(programsDir, socketsDir),
     enclosure,
     layers: describeLayers(enclosure, { uids: uids !== undefined, cgroups, missing }),
     egress,
@@ -146,17 +161,32 @@ async function makeDirectories(dataDir: string): Promise<{ socketsDir: string; p
   return { socketsDir, programsDir };
 }
 
+/**
+ * Where the files of sandboxes are that have users of their own but no file view: if those may not pass through what leads to
+ * the data directory (the home of root is such), beside the sockets.
+ */
+async function reachableDir(programsDir: string, socketsDir: string): Promise<string> {
+  for (let dir = programsDir; dir !== "/"; dir = dirname(dir)) {
+    if (((await Deno.stat(dir)).mode! & 0o001) !== 0) continue;
+    const reachable = join(socketsDir, "programs");
+    await Deno.mkdir(reachable, { mode: 0o711 });
+    return reachable;
+  }
+  return programsDir;
+}
+
 interface Places {
   bootDir: string;
   socketsDir: string;
   programsDir: string;
   denoPath: string;
   asRoot: boolean;
+  strongest: SandboxLevel;
 }
 
 /** In directories like those of a sandbox. */
 async function tryEnclosures(
-  { bootDir, socketsDir, programsDir, denoPath, asRoot }: Places,
+  { bootDir, socketsDir, programsDir, denoPath, asRoot, strongest }: Places,
 ): Promise<FoundEnclosure> {
   const paths = {
     denoPath,
@@ -167,7 +197,7 @@ async function tryEnclosures(
   };
   await Deno.mkdir(paths.appDir);
   await Deno.mkdir(paths.socketsDir);
-  const found = await findEnclosure({ paths, asRoot });
+  const found = await findEnclosure({ paths, asRoot, strongest });
   for (const dir of [paths.appDir, paths.socketsDir]) await Deno.remove(dir, { recursive: true });
   return found;
 }

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { SandboxPaths } from "../command.ts";
-import type { Enclosure } from "../enclosure.ts";
+import type { Enclosure, SandboxLevel } from "../enclosure.ts";
 import type { Confinement } from "../protocol.ts";
 import { spawnCommand } from "../spawn.ts";
 import { bare } from "./bare.ts";
 import { bubblewrap } from "./bubblewrap.ts";
+import { landlock, landlockVersion } from "./landlock.ts";
 import { SECCOMP_FILES, writeSeccompPrograms } from "./seccomp_programs.ts";
 import { sharedLibraries } from "./shared_libraries.ts";
 
@@ -14,6 +15,8 @@ export interface FindEnclosureOptions {
   paths: SandboxPaths;
   /** Whether the server is root: then each sandbox has a user of its own. */
   asRoot: boolean;
+  /** The strongest level that is looked for. */
+  strongest: SandboxLevel;
 }
 
 /** What was found. */
@@ -23,6 +26,8 @@ export interface FoundEnclosure {
   missing: string[];
 }
 
+/** Strongest first. */
+const LEVELS: readonly SandboxLevel[] = ["full", "landlock", "process"];
 const MAX_OPEN_FILES = 16_384;
 const MAX_PROCESSES = 512;
 const MAX_FILE_BYTES = 16 * 1024 ** 2;
@@ -30,7 +35,9 @@ const TRIAL_TIMEOUT_MS = 10_000;
 const PROGRAM_DIRS = ["/usr/bin", "/bin", "/usr/local/bin"];
 
 /** The strongest enclosure that this machine has, tried out by starting Deno in it. */
-export async function findEnclosure({ paths, asRoot }: FindEnclosureOptions): Promise<FoundEnclosure> {
+export async function findEnclosure(
+  { paths, asRoot, strongest }: FindEnclosureOptions,
+): Promise<FoundEnclosure> {
   const missing: string[] = [];
   const hasSeccomp = await writeSeccompPrograms(paths.bootDir);
   const limits: Omit<Confinement, "uid"> = {
@@ -45,7 +52,7 @@ export async function findEnclosure({ paths, asRoot }: FindEnclosureOptions): Pr
   if (!hasSeccomp) missing.push("This kernel has no seccomp");
   else {
     const offers = [() => offerBubblewrap(paths, asRoot, limits), () => offerLandlock(paths, limits)];
-    for (const offer of offers) {
+    for (const offer of offers.slice(LEVELS.indexOf(strongest))) {
       try {
         const enclosure = await offer();
         await tryOut(enclosure, paths);
@@ -78,9 +85,16 @@ async function offerBubblewrap(
   });
 }
 
+/** @throws {Error} that says what is missing, and what to do about it */
 async function offerLandlock(paths: SandboxPaths, limits: Omit<Confinement, "uid">): Promise<Enclosure> {
-  await Promise.resolve();
-  throw new Error("TODO" + paths.bootDir + limits.maxFileBytes);
+  const version = await landlockVersion(paths);
+  if (version === 0) throw new Error(ADVICE.landlock);
+  return landlock({
+    version,
+    libraries: await sharedLibraries(paths.denoPath),
+    filterFile: SECCOMP_FILES.hostNetwork[0],
+    confinement: { ...limits, filterFile: SECCOMP_FILES.hostNetwork[1] },
+  });
 }
 
 /** @throws {Error} that says why Deno does not start within these walls */

@@ -22,7 +22,8 @@ const FIRST_VERSION_WITH_TCP = 4;
  * Level `landlock`, for machines that refuse namespaces: a file view by rules, and of the machine's network nothing but the
  * port at which the way to the egress proxy begins.
  *
- * Landlock has no rule for unix sockets that have a path: one that the sandbox's user may open can be connected to.
+ * What Landlock has no rule for: unix sockets that have a path, of which a process can connect to those that its user may;
+ * and listening on a TCP socket that was not bound, on a port that the kernel chooses.
  */
 export function landlock({ version, libraries, filterFile, confinement }: LandlockOptions): Enclosure {
   return {

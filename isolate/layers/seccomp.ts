@@ -73,6 +73,7 @@ const SOCK_DGRAM = 2;
 const SOCK_TYPE_MASK = 0xf;
 /** "The family's own", TCP, UDP. Others load modules of the kernel, and Landlock's rules on ports are not for them. */
 const PROTOCOLS = [0, 6, 17];
+const MSG_FASTOPEN = 0x2000_0000;
 
 /**
  * A seccomp program (seccomp(2)) that refuses what `syscalls.ts` lists.
@@ -134,8 +135,14 @@ function judgements(
       ...ALLOW,
     ],
     open: judgeCreation({ flags: 1, mode: 2 }),
-    creat: [...loadArgument(1), ...ifAnyBit(SETUID_OR_SETGID, denied), ...ALLOW],
+    creat: refuseBits(1, SETUID_OR_SETGID),
     openat: judgeCreation({ flags: 2, mode: 3 }),
+    // Of the calls that are made all the time, and so only where they need it.
+    ...(sockets === "any" ? {} : {
+      sendto: refuseBits(3, MSG_FASTOPEN),
+      sendmsg: refuseBits(2, MSG_FASTOPEN),
+      sendmmsg: refuseBits(3, MSG_FASTOPEN),
+    }),
     ...(stage === 1 ? {} : {
       prctl: refuseValues(0, DENIED_PRCTLS),
       kill: toItself,
@@ -150,6 +157,10 @@ function judgements(
 
 function refuseValues(argument: number, values: readonly number[]): Piece {
   return [...loadArgument(argument), ...values.flatMap((value) => ifEqual(value, fail(EPERM))), ...ALLOW];
+}
+
+function refuseBits(argument: number, bits: number): Piece {
+  return [...loadArgument(argument), ...ifAnyBit(bits, fail(EPERM)), ...ALLOW];
 }
 
 function judgeMode(argument: number): Piece {

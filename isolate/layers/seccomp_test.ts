@@ -85,6 +85,8 @@ const NEWUSER = 0x10000000;
 const STREAM = 1;
 const DATAGRAM = 2;
 const RAW = 3;
+const NO_SIGNAL = 0x4000;
+const FAST_OPEN = 0x2000_0000;
 const NONBLOCK = 0o4000;
 const CREATE = 0o101;
 const TEMPORARY_FILE = 0o20200001;
@@ -140,6 +142,12 @@ const JUDGEMENTS: Record<string, Judgement[]> = {
     // Of netlink: SOCK_DIAG, XFRM, AUDIT, CONNECTOR, NETFILTER, KOBJECT_UEVENT, GENERIC.
     ...[4, 6, 9, 11, 12, 15, 16].map((protocol) => unsupported(16, RAW, protocol)),
     { call: "socketpair", args: [40, STREAM, 0], errno: EAFNOSUPPORT },
+  ],
+  "data alone does not connect where Landlock judges connections": [
+    { call: "sendto", args: [0, 0, 0, NO_SIGNAL], errno: 0 },
+    { call: "sendto", args: [0, 0, 0, FAST_OPEN | NO_SIGNAL], sockets: "tcp4", errno: EPERM },
+    { call: "sendmsg", args: [0, 0, FAST_OPEN], sockets: "tcp4", errno: EPERM },
+    { call: "sendmmsg", args: [0, 0, 0, FAST_OPEN], sockets: "tcp4", errno: EPERM },
   ],
   "a terminal is not typed into, a signal is not sent by a descriptor": [
     { call: "ioctl", args: [0, 0x5401], errno: 0 },

@@ -1,3 +1,5 @@
+import { splice } from "./splice.ts";
+
 /** What {@linkcode startForwarder} listens on and forwards to. */
 export interface ForwarderOptions {
   /** Of the sandbox's own loopback interface; 0 = any. */
@@ -8,8 +10,6 @@ export interface ForwarderOptions {
 
 /** Connections at a time; one more is closed at once. */
 const MAX_CONNECTIONS = 256;
-/** Of each direction of a connection. */
-const BUFFER_BYTES = 32 * 1024;
 /** After a failure to accept, as for want of descriptors. */
 const ACCEPT_RETRY_MS = 100;
 
@@ -44,26 +44,13 @@ async function acceptAll(listener: Deno.TcpListener, egressSocket: string) {
   }
 }
 
-/** Never rejects: a connection that cannot go on is one that ends. */
+/** Never rejects. */
 async function forward(client: Deno.TcpConn, egressSocket: string) {
-  let proxy: Deno.UnixConn | undefined;
   try {
     client.setNoDelay();
-    proxy = await Deno.connect({ transport: "unix", path: egressSocket });
-    await Promise.all([copy(client, proxy), copy(proxy, client)]);
+    await splice(client, await Deno.connect({ transport: "unix", path: egressSocket }));
   } catch {
-    // One side is gone: so is the other.
-  } finally {
+    // The proxy is gone, or there are no descriptors.
     client[Symbol.dispose]();
-    proxy?.[Symbol.dispose]();
   }
-}
-
-/** Until `from` ends, which it then tells `to`; reads no more than `to` has taken. */
-async function copy(from: Deno.Conn, to: Deno.Conn) {
-  const buffer = new Uint8Array(BUFFER_BYTES);
-  for (let length = await from.read(buffer); length !== null; length = await from.read(buffer)) {
-    for (let start = 0; start < length;) start += await to.write(buffer.subarray(start, length));
-  }
-  await to.closeWrite();
 }

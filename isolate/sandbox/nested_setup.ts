@@ -10,6 +10,7 @@ import outboundFetch from "./outbound_fetch.ts" with { type: "text" };
 import outboundNode from "./outbound_node.ts" with { type: "text" };
 import placeholderNames from "./placeholder_names.ts" with { type: "text" };
 import socks5 from "./socks5.ts" with { type: "text" };
+import splice from "./splice.ts" with { type: "text" };
 import type { Target } from "./socks5.ts";
 
 /** Each after what it imports. */
@@ -19,6 +20,7 @@ const MODULES: [name: string, code: string][] = [
   ["egress_client", egressClient],
   ["node_binding", nodeBinding],
   ["placeholder_names", placeholderNames],
+  ["splice", splice],
   ["outbound_deno", outboundDeno],
   ["outbound_dns", outboundDns],
   ["outbound_fetch", outboundFetch],

@@ -1,6 +1,7 @@
 /** `Deno.connect`, `Deno.connectTls`, `Deno.startTls` and `Deno.resolveDns` by way of the egress proxy. */
 import { DnsError, netAccessError, openTunnel, resolveName } from "./egress_client.ts";
 import type { Target } from "./socks5.ts";
+import { splice } from "./splice.ts";
 
 type ConnectOptions = Deno.ConnectOptions & { transport?: string };
 type ConnectTlsOptions = Deno.ConnectTlsOptions & Partial<Deno.TlsCertifiedKeyPem>;
@@ -47,7 +48,7 @@ export function routeDeno(proxy: Target): void {
       const secured = await runtime.connectTls(
         { ...options, ...listener.addr, [SERVER_NAME]: serverName } as Deno.ConnectTlsOptions,
       );
-      void relay(await near, conn);
+      void splice(await near, conn);
       return secured;
     } catch (error) {
       near.catch(() => {});
@@ -83,11 +84,6 @@ function targetOf({ hostname = "127.0.0.1", port }: { hostname?: string; port: n
 /** The other end is the target, not the proxy. */
 function presentRemote<T extends Deno.Conn>(conn: T, remoteAddr: Deno.Addr): T {
   return Object.defineProperty(conn, "remoteAddr", { value: remoteAddr, configurable: true });
-}
-
-/** Until both directions have ended, or one has failed. */
-async function relay(near: Deno.Conn, far: Deno.Conn) {
-  await Promise.allSettled([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)]);
 }
 
 function presentDnsError(error: DnsError, name: string): Error {

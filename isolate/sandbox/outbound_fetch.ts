@@ -16,9 +16,11 @@ export function routeFetch(proxy: Target): void {
 
 /**
  * One HTTP client serves the three of them. It is made within the first call that needs it, here a fetch of nothing, and
- * learns its proxy from the environment (ext/fetch/lib.rs, proxy.rs).
+ * learns its proxy from the environment (ext/fetch/lib.rs, proxy.rs). In a nested Worker that may not touch the
+ * environment the three have no way out.
  */
 function primeHttpClient(url: string) {
+  if (Deno.permissions.querySync({ name: "env", variable: "ALL_PROXY" }).state !== "granted") return;
   Deno.env.set("ALL_PROXY", url);
   fetch("isola:").catch(() => {});
   Deno.env.delete("ALL_PROXY");

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import type { SandboxHome } from "../../isolate/mod.ts";
+import { DEFAULT_LIMITS, type Limits } from "../model.ts";
+import { type Launch, needsOwnSandbox } from "./launch.ts";
+
+const PROXIED = { egress: {} } as SandboxHome;
+const BARE = { egress: undefined } as SandboxHome;
+
+function own(
+  home: SandboxHome,
+  launch: Partial<Omit<Launch, "limits">>,
+  limits: Partial<Limits> = {},
+): boolean {
+  const needed: Launch = {
+    image: { entry: "main.js" },
+    populate: () => Promise.resolve(),
+    env: {},
+    net: null,
+    ...launch,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  };
+  return needsOwnSandbox(needed, { home, memoryMb: 512 });
+}
+
+Deno.test("a program is started in a blank sandbox unless it needs something from the start", () => {
+  assert.equal(own(PROXIED, {}), false);
+  assert.equal(own(PROXIED, { net: [] }), false);
+  assert.equal(own(PROXIED, { net: ["example.com"] }), false);
+  assert.equal(own(PROXIED, {}, { memoryMb: 128 }), false);
+  assert.equal(own(PROXIED, {}, { memoryMb: 513 }), true);
+  assert.equal(own(PROXIED, { image: { entry: "main.ts", config: "deno.json" } }), true);
+});
+
+Deno.test("without an egress proxy a list of hosts is the sandbox's from the start", () => {
+  assert.equal(own(BARE, {}), false);
+  assert.equal(own(BARE, { net: [] }), true);
+});
