@@ -3,6 +3,8 @@ import { Turn } from "./turn.ts";
 
 /** Fewer files are linked one by one in the time that keeping them would save (measured: 2.5 ms for so many). */
 const MIN_FILES = 500;
+/** A rename takes as long as a link: with fewer files below each entry at the top there is nothing to be saved. */
+const MIN_FILES_PER_MOVE = 4;
 /** Those not used for longest go first. */
 const MAX_KEPT_TREES = 200;
 const MAX_KEPT_FILES = 200_000;
@@ -66,9 +68,12 @@ export class AppTrees {
     this.#laidOut.delete(dir);
     if (files === undefined || files < MIN_FILES || files > MAX_KEPT_FILES) return;
     if (!this.#isMissing(deploymentId)) return;
+    const names = await namesIn(dir);
+    if (names.length * MIN_FILES_PER_MOVE > files) return;
     const tree = { dir: join(this.#options.dir, String(this.#nextTree++)), files };
-    await Deno.mkdir(tree.dir, { recursive: true });
-    const whole = await moveEntries(dir, tree.dir).then(() => true, (error) => {
+    // A sandbox may be another user: it finds nothing here, whatever else it gets past.
+    await Deno.mkdir(tree.dir, { recursive: true, mode: 0o700 });
+    const whole = await moveEntries(names, dir, tree.dir).then(() => true, (error) => {
       console.error(`Cannot keep the files of "${deploymentId}":`, error);
       return false;
     });
@@ -89,11 +94,11 @@ export class AppTrees {
     const tree = this.#take(deploymentId);
     if (tree === undefined) return await layOut(dir);
     try {
-      await moveEntries(tree.dir, dir);
+      await moveEntries(await namesIn(tree.dir), tree.dir, dir);
       return tree.files;
     } catch (error) {
       console.error(`Cannot move the files of "${deploymentId}" to "${dir}":`, error);
-      for await (const { name } of Deno.readDir(dir)) await remove(join(dir, name));
+      for (const name of await namesIn(dir)) await remove(join(dir, name));
       return await layOut(dir);
     } finally {
       await remove(tree.dir);
@@ -125,12 +130,16 @@ export class AppTrees {
 }
 
 /** Both directories are on one file system: moving a directory is one rename(2), however much is in it. */
-async function moveEntries(from: string, to: string): Promise<void> {
+async function moveEntries(names: readonly string[], from: string, to: string): Promise<void> {
   const turn = new Turn();
-  for (const name of (await Array.fromAsync(Deno.readDir(from))).map((entry) => entry.name)) {
+  for (const name of names) {
     Deno.renameSync(join(from, name), join(to, name));
     if (turn.isOver()) await turn.next();
   }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
 }
 
 async function remove(path: string): Promise<void> {

@@ -99,6 +99,17 @@ Deno.test("Few files are not kept", async () => {
   assert.equal(bench.kept, 0);
 });
 
+Deno.test("Files that are all at the top are not kept: moving them takes as long as linking them", async () => {
+  await using bench = new Bench();
+  const dir = bench.sandbox();
+  await bench.trees.populate("a", dir, (into) => {
+    for (let n = 0; n < MANY; n++) Deno.writeTextFileSync(join(into, `f${n}`), "a");
+    return Promise.resolve(MANY);
+  });
+  await bench.end("a", dir);
+  assert.equal(bench.kept, 0);
+});
+
 Deno.test("Files that were not laid out to the end are not kept", async () => {
   await using bench = new Bench();
   const dir = bench.sandbox();

@@ -104,8 +104,6 @@ export function sandboxCommand({ paths, proxyPort, config, maxHeapMb }: SandboxP
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
       CONTROL_SOCKET: `${socketsDir}/${SOCKETS.control}`,
-      // Deno's HTTP client reads it when it is first used.
-      ...(proxyPort === undefined ? {} : { ALL_PROXY: `socks5h://127.0.0.1:${proxyPort}` }),
     },
   };
 }

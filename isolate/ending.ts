@@ -38,8 +38,11 @@ export class SandboxError extends Error {
 
 /** What V8 and Rust say before they end a process that gets no more memory. */
 const OUT_OF_MEMORY = /JavaScript out of memory|memory allocation of \d+ bytes failed|<--- Last few GCs --->/;
-/** How V8 and Rust end their process. */
-const ABORTED: ReadonlySet<string> = new Set(["SIGTRAP", "SIGILL", "SIGABRT"]);
+/**
+ * How V8 and Rust end their process. Also SIGKILL: its keeper, whose connection such a process closes, may be quicker with
+ * that than the process with its own end.
+ */
+const ABORTED: ReadonlySet<string> = new Set(["SIGTRAP", "SIGILL", "SIGABRT", "SIGKILL"]);
 
 /** Whether a line on stderr says that there was no more memory. */
 export function saysOutOfMemory(line: string): boolean {

@@ -123,7 +123,7 @@ export async function openSandboxHome(
       ? programsDir
       : await reachableDir(programsDir, socketsDir),
     enclosure,
-    layers: describeLayers(enclosure, { uids: uids !== undefined, cgroups, missing }),
+    layers: describeLayers(enclosure, { uids: uids !== undefined, proxied, cgroups, missing }),
     egress,
     traffic,
     cgroups,
@@ -204,15 +204,20 @@ async function tryEnclosures(
 
 function describeLayers(
   { level, confinement }: Enclosure,
-  { uids, cgroups, missing }: { uids: boolean; cgroups: Cgroups | undefined; missing: string[] },
+  { uids, proxied, cgroups, missing }: {
+    uids: boolean;
+    proxied: boolean;
+    cgroups: Cgroups | undefined;
+    missing: string[];
+  },
 ): SandboxLayers {
   const layers = [
     "Deno permissions",
     ...(confinement === undefined ? [] : ["rlimits"]),
     ...(confinement?.filterFile === undefined ? [] : ["seccomp"]),
     ...(uids ? ["own users"] : []),
-    ...(level === "full" ? ["namespaces", "no network but the egress proxy"] : []),
-    ...(level === "landlock" ? ["Landlock", "no network but the egress proxy"] : []),
+    ...(level === "full" ? ["namespaces"] : level === "landlock" ? ["Landlock"] : []),
+    ...(proxied ? ["no network but the egress proxy"] : []),
     ...(cgroups === undefined ? [] : [`cgroup v${cgroups.version} (${cgroups.controllers.join(", ")})`]),
   ];
   return { level, detail: layers.join(", "), cgroup: cgroups?.version ?? 0, missing };

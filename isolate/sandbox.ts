@@ -144,10 +144,12 @@ export class Sandbox implements AsyncDisposable {
     this.#reclaim = reclaim;
     this.#options.home.egress?.allow(this.id, net);
     const memoryBytes = memoryMb * 1024 ** 2;
-    await this.#group?.limitMemory(memoryBytes * GROUP_MEMORY_FACTOR + GROUP_MEMORY_BYTES);
-    await populate?.(this.#paths.appDir).catch((error) => {
+    try {
+      await this.#group?.limitMemory(memoryBytes * GROUP_MEMORY_FACTOR + GROUP_MEMORY_BYTES);
+      await populate?.(this.#paths.appDir);
+    } catch (error) {
       throw this.#end === undefined ? error : processGone(this.#end);
-    });
+    }
     const answer = this.#next(["ready", "failed"], deadline);
     void this.#send({
       type: "assign",

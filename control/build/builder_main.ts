@@ -35,8 +35,17 @@ async function run(request: BuildRequest, view: FileView, signal: AbortSignal): 
     send({ type: "done", image });
   } catch (error) {
     if (!(error instanceof BuildError)) console.error(error);
-    send({ type: "failed", message: error instanceof BuildError ? error.message : `Cannot build: ${error}` });
+    send({ type: "failed", message: messageOf(error) });
   }
+}
+
+/** JavaScript runs out of stack or string length with a RangeError; esbuild ends, and says no more. */
+function messageOf(error: unknown): string {
+  if (error instanceof BuildError) return error.message;
+  if (error instanceof RangeError || /service was stopped/.test(String(error))) {
+    return "Cannot build: the program or its configuration is too large or nested too deeply";
+  }
+  return `Cannot build: ${error}`;
 }
 
 const gone = new AbortController();

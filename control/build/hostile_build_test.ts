@@ -323,3 +323,63 @@ async function imageTexts({ dir }: BuildBench, { image }: Outcome): Promise<stri
   const files = Object.values(image?.files ?? {}).filter((file) => file.kind === "file");
   return await Promise.all(files.map(({ sha256 }) => Deno.readTextFile(join(dir, "blobs", sha256))));
 }
+
+Deno.test("A program that explodes while it is built fails alone, and says why", async (t) => {
+  await using bench = await BuildBench.open();
+  const nested = (open: string, inner: string, close: string, depth: number) =>
+    open.repeat(depth) + inner + close.repeat(depth);
+  const cases: Record<string, { files: Record<string, string>; says: RegExp }> = {
+    "an endless file": {
+      files: { "main.ts": `import "/dev/zero";` },
+      says: /^Cannot build: it took more than \d+ MiB of memory$/,
+    },
+    "one file as many modules": {
+      files: {
+        "main.ts": Array.from({ length: 100_000 }, (_, n) => `import "./a.ts?${n}";`).join("\n"),
+        "a.ts": `export const a = "${"a".repeat(100_000)}";`,
+      },
+      says: /^Cannot build: it took more than \d+ MiB of memory$/,
+    },
+    "nested code": {
+      files: { "main.ts": `const answer = ${nested("(", "1", ")", 200_000)};${SERVE}` },
+      says: /nested too deeply$/,
+    },
+    "nested JSON": {
+      files: {
+        "main.ts": `import answer from "./a.json" with { type: "json" };${SERVE}`,
+        "a.json": nested("[", "1", "]", 1_000_000),
+      },
+      says: /nested too deeply$/,
+    },
+    "a nested configuration": {
+      files: { "main.ts": "", "deno.json": nested(`{"imports":`, "1", "}", 500_000) },
+      says: /nested too deeply$/,
+    },
+    "a nested lock file": {
+      files: { "main.ts": "", "deno.lock": nested(`{"npm":`, "1", "}", 500_000) },
+      says: /nested too deeply$/,
+    },
+  };
+  for (const [name, { files, says }] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      const good = { files: { "main.ts": `const answer = "good";${SERVE}` } };
+      const [bad, neighbour] = await Promise.all([
+        bench.build("explodes", { files }),
+        bench.build("neighbour", good),
+      ]);
+      assert.equal(bad.status, "failed");
+      assert.match(bad.log.at(-1)!.message, says);
+      assert.equal(neighbour.answers["/"], "good", textOf(neighbour));
+    });
+  }
+});
+
+Deno.test("Modules may import each other as deep as they like", async () => {
+  await using bench = await BuildBench.open();
+  const depth = 6000;
+  const files: Record<string, string> = { "main.ts": `import "./m0.ts";\nconst answer = 1;${SERVE}` };
+  for (let n = 0; n < depth; n++) files[`m${n}.ts`] = `import "./m${n + 1}.ts";`;
+  files[`m${depth}.ts`] = "";
+  const outcome = await bench.build("deep", { files });
+  assert.equal(outcome.answers["/"], "1", textOf(outcome));
+});

@@ -37,6 +37,26 @@ Deno.test("Files are hard links to their blobs, folders and symlinks are made", 
   });
 });
 
+Deno.test("Whatever the server's umask is, others may read and nobody but the server may write", async (t) => {
+  await withBlobs(async (out, blob) => {
+    for (const writable of [false, true]) {
+      await t.step(writable ? "copies" : "links", async () => {
+        const dir = join(out, String(writable));
+        Deno.mkdirSync(dir);
+        const mode = (path: string) => Deno.statSync(join(dir, path)).mode! & 0o7777;
+        const umask = Deno.umask(0o077);
+        try {
+          await materialize({ "a/b/c": file("a") }, dir, blob, { writable });
+        } finally {
+          Deno.umask(umask);
+        }
+        assert.deepEqual([mode("a"), mode("a/b")], [0o755, 0o755]);
+        assert.equal(mode("a/b/c"), writable ? 0o644 : 0o444);
+      });
+    }
+  });
+});
+
 Deno.test("Writable files are copies: writing to them leaves the blob as it is", async () => {
   await withBlobs(async (out, blob) => {
     await materialize({ "main.ts": file("a") }, out, blob, { writable: true });

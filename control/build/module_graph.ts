@@ -80,17 +80,18 @@ export class ModuleGraph {
       throw this.#moduleError(this.entry, entry?.error ?? "Module not found", undefined);
     }
     const seen = new Map<string, boolean>();
-    const visit = (importer: string, isStatic: boolean) => {
+    const ahead = [{ importer: this.entry, isStatic: true }];
+    for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+      const { importer, isStatic } = next;
       const known = seen.get(importer);
-      if (known === true || known === isStatic) return;
+      if (known === true || known === isStatic) continue;
       seen.set(importer, isStatic);
       for (const dependency of this.#dependencies.get(importer)?.values() ?? []) {
         const needed = isStatic && !dependency.isDynamic;
         const target = this.#checkImport(importer, dependency, needed);
-        if (target !== undefined) visit(target, needed);
+        if (target !== undefined) ahead.push({ importer: target, isStatic: needed });
       }
-    };
-    visit(this.entry, true);
+    }
   }
 
   #checkImport(importer: string, dependency: GraphDependency, needed: boolean): string | undefined {

@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import type { Image, Manifest } from "../model.ts";
+import { BuildError } from "./build_error.ts";
 import type { BuiltImage } from "./protocol.ts";
 
 const MAX_PUTS_AT_ONCE = 16;
+/** As much as a deployment's own files may have (INTERFACE §4). */
+const MAX_IMAGE_BYTES = 2 ** 30;
 
 /** Where contents are kept. */
 export interface FileStore {
@@ -13,10 +16,12 @@ export interface FileStore {
  * Stores the files of a builder's image.
  *
  * @param dir the build directory, without symlinks in its path; nothing outside of it is read
+ * @throws {BuildError} there is too much
  * @throws {Error} a file is not there, or leads outside
  */
 export async function storeImage(built: BuiltImage, dir: string, store: FileStore): Promise<Image> {
   const files: Manifest = {};
+  let bytes = 0;
   const queue = built.files.values();
   const work = async () => {
     for (const file of queue) {
@@ -27,6 +32,10 @@ export async function storeImage(built: BuiltImage, dir: string, store: FileStor
       const path = await Deno.realPath(join(dir, file.from));
       if (!path.startsWith(dir + "/")) {
         throw new Error(`Cannot store "${file.from}": it leads outside the build`);
+      }
+      bytes += (await Deno.stat(path)).size;
+      if (bytes > MAX_IMAGE_BYTES) {
+        throw new BuildError(`Cannot store the program and its packages: more than ${MAX_IMAGE_BYTES} bytes`);
       }
       const { sha256, size } = await store.putFile(path);
       files[file.path] = { kind: "file", sha256, size };

@@ -8,6 +8,8 @@ import { StoreError } from "./errors.ts";
 const MAX_CONCURRENT_PUTS = 256;
 /** The longest content: one file cannot be longer than a deployment may be (INTERFACE §4). */
 export const MAX_BLOB_BYTES = 2 ** 30;
+/** For everybody to read, for nobody to change. */
+const BLOB_MODE = 0o444;
 /** Content is read, hashed and written in pieces of at most so many bytes, so that the event loop gets its turns. */
 const CHUNK_BYTES = 256 * 1024;
 /** Content that no deployment names is kept this long after a client last relied on it. */
@@ -90,7 +92,9 @@ export class Blobs {
     this.#putting++;
     const temporary = join(this.#dir, "tmp", crypto.randomUUID());
     try {
-      using file = await Deno.open(temporary, { read: true, write: true, createNew: true, mode: 0o444 });
+      using file = await Deno.open(temporary, { read: true, write: true, createNew: true, mode: BLOB_MODE });
+      // Whatever the umask is: sandboxes are other users, and read it by hard links.
+      await Deno.chmod(temporary, BLOB_MODE);
       const blob = await write(file, source);
       if (options.gitSha1 !== undefined && options.gitSha1 !== blob.gitSha1) {
         throw new StoreError(

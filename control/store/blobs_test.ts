@@ -40,6 +40,17 @@ function deploy(store: Store, files: Manifest): string {
   }).id;
 }
 
+Deno.test("content is for everybody to read and nobody to change, whatever the server's umask is", () =>
+  withStore(async (store) => {
+    const umask = Deno.umask(0o077);
+    try {
+      const { sha256 } = await store.blobs.put(encode("hello\n"));
+      assert.equal((await Deno.stat(store.blobs.path(sha256))).mode! & 0o7777, 0o444);
+    } finally {
+      Deno.umask(umask);
+    }
+  }));
+
 Deno.test("content is stored under its SHA-256, read-only, with the hash that git gives it", () =>
   withStore(async (store) => {
     const blob = await store.blobs.put(encode("hello\n"));

@@ -1,4 +1,4 @@
-import type { SandboxEndReason } from "../../isolate/mod.ts";
+import type { SandboxEnd, SandboxEndReason } from "../../isolate/mod.ts";
 import type { ErrorCode } from "../../runner/mod.ts";
 import type { Breach } from "./watch.ts";
 
@@ -22,6 +22,9 @@ export function isLimit(reason: SandboxEndReason): boolean {
   return reason === "memory_limit" || reason === "time_limit";
 }
 
+/** Ends that the server did not ask for, of which the program's own output may say nothing. */
+const UNASKED: ReadonlySet<SandboxEndReason> = new Set(["crashed", "protocol"]);
+
 /** What an isolate used, from its program's start to its end. */
 export interface Used {
   cpuMs: number;
@@ -30,11 +33,25 @@ export interface Used {
   requests: number;
 }
 
+/** What is to be known of an isolate whose end is told. */
+export interface Ended {
+  used: Used;
+  /** What it may use. */
+  memoryMb: number;
+  breach?: Breach;
+}
+
+/** The line in a deployment's log about the end of an isolate, if there is something to say. */
+export function endLine({ reason, detail }: SandboxEnd, ended: Ended): string | undefined {
+  if (isLimit(reason)) return limitLine(ended);
+  return UNASKED.has(reason) ? `The isolate ended: ${reason} (${detail})` : undefined;
+}
+
 /**
- * The line in a deployment's log about an isolate that exceeded a limit. Without `breach` it got no more memory from the
- * system, of the `memoryMb` that it may have.
+ * About an isolate that exceeded a limit. Without `breach` it died of memory by itself, between two measurements, because
+ * it may have `memoryMb` and no more.
  */
-export function endLine(breach: Breach | undefined, used: Used, memoryMb: number): string {
+export function limitLine({ used, memoryMb, breach }: Ended): string {
   const code = breach === undefined || breach.limit === "memoryMb" ? "MEMORY_LIMIT" : "TIME_LIMIT";
   const memory = `${round(used.memoryBytes / MIB)} MiB`;
   const spent = [
@@ -44,7 +61,7 @@ export function endLine(breach: Breach | undefined, used: Used, memoryMb: number
     `${round(used.requests)} request${used.requests === 1 ? "" : "s"}`,
   ];
   const cause = breach === undefined
-    ? `no more memory at ${memory} of ${round(memoryMb)} MiB`
+    ? `memory past ${round(memoryMb)} MiB, last measured ${memory}`
     : causeOf(breach);
   return `The isolate was ended: ${code} (${cause}; ${spent.join(", ")})`;
 }

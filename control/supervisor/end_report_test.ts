@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { endLine, type Used } from "./end_report.ts";
+import { endLine, limitLine, type Used } from "./end_report.ts";
+import type { SandboxEndReason } from "../../isolate/mod.ts";
 import type { Breach } from "./watch.ts";
 
 const USED: Used = { cpuMs: 1_234.4, memoryBytes: 532 * 1024 ** 2, uptimeMs: 12_300, requests: 17 };
@@ -13,7 +14,7 @@ const TABLE: [breach: Breach | undefined, used: Partial<Used>, line: string][] =
   [
     undefined,
     { requests: 1 },
-    "MEMORY_LIMIT (no more memory at 532 MiB of 512 MiB; CPU 1,234 ms, up 12 s, 1 request)",
+    "MEMORY_LIMIT (memory past 512 MiB, last measured 532 MiB; CPU 1,234 ms, up 12 s, 1 request)",
   ],
   [
     { limit: "cpuBlockMs", used: 1_000.1, allowed: 1_000 },
@@ -29,6 +30,17 @@ const TABLE: [breach: Breach | undefined, used: Partial<Used>, line: string][] =
 
 Deno.test("an isolate that exceeds a limit leaves a line with the limit and all that it used", () => {
   for (const [breach, used, line] of TABLE) {
-    assert.equal(endLine(breach, { ...USED, ...used }, 512), `The isolate was ended: ${line}`);
+    const ended = { used: { ...USED, ...used }, memoryMb: 512, breach };
+    assert.equal(limitLine(ended), `The isolate was ended: ${line}`);
+  }
+});
+
+Deno.test("an end that nobody asked for leaves a line, any other none", () => {
+  const line = (reason: SandboxEndReason) =>
+    endLine({ reason, detail: "SIGSEGV" }, { used: USED, memoryMb: 512 });
+  assert.equal(line("crashed"), "The isolate ended: crashed (SIGSEGV)");
+  assert.match(line("memory_limit")!, /^The isolate was ended: MEMORY_LIMIT/);
+  for (const reason of ["idle", "retired", "shutdown", "exited"] as const) {
+    assert.equal(line(reason), undefined);
   }
 });

@@ -4,13 +4,13 @@ import type { IsolatePhase } from "./lifecycle_events.ts";
 import type { UsageMeter } from "./usage_meter.ts";
 
 /** An isolate as the API shows it, measured now. */
-export async function isolateInfo(
+export function isolateInfo(
   deploymentId: string,
   phase: IsolatePhase,
   sandbox: Sandbox,
   meter: UsageMeter,
-): Promise<IsolateInfo> {
-  meter.measure(await sandbox.measure());
+): IsolateInfo {
+  meter.measure(sandbox.measure());
   const { lastActiveAt, requests, inFlight } = meter.leased;
   return {
     deploymentId,

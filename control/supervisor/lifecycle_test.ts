@@ -1,110 +1,33 @@
 import assert from "node:assert/strict";
+import { ANSWER_TIMEOUT_MS, ASK_INTERVAL_MS, type LifecycleOptions, RETIRE_TIMEOUT_MS } from "./lifecycle.ts";
+import type { LifecycleEvent } from "./lifecycle_events.ts";
 import {
-  ANSWER_TIMEOUT_MS,
-  ASK_INTERVAL_MS,
-  Lifecycle,
-  type LifecycleOptions,
-  RETIRE_TIMEOUT_MS,
-} from "./lifecycle.ts";
-import type { ErrorCode } from "../../runner/mod.ts";
-import { DEATHS_WINDOW_MS, FREE_DEATHS } from "./backoff.ts";
-import type { EndReason, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
-
-/** When, what happens, what is to be done about it. */
-type Step = [now: number, event: LifecycleEvent, effects: LifecycleEffect[]];
-
-const OPTIONS: LifecycleOptions = {
-  maxIsolates: 10,
-  warmPool: 0,
-  maxStarting: 2,
-  queueTimeoutMs: 5_000,
-  maxWaiters: 100,
-  maxBackgroundMs: 30_000,
-};
-const T0 = 1_000_000;
-
-/** Isolates are called 1, 2, 3, … in the order in which they are started. */
-function rule(name: string, options: Partial<LifecycleOptions>, ...steps: Step[]) {
-  Deno.test(name, () => {
-    play(options, steps);
-  });
-}
-
-function play(options: Partial<LifecycleOptions>, steps: Step[]): Lifecycle {
-  let lastId = 0;
-  const lifecycle = new Lifecycle({ ...OPTIONS, ...options }, () => String(++lastId));
-  for (const [index, [now, event, effects]] of steps.entries()) {
-    assert.deepEqual(lifecycle.handle(event, T0 + now), effects, `step ${index}: ${event.type} at ${now}`);
-    assert.ok(lifecycle.nextTickAt() > T0 + now, `step ${index} leaves nothing due`);
-  }
-  return lifecycle;
-}
-
-const acquire = (waiter: string, deploymentId: string, lessee = "r", tree = false): LifecycleEvent => ({
-  type: "acquire",
-  waiter,
-  lessee,
-  deploymentId,
-  tree,
-});
-const started = (isolateId: string): LifecycleEvent => ({ type: "started", isolateId });
-const booted = (isolateId: string): LifecycleEvent => ({ type: "booted", isolateId });
-const ended = (isolateId: string): LifecycleEvent => ({ type: "ended", isolateId });
-const bootFailed = (isolateId: string): LifecycleEvent => ({
-  type: "ended",
-  isolateId,
-  code: "BOOT_FAILURE",
-});
-const died = (isolateId: string, code: ErrorCode): LifecycleEvent => ({ type: "ended", isolateId, code });
-const exceeded = (isolateId: string, code: "MEMORY_LIMIT" | "TIME_LIMIT"): LifecycleEvent => ({
-  type: "exceeded",
-  isolateId,
-  code,
-});
-const released = (isolateId: string, lessee = "r"): LifecycleEvent => ({
-  type: "released",
-  isolateId,
-  lessee,
-});
-const busy = (isolateId: string, lessee = "r"): LifecycleEvent => ({ type: "busy", isolateId, lessee });
-const broken = (isolateId: string, lessee = "r"): LifecycleEvent => ({
-  type: "broken",
-  isolateId,
-  lessee,
-  code: "BAD_RESPONSE",
-});
-const pending = (isolateId: string, count: number): LifecycleEvent => ({ type: "pending", isolateId, count });
-const retire = (deploymentId: string): LifecycleEvent => ({ type: "retire", deploymentId });
-const tick: LifecycleEvent = { type: "tick" };
-const surveyed = (times: Record<string, number>): LifecycleEvent => ({
-  type: "surveyed",
-  lastActiveAt: new Map(Object.entries(times).map(([id, at]) => [id, T0 + at])),
-});
-
-const start = (isolateId: string, deploymentId?: string): LifecycleEffect =>
-  deploymentId === undefined ? { type: "start", isolateId } : { type: "start", isolateId, deploymentId };
-const assign = (isolateId: string, deploymentId: string): LifecycleEffect => ({
-  type: "assign",
-  isolateId,
-  deploymentId,
-});
-const grant = (waiter: string, isolateId: string): LifecycleEffect => ({ type: "grant", waiter, isolateId });
-const end = (isolateId: string, reason: EndReason): LifecycleEffect => ({ type: "end", isolateId, reason });
-const recall = (isolateId: string, lessee = "r"): LifecycleEffect => ({ type: "recall", isolateId, lessee });
-const askPending = (isolateId: string): LifecycleEffect => ({ type: "askPending", isolateId });
-const survey: LifecycleEffect = { type: "survey" };
-const refuse = (
-  waiter: string,
-  code: ErrorCode,
-  retryAfterMs?: number,
-): LifecycleEffect => ({ type: "refuse", waiter, code, retryAfterMs });
-
-/** Isolate `id` is started for `deploymentId` and leased to `r`. */
-const run = (id: string, deploymentId: string, now = 0): Step[] => [
-  [now, acquire(`first ${deploymentId}`, deploymentId), [start(id)]],
-  [now, started(id), [assign(id, deploymentId)]],
-  [now, booted(id), [grant(`first ${deploymentId}`, id)]],
-];
+  acquire,
+  askPending,
+  assign,
+  booted,
+  bootFailed,
+  broken,
+  busy,
+  end,
+  ended,
+  grant,
+  pending,
+  play,
+  recall,
+  refuse,
+  released,
+  retire,
+  rule,
+  run,
+  start,
+  started,
+  type Step,
+  survey,
+  surveyed,
+  T0,
+  tick,
+} from "./testing/lifecycle_rules.ts";
 
 rule(
   "simultaneous acquires of one deployment share one start, and each gets its own answer",
@@ -364,111 +287,6 @@ rule(
   [62_006, tick, []],
   [62_007, acquire("w4", "t", "r", true), [start("4", "t")]],
   [62_008, bootFailed("4"), [refuse("w4", "BOOT_FAILURE", 1_000)]],
-);
-
-rule(
-  "who dies after its boot is started again at once",
-  {},
-  ...run("1", "a"),
-  [10, died("1", "ISOLATE_CRASHED"), []],
-  [11, acquire("w2", "a"), [start("2")]],
-);
-
-rule(
-  "an isolate that uses too much is ended, whoever uses it, and who comes then gets a fresh one",
-  {},
-  ...run("1", "a"),
-  [10, acquire("w2", "a", "r2"), [grant("w2", "1")]],
-  [20, exceeded("1", "MEMORY_LIMIT"), [end("1", "memory_limit")]],
-  [21, acquire("w3", "a"), [start("2")]],
-  [22, released("1"), []],
-  [23, died("1", "MEMORY_LIMIT"), []],
-  [24, exceeded("1", "MEMORY_LIMIT"), []],
-);
-
-rule(
-  "a boot that uses too much fails with that code",
-  {},
-  [0, acquire("w1", "a"), [start("1")]],
-  [10, started("1"), [assign("1", "a")]],
-  [11, acquire("w2", "a"), []],
-  [20, exceeded("1", "MEMORY_LIMIT"), [
-    refuse("w1", "MEMORY_LIMIT", 1_000),
-    refuse("w2", "MEMORY_LIMIT", 1_000),
-    end("1", "memory_limit"),
-  ]],
-  [21, booted("1"), []],
-  [30, died("1", "MEMORY_LIMIT"), []],
-  [31, acquire("w3", "a"), [refuse("w3", "MEMORY_LIMIT", 989)]],
-  [1_020, acquire("w3", "a"), [start("2")]],
-);
-
-rule(
-  "what nobody started a program in cannot use too much",
-  { warmPool: 1 },
-  [0, tick, [start("1")]],
-  [1, exceeded("1", "MEMORY_LIMIT"), []],
-  [2, started("1"), []],
-  [3, exceeded("1", "MEMORY_LIMIT"), []],
-);
-
-/** Isolates 1 to `count` of deployment "a" die one after the other, each as soon as it serves. */
-function deaths(count: number, die: (id: string) => [LifecycleEvent, LifecycleEffect[]]): Step[] {
-  return Array.from({ length: count }, (_, index): Step[] => {
-    const id = String(index + 1);
-    const [event, effects] = die(id);
-    return [...run(id, "a", index), [index, event, effects], [index, ended(id), []]];
-  }).flat();
-}
-
-const CAUSES: Record<string, (id: string) => [LifecycleEvent, LifecycleEffect[]]> = {
-  ISOLATE_CRASHED: (id) => [died(id, "ISOLATE_CRASHED"), []],
-  BAD_RESPONSE: (id) => [broken(id), [end(id, "protocol")]],
-  MEMORY_LIMIT: (id) => [exceeded(id, "MEMORY_LIMIT"), [end(id, "memory_limit")]],
-  TIME_LIMIT: (id) => [exceeded(id, "TIME_LIMIT"), [end(id, "time_limit")]],
-};
-
-for (const [code, die] of Object.entries(CAUSES)) {
-  rule(
-    `the sixth death in a minute is followed by a back-off, answered at once with the last code: ${code}`,
-    {},
-    ...deaths(FREE_DEATHS, die),
-    [100, acquire("w", "a"), [start("6")]],
-    [110, started("6"), [assign("6", "a")]],
-    [120, booted("6"), [grant("w", "6")]],
-    [200, ...die("6")],
-    [201, acquire("x", "a"), [refuse("x", code as ErrorCode, 999)]],
-    [202, acquire("y", "b"), [start("7")]],
-    [1_200, acquire("z", "a"), [start("8")]],
-  );
-}
-
-rule(
-  "ends that the server wants are no deaths",
-  {},
-  ...Array.from({ length: 20 }, (_, index): Step[] => {
-    const id = String(index + 1);
-    return [
-      ...run(id, "a", index),
-      [index, released(id), [askPending(id)]],
-      [index, pending(id, 0), [end(id, "idle")]],
-      [index, died(id, "ISOLATE_CRASHED"), []],
-    ];
-  }).flat(),
-);
-
-rule(
-  "deaths are forgotten with their deployment, or after a minute of silence",
-  {},
-  ...deaths(FREE_DEATHS + 1, CAUSES.TIME_LIMIT!),
-  [10, acquire("w", "a"), [refuse("w", "TIME_LIMIT", 995)]],
-  [11, retire("a"), []],
-  [12, acquire("w", "a"), [start("7")]],
-  [13, started("7"), [assign("7", "a")]],
-  [14, booted("7"), [grant("w", "7")]],
-  [15, died("7", "TIME_LIMIT"), []],
-  [16 + DEATHS_WINDOW_MS, tick, []],
-  [17 + DEATHS_WINDOW_MS, acquire("w", "a"), [start("8")]],
 );
 
 rule(

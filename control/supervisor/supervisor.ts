@@ -12,7 +12,7 @@ import type { IsolateInfo } from "../model.ts";
 import type { UsageDelta } from "../usage/mod.ts";
 import { Accounts } from "./accounts.ts";
 import { Acquires } from "./acquires.ts";
-import { endCode, endLine, isLimit } from "./end_report.ts";
+import { endCode, endLine, isLimit, limitLine } from "./end_report.ts";
 import { isolateInfo } from "./isolate_info.ts";
 import { type Launch, needsOwnSandbox, programOf } from "./launch.ts";
 import type { Lessee } from "./lessee.ts";
@@ -71,7 +71,7 @@ export class Supervisor implements AsyncDisposable {
     });
     this.#trials = new Trials({
       acquire: (deploymentId) => this.acquire(TRIAL_LESSEE, deploymentId),
-      settled: async (isolateId) => await this.#live.get(isolateId)?.sandbox?.settled(TRIAL_SETTLE_MS),
+      settled: (isolateId) => this.#settled(isolateId),
       release: (isolateId) => this.#giveBack(isolateId, TRIAL_LESSEE),
       retire: (deploymentId) => this.retire(deploymentId),
     });
@@ -126,14 +126,13 @@ export class Supervisor implements AsyncDisposable {
   /** The isolates that have a deployment. */
   async isolates(): Promise<IsolateInfo[]> {
     await this.#accounts.refresh(this.#lessees.values());
-    const infos = [...this.#live].map(async ([id, { deploymentId, sandbox }]) => {
+    return [...this.#live].flatMap(([id, { deploymentId, sandbox }]) => {
       const phase = this.#lifecycle.isolates.get(id)?.phase;
       const meter = this.#accounts.meter(id);
       return deploymentId && phase && sandbox && meter
-        ? [await isolateInfo(deploymentId, phase, sandbox, meter)]
+        ? [isolateInfo(deploymentId, phase, sandbox, meter)]
         : [];
     });
-    return (await Promise.all(infos)).flat();
   }
 
   /** Resident memory of each isolate that has a deployment, as last measured. */
@@ -177,6 +176,13 @@ export class Supervisor implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #settled(isolateId: string): Promise<SandboxEnd | undefined> {
+    const live = this.#live.get(isolateId);
+    const end = await live?.sandbox?.settled(TRIAL_SETTLE_MS);
+    if (end !== undefined) await live?.gone;
+    return end;
   }
 
   #handle(event: LifecycleEvent) {
@@ -289,10 +295,9 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #end(isolateId: string, reason: EndReason) {
-    const live = this.#live.get(isolateId);
     // Those in flight learn why before they find out that it is gone.
     if (isLimit(reason)) this.#tellLessees(isolateId, endCode(reason, false));
-    void live?.sandbox?.end(reason);
+    void this.#live.get(isolateId)?.sandbox?.end(reason);
   }
 
   #exceeded(isolateId: string, breach: Breach) {
@@ -300,14 +305,15 @@ export class Supervisor implements AsyncDisposable {
     const meter = this.#accounts.meter(isolateId);
     if (live?.deploymentId === undefined || meter === undefined) return;
     live.breach = breach;
-    this.#trials.explain(live.deploymentId, endLine(breach, meter.used(steadyNow()), breach.allowed));
+    const used = meter.used(steadyNow());
+    this.#trials.explain(live.deploymentId, limitLine({ used, memoryMb: live.memoryMb ?? 0, breach }));
     const code = breach.limit === "memoryMb" ? "MEMORY_LIMIT" : "TIME_LIMIT";
     this.#handle({ type: "exceeded", isolateId, code });
   }
 
   async #awaitEnd(isolateId: string, sandbox: Sandbox) {
     const end = await sandbox.ended;
-    this.#accounts.meter(isolateId)?.measure(await sandbox.measure());
+    this.#accounts.meter(isolateId)?.measure(sandbox.measure());
     this.#ended(isolateId, end);
   }
 
@@ -324,19 +330,17 @@ export class Supervisor implements AsyncDisposable {
     this.#handle({ type: "ended", isolateId, code });
   }
 
-  #closeBooks(isolateId: string, live: LiveIsolate, { reason, detail }: SandboxEnd, booting: boolean) {
+  #closeBooks(isolateId: string, live: LiveIsolate, end: SandboxEnd, booting: boolean) {
     const { deploymentId, breach, memoryMb = 0 } = live;
     if (deploymentId === undefined) return;
-    this.#ends[reason] = (this.#ends[reason] ?? 0) + 1;
-    const meter = this.#accounts.meter(isolateId);
+    this.#ends[end.reason] = (this.#ends[end.reason] ?? 0) + 1;
+    // Why a boot failed is said when it does.
+    const meter = booting && !isLimit(end.reason) ? undefined : this.#accounts.meter(isolateId);
     const now = steadyNow();
     this.#accounts.end(isolateId, now, () => {
-      if (isLimit(reason) && meter !== undefined) {
-        const line = endLine(breach, meter.used(now), memoryMb);
-        this.#trials.explain(deploymentId, line);
-        this.#log(deploymentId, line);
-      } else if (booting) this.#trials.explain(deploymentId, detail);
-      else if (UNASKED.has(reason)) this.#log(deploymentId, `The isolate ended: ${reason} (${detail})`);
+      const line = meter && endLine(end, { used: meter.used(now), memoryMb, breach });
+      this.#trials.explain(deploymentId, line ?? end.detail);
+      if (line !== undefined) this.#log(deploymentId, line);
     });
   }
 
@@ -382,9 +386,6 @@ export class Supervisor implements AsyncDisposable {
     }
   }
 }
-
-/** Ends that the server did not ask for. */
-const UNASKED: ReadonlySet<SandboxEndReason> = new Set(["crashed", "protocol"]);
 
 /** Unix time in ms, as this process began to count it: never set back. */
 function steadyNow(): number {

@@ -107,7 +107,7 @@ Deno.test("what an isolate used is told every second and at its end, also when i
   await until("it was told", () => test.used("a").requests === 4);
   const [info] = await supervisor.isolates();
   assert.equal(info!.requests, 4);
-  assert.ok(info!.cpuMs >= 1_900 && info!.cpuMs < 3_000, `${info!.cpuMs}`);
+  assert.ok(info!.cpuMs >= 1_980 && info!.cpuMs < 2_500, `${info!.cpuMs}`);
   assert.ok(info!.memoryBytes > 10 * 1024 ** 2, `${info!.memoryBytes}`);
   const last = visitors.request("a", "/hang");
   await until("it is in flight", async () => (await supervisor.isolates())[0]!.inFlight === 1);
@@ -115,7 +115,7 @@ Deno.test("what an isolate used is told every second and at its end, also when i
   assert.equal((await last).code, "ISOLATE_CRASHED");
   await until("the rest was told", () => test.used("a").requests === 5);
   const { cpuMs, uptimeMs } = test.used("a");
-  assert.ok(cpuMs >= 1_900 && cpuMs < 3_000, `${cpuMs}`);
-  assert.ok(uptimeMs > cpuMs * 0.9, `${uptimeMs}`);
+  assert.ok(cpuMs >= info!.cpuMs && cpuMs < 2_500, `${cpuMs}`);
+  assert.ok(uptimeMs > 0.6 * cpuMs, `${uptimeMs}`);
   assert.deepEqual(supervisor.ends, { crashed: 1 });
 });

@@ -36,7 +36,6 @@ export class Watcher implements Disposable {
   /** Lessees that have not answered. */
   readonly #asked = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #looking = false;
   #counting = false;
   #countedAt = 0;
   #closed = false;
@@ -49,7 +48,7 @@ export class Watcher implements Disposable {
   add(isolateId: string, sandbox: WatchedSandbox, limits: WatchedLimits): void {
     this.#sandboxes.set(isolateId, sandbox);
     this.#watch.add(isolateId, limits);
-    this.#arm(WATCH_INTERVAL_MS);
+    this.#arm();
   }
 
   /** It accepts requests. */
@@ -72,29 +71,20 @@ export class Watcher implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  #arm(delayMs: number) {
-    if (this.#closed || this.#looking || this.#timer !== undefined || this.#watch.size === 0) return;
-    this.#timer = setTimeout(() => void this.#lookAround(), delayMs);
+  #arm() {
+    if (this.#closed || this.#timer !== undefined || this.#watch.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+      this.#arm();
+    }, WATCH_INTERVAL_MS);
   }
 
-  async #lookAround() {
-    const startedAt = performance.now();
-    this.#timer = undefined;
-    this.#looking = true;
-    try {
-      await this.#look();
-    } catch (error) {
-      console.error("Cannot measure isolates:", error);
-    }
-    this.#looking = false;
-    this.#arm(Math.max(1, startedAt + WATCH_INTERVAL_MS - performance.now()));
-  }
-
-  async #look() {
+  #look() {
     this.#askLessees();
     this.#count();
     const busy = new Set([...this.#inFlight.values()].flat());
-    const found = new Map(await Promise.all(this.#watch.due(busy).map((look) => this.#measure(look))));
+    const found = new Map(this.#watch.due(busy).map((look) => this.#measure(look)));
     for (const [isolateId, measurement] of found) this.#options.measured(isolateId, measurement);
     for (const effect of this.#watch.look(performance.now(), found, busy)) {
       if (effect.type === "probe") void this.#probe(effect.isolateId);
@@ -102,10 +92,10 @@ export class Watcher implements Disposable {
     }
   }
 
-  async #measure({ isolateId, runDelay }: Look): Promise<[string, Measurement]> {
+  #measure({ isolateId, runDelay }: Look): [string, Measurement] {
     const sandbox = this.#sandboxes.get(isolateId)!;
-    const usage = await sandbox.measure();
-    return [isolateId, runDelay ? { ...usage, runDelayMs: await sandbox.runDelayMs() } : usage];
+    const usage = sandbox.measure();
+    return [isolateId, runDelay ? { ...usage, runDelayMs: sandbox.runDelayMs() } : usage];
   }
 
   async #probe(isolateId: string) {

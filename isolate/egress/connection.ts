@@ -100,9 +100,11 @@ export class Connection {
 
   async #answer(request: DnsRequest, tooMany: boolean): Promise<void> {
     const { gateway, usage, limits } = this.#options;
-    const answer = tooMany
-      ? { error: { code: "EREFUSED" as const, message: "Too many connections" } }
-      : await this.#within(limits.dnsTimeoutMs, (signal) => gateway.answer(request, signal));
+    if (tooMany) {
+      const error = { code: "EREFUSED", message: "Too many connections" } as const;
+      return await this.#send(encodeDnsAnswer({ error }));
+    }
+    const answer = await this.#within(limits.dnsTimeoutMs, (signal) => gateway.answer(request, signal));
     if ("error" in answer && answer.error.code === "EREFUSED") usage.refused++;
     await this.#send(encodeDnsAnswer(answer));
   }
@@ -110,10 +112,7 @@ export class Connection {
   async #connect({ connect, host, port }: SocksRequest, tooMany: boolean): Promise<void> {
     const { gateway, usage, limits } = this.#options;
     if (!connect) return await this.#refuse(Reply.commandNotSupported);
-    if (tooMany) {
-      usage.refused++;
-      return await this.#refuse(Reply.failure);
-    }
+    if (tooMany) return await this.#refuse(Reply.failure);
     const canonical = canonicalHost(host);
     if (canonical === null) return await this.#refuse(Reply.hostUnreachable);
     const upstream = await this.#within(

@@ -106,6 +106,20 @@ Deno.test("a name is judged by what it resolves to when it is dialed", async () 
   assert.equal(server.accepted, 0);
 });
 
+Deno.test("the machine's own addresses are not public, whatever they are", async () => {
+  const original = Deno.networkInterfaces;
+  const [first] = original();
+  Deno.networkInterfaces = () => [{ ...first!, address: "93.184.216.34" }];
+  try {
+    await using test = new TestProxy({ resolver: fixedResolver({ "own.test": ["93.184.216.34"] }) });
+    assert.equal(await test.connect("own.test", 80), NOT_ALLOWED);
+    assert.equal(await test.connect("93.184.216.34", 80), NOT_ALLOWED);
+    assert.equal((await test.resolve("own.test", "A")).error?.code, "EREFUSED");
+  } finally {
+    Deno.networkInterfaces = original;
+  }
+});
+
 Deno.test("permissions.net bounds names, ports and addresses, and does not make a target public", async () => {
   await using server = TcpServer.echo();
   await using other = TcpServer.echo();
@@ -171,7 +185,7 @@ Deno.test("an address that a sandbox resolved stands for its name there, and onl
 Deno.test("questions get public answers of allowed names, or the reason", async () => {
   const seen: string[] = [];
   await using test = new TestProxy({
-    net: ["*.test"],
+    net: ["*.test", "*.arpa"],
     resolver: {
       addresses: (name, family) => {
         seen.push(`${name} ${family}`);
@@ -198,12 +212,13 @@ Deno.test("questions get public answers of allowed names, or the reason", async 
     ["x.test", "constructor", "EBADQUERY"],
     ["not a name", "A", "EBADQUERY"],
     ["127.0.0.1", "A", "EBADQUERY"],
+    ["5.0.0.10.in-addr.arpa", "PTR", "EREFUSED"],
   ] as const;
   for (const [name, type, code] of refused) {
     assert.equal((await test.resolve(name, type)).error?.code, code, `${name} ${type}`);
   }
   assert.deepEqual(seen, ["mixed.test 4", "b.test 4", "none.test 6"]);
-  assert.equal(test.usage.refused, 3);
+  assert.equal(test.usage.refused, 4);
 });
 
 Deno.test("the machine's own resolver answers", async () => {

@@ -5,6 +5,7 @@ import type { FairSlots } from "./fair_slots.ts";
 import { canonicalHost } from "./host.ts";
 import type { EgressLimits } from "./limits.ts";
 import type { OwnAddresses } from "./own_addresses.ts";
+import { isPrivateReverseName } from "./reverse_name.ts";
 import { isPublicAddress } from "./public_address.ts";
 import { ResolvedNames } from "./resolved_names.ts";
 import { type FairResolver, ResolveError } from "./resolver.ts";
@@ -22,7 +23,7 @@ export interface GatewayOptions {
   limits: EgressLimits;
 }
 
-const ADDRESS_FAMILIES: Readonly<Record<string, 4 | 6>> = { A: 4, AAAA: 6 };
+const ADDRESS_FAMILIES: ReadonlyMap<string, 4 | 6> = new Map([["A", 4], ["AAAA", 6]]);
 const RECORD_TYPES: ReadonlySet<string> = new Set<RecordType>(
   ["CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"],
 );
@@ -68,11 +69,11 @@ export class Gateway {
   /** The records of a name that the sandbox may connect to, at whatever port. */
   async answer({ name, type }: DnsRequest, signal: AbortSignal): Promise<DnsAnswer> {
     const host = canonicalHost(name);
-    const family = ADDRESS_FAMILIES[type];
+    const family = ADDRESS_FAMILIES.get(type);
     if (host === null || isIP(host) !== 0 || family === undefined && !RECORD_TYPES.has(type)) {
       return { error: { code: "EBADQUERY", message: "Not a name, or not a type that may be asked for" } };
     }
-    if (!covers(this.net, host, null)) {
+    if (!covers(this.net, host, null) || isPrivateReverseName(host)) {
       return { error: { code: "EREFUSED", message: `Not allowed to resolve "${host}"` } };
     }
     try {

@@ -10,6 +10,8 @@ Deno.test("whatever a sandbox sends, its other connections and its neighbours' g
   await using server = TcpServer.echo();
   await using test = new TestProxy({
     allowPrivate: [`127.0.0.1:${server.port}`],
+    // Mutated targets stay on this machine.
+    net: ["127.0.0.1", "127.1", "[::1]", "localhost"],
     limits: { handshakeTimeoutMs: 50, connectionBurst: 10_000 },
   });
   const neighbour = test.open("s2");
@@ -29,8 +31,9 @@ Deno.test("whatever a sandbox sends, its other connections and its neighbours' g
     using client = await SocksClient.open(test.socketPath);
     try {
       for (const piece of random.split(bytes)) await client.write(piece);
-      if (random.chance(0.3)) await client.conn.closeWrite();
-      if (random.chance(0.8)) await client.read(1000);
+      if (random.chance(0.3)) return;
+      await client.conn.closeWrite();
+      await client.readText();
     } catch (error) {
       // The proxy ended the connection.
       assert.ok(

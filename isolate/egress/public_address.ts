@@ -6,6 +6,7 @@ const SPECIAL_IPV4 = [
   ["10.0.0.0", 8], // private, RFC 1918
   ["100.64.0.0", 10], // shared by carriers, RFC 6598
   ["127.0.0.0", 8], // loopback, RFC 1122
+  ["168.63.129.16", 32], // not IANA's: Azure's WireServer, which every virtual machine there reaches as if it were private
   ["169.254.0.0", 16], // link-local, RFC 3927: the metadata services of clouds
   ["172.16.0.0", 12], // private, RFC 1918
   ["192.0.0.0", 24], // protocol assignments, RFC 6890

@@ -74,6 +74,7 @@ export class SandboxEgress {
         console.error(`Cannot accept an egress connection of "${this.usage.id}":`, error);
         pauseMs = ACCEPT_RETRY_MS;
       }
+      // Cut short when all ends.
       await pause(pauseMs, null, { signal }).catch(() => {});
     }
   }
@@ -83,6 +84,7 @@ export class SandboxEgress {
     const { limits, total } = this.#options;
     const most = Math.min(limits.connections, limits.totalConnections - total.open);
     const admitted = this.#connections.size < most && this.#rate.take();
+    if (!admitted) this.usage.refused++;
     const connection = new Connection(client, { ...this.#options, usage: this.usage });
     total.open++;
     const served = connection.run(!admitted)

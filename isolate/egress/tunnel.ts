@@ -20,7 +20,7 @@ export class Tunnel {
   readonly #client: Deno.Conn;
   readonly #upstream: Deno.Conn;
   readonly #options: TunnelOptions;
-  #lastByteAt = performance.now();
+  #lastActiveAt = performance.now();
   #halfClosed = false;
   #watch: ReturnType<typeof setTimeout> | undefined;
 
@@ -66,6 +66,7 @@ export class Tunnel {
         await this.#options.turns.pass(this.#options.usage.id);
       }
       this.#halfClosed = true;
+      this.#lastActiveAt = performance.now();
       this.#watchIdleness();
       await to.closeWrite();
     } catch {
@@ -79,14 +80,14 @@ export class Tunnel {
       const written = await to.write(at === 0 ? bytes : bytes.subarray(at));
       at += written;
       count(written);
-      this.#lastByteAt = performance.now();
+      this.#lastActiveAt = performance.now();
     }
   }
 
   /** One timer which is set anew only when it is over: bytes cost a timestamp. */
   #watchIdleness(): void {
     const { idleTimeoutMs, halfClosedTimeoutMs } = this.#options.limits;
-    const leftMs = this.#lastByteAt + (this.#halfClosed ? halfClosedTimeoutMs : idleTimeoutMs) -
+    const leftMs = this.#lastActiveAt + (this.#halfClosed ? halfClosedTimeoutMs : idleTimeoutMs) -
       performance.now();
     clearTimeout(this.#watch);
     if (leftMs <= 0) this.close();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ShiftedClock } from "./testing/shifted_clock.ts";
 import { TcpServer } from "./testing/tcp_server.ts";
 import { TestProxy, type TestProxyOptions, until } from "./testing/test_proxy.ts";
 
@@ -42,7 +43,7 @@ Deno.test("large payloads arrive whole and are counted while the tunnel is open"
   for (let at = 0; at < bytes; at += sent.length) {
     assert.ok(!received.subarray(at, at + sent.length).some((byte, i) => byte !== sent[i]));
   }
-  assert.deepEqual([test.usage.egressBytes, test.usage.ingressBytes], [bytes, bytes]);
+  await until(() => test.usage.egressBytes === bytes && test.usage.ingressBytes === bytes);
 });
 
 Deno.test("a side that does not read stops the other", async () => {
@@ -76,6 +77,20 @@ Deno.test("a tunnel without a byte either way ends, a half-closed one sooner", a
     if (halfClosed) await client.conn.closeWrite();
     assert.deepEqual(await client.read(1), []);
   }
+});
+
+Deno.test("a tunnel that is half-closed after a long silence still gets its answer", async () => {
+  await using server = new TcpServer(async (connection) => {
+    while (await connection.read(new Uint8Array(1)) !== null);
+    await connection.write(new TextEncoder().encode("answer"));
+  });
+  using clock = new ShiftedClock();
+  const { test, client } = await open(server);
+  await using _ = test;
+  using __ = client;
+  clock.advance(5 * 60_000);
+  await client.conn.closeWrite();
+  assert.equal(await client.readText(), "answer");
 });
 
 Deno.test("bytes keep a tunnel alive", async () => {

@@ -5,7 +5,7 @@ import type { Confinement } from "../protocol.ts";
 import { spawnCommand } from "../spawn.ts";
 import { bare } from "./bare.ts";
 import { bubblewrap } from "./bubblewrap.ts";
-import { landlock, landlockVersion } from "./landlock.ts";
+import { FIRST_VERSION_WITH_TCP, landlock, landlockVersion } from "./landlock.ts";
 import { SECCOMP_FILES, writeSeccompPrograms } from "./seccomp_programs.ts";
 import { sharedLibraries } from "./shared_libraries.ts";
 
@@ -89,11 +89,12 @@ async function offerBubblewrap(
 async function offerLandlock(paths: SandboxPaths, limits: Omit<Confinement, "uid">): Promise<Enclosure> {
   const version = await landlockVersion(paths);
   if (version === 0) throw new Error(ADVICE.landlock);
+  const network = version < FIRST_VERSION_WITH_TCP ? SECCOMP_FILES.hostNetwork : SECCOMP_FILES.proxyOnly;
   return landlock({
     version,
     libraries: await sharedLibraries(paths.denoPath),
-    filterFile: SECCOMP_FILES.hostNetwork[0],
-    confinement: { ...limits, filterFile: SECCOMP_FILES.hostNetwork[1] },
+    filterFile: network[0],
+    confinement: { ...limits, filterFile: network[1] },
   });
 }
 

@@ -16,7 +16,7 @@ export interface LandlockOptions {
 
 const LAUNCHER = "landlock_launch.js";
 /** Before it, Landlock has no rules for TCP (landlock(7)). */
-const FIRST_VERSION_WITH_TCP = 4;
+export const FIRST_VERSION_WITH_TCP = 4;
 
 /**
  * Level `landlock`, for machines that refuse namespaces: a file view by rules, and of the machine's network nothing but the

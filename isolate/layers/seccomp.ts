@@ -24,6 +24,9 @@ import {
   type SyscallNumbers,
 } from "./syscalls.ts";
 
+/** Which sockets a sandbox may open. */
+export type SandboxSockets = "any" | "tcp4" | "ipv4";
+
 /** What {@linkcode seccompFilter} works with. */
 export interface SeccompFilterOptions {
   arch: "x86_64" | "aarch64";
@@ -37,8 +40,9 @@ export interface SeccompFilterOptions {
   /**
    * `any`: unix, IPv4 and IPv6, streams and datagrams, and asking for routes, for a sandbox with a network of its own.
    * `tcp4`: unix and TCP over IPv4, for one in the machine's network, where Landlock bounds nothing but TCP ports.
+   * `ipv4`: unix and IPv4, where Deno's permissions are what bounds addresses: those cannot name ranges of IPv6.
    */
-  sockets: "any" | "tcp4";
+  sockets: SandboxSockets;
 }
 
 /** linux/audit.h */
@@ -138,7 +142,7 @@ function judgements(
     creat: refuseBits(1, SETUID_OR_SETGID),
     openat: judgeCreation({ flags: 2, mode: 3 }),
     // Of the calls that are made all the time, and so only where they need it.
-    ...(sockets === "any" ? {} : {
+    ...(sockets !== "tcp4" ? {} : {
       sendto: refuseBits(3, MSG_FASTOPEN),
       sendmsg: refuseBits(2, MSG_FASTOPEN),
       sendmmsg: refuseBits(3, MSG_FASTOPEN),
@@ -189,11 +193,11 @@ function judgeSocket(sockets: SeccompFilterOptions["sockets"]): Piece {
     ...ALLOW,
   ];
   const family = loadArgument(0);
-  if (sockets === "tcp4") {
+  if (sockets !== "any") {
     return [
       ...family,
       ...ifEqual(AF_UNIX, ofType([SOCK_STREAM, SOCK_DGRAM])),
-      ...ifEqual(AF_INET, ofType([SOCK_STREAM])),
+      ...ifEqual(AF_INET, ofType(sockets === "tcp4" ? [SOCK_STREAM] : [SOCK_STREAM, SOCK_DGRAM])),
       ...unsupported,
     ];
   }

@@ -5,7 +5,9 @@ import { seccompFilter } from "./seccomp.ts";
 export const SECCOMP_FILES = {
   /** Of a sandbox with a network of its own: before Deno is started, and by the host itself. */
   ownNetwork: ["own_network_1.bpf", "own_network_2.bpf"],
-  /** Of one in the machine's network. */
+  /** Of one in the machine's network that only gets to the egress proxy. */
+  proxyOnly: ["proxy_only_1.bpf", "proxy_only_2.bpf"],
+  /** Of one in the machine's network, within what Deno's permissions leave of it. */
   hostNetwork: ["host_network_1.bpf", "host_network_2.bpf"],
 } as const;
 
@@ -24,8 +26,10 @@ export async function writeSeccompPrograms(bootDir: string): Promise<boolean> {
   const programs = {
     [SECCOMP_FILES.ownNetwork[0]]: seccompFilter({ arch, stage: 1, sockets: "any" }),
     [SECCOMP_FILES.ownNetwork[1]]: seccompFilter({ arch, stage: 2, sockets: "any", selfPid: HOST_PID }),
-    [SECCOMP_FILES.hostNetwork[0]]: seccompFilter({ arch, stage: 1, sockets: "tcp4" }),
-    [SECCOMP_FILES.hostNetwork[1]]: seccompFilter({ arch, stage: 2, sockets: "tcp4" }),
+    [SECCOMP_FILES.proxyOnly[0]]: seccompFilter({ arch, stage: 1, sockets: "tcp4" }),
+    [SECCOMP_FILES.proxyOnly[1]]: seccompFilter({ arch, stage: 2, sockets: "tcp4" }),
+    [SECCOMP_FILES.hostNetwork[0]]: seccompFilter({ arch, stage: 1, sockets: "ipv4" }),
+    [SECCOMP_FILES.hostNetwork[1]]: seccompFilter({ arch, stage: 2, sockets: "ipv4" }),
   };
   for (const [name, program] of Object.entries(programs)) await Deno.writeFile(join(bootDir, name), program);
   return true;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { VERDICT } from "./bpf.ts";
-import { seccompFilter, type SeccompFilterOptions } from "./seccomp.ts";
+import { type SandboxSockets, seccompFilter, type SeccompFilterOptions } from "./seccomp.ts";
 import { ABSENT, CHECKED, LAST_KNOWN_SYSCALL, NEVER, NEVER_AGAIN, type SyscallNumbers } from "./syscalls.ts";
 import { interpret } from "./testing/bpf_interpreter.ts";
 
@@ -12,7 +12,7 @@ const ARCHES = ["x86_64", "aarch64"] as const;
 const AUDIT_ARCH = { x86_64: 0xc000003e, aarch64: 0xc00000b7, i386: 0x40000003, arm: 0x40000028 };
 const [EPERM, ENOSYS, EAFNOSUPPORT] = [1, 38, 97];
 const STAGES = [1, 2] as const;
-const SOCKETS = ["any", "tcp4"] as const;
+const SOCKETS: readonly SandboxSockets[] = ["any", "tcp4", "ipv4"];
 
 const numberOn = (arch: Arch, [x86, arm]: SyscallNumbers) => arch === "x86_64" ? x86 : arm;
 const numbersOf = (arch: Arch, groups: typeof NEVER) =>
@@ -97,7 +97,7 @@ interface Judgement {
   args: number[];
   errno: number;
   stage?: 1 | 2;
-  sockets?: "any" | "tcp4";
+  sockets?: SandboxSockets;
 }
 
 /** AX25 to QIPCRTR, SMC and XDP, with IPX, PACKET, RDS, CAN, TIPC, BLUETOOTH, ALG, VSOCK and KCM among them. */
@@ -133,6 +133,8 @@ const JUDGEMENTS: Record<string, Judgement[]> = {
     { call: "socket", args: [2, DATAGRAM, 0], sockets: "tcp4", errno: EAFNOSUPPORT },
     { call: "socket", args: [10, STREAM, 0], sockets: "tcp4", errno: EAFNOSUPPORT },
     { call: "socket", args: [16, RAW, 0], sockets: "tcp4", errno: EAFNOSUPPORT },
+    { call: "socket", args: [2, DATAGRAM, 0], sockets: "ipv4", errno: 0 },
+    { call: "socket", args: [10, STREAM, 0], sockets: "ipv4", errno: EAFNOSUPPORT },
   ],
   "other families, types and protocols are refused": [
     ...OTHER_FAMILIES.map((family) => unsupported(family, STREAM, 0)),
@@ -229,7 +231,7 @@ Deno.test("without the process's number, signals are left to the kernel's own ru
 const ALL_ONES = [-1, -1, -1, -1, -1, -1];
 
 /** Calls and what a process in its final form must get for them. Without a filter, each would end differently. */
-function trialCalls(arch: Arch, sockets: "any" | "tcp4"): { call: number[]; errno: number }[] {
+function trialCalls(arch: Arch, sockets: SandboxSockets): { call: number[]; errno: number }[] {
   const judged = Object.values(JUDGEMENTS).flat()
     .filter(({ stage = 2 }) => stage === 2)
     .filter((judgement) => (judgement.sockets ?? sockets) === sockets)

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Trial } from "../testing/trial.ts";
 
+const NO_PATHS = { denoPath: "", bootDir: "", appDir: "", socketsDir: "", cacheDir: "" };
+
 Deno.test("timers that are not due count as unfinished work, until they ran or were cleared", async () => {
   await using trial = await Trial.serve(`
     const timers = [];
@@ -40,7 +42,11 @@ Deno.test("a fetch counts as unfinished work until it is answered or has failed"
       response.end();
     }).listen(3000);
   `;
-  await trial.assign(source, { env: { SOCKET: `${trial.home.socketsDir}/trial/node.sock` } });
+  const { socketsDir } = trial.home.enclosure.inside({
+    ...NO_PATHS,
+    socketsDir: `${trial.home.socketsDir}/trial`,
+  });
+  await trial.assign(source, { env: { SOCKET: `${socketsDir}/node.sock` } });
   await trial.text("/start");
   assert.equal(await trial.sandbox.pendingWork(), 1);
   await trial.text("/refused");

@@ -5,6 +5,8 @@ import { nodeBinding } from "./node_binding.ts";
 const HANDLES = [["tcp_wrap", "TCP"], ["pipe_wrap", "Pipe"], ["udp_wrap", "UDP"]] as const;
 /** libuv's UV_EPERM. */
 const NOT_PERMITTED = -1;
+/** libuv's UV_EACCES. */
+const NO_ACCESS = -13;
 
 /**
  * Closes what the runtime leaves open to a program whatever its permissions: descriptors of the process that are not its
@@ -17,6 +19,8 @@ export function closeDoors(): void {
     const { prototype } = nodeBinding<Record<string, { prototype: object }>>(binding)[handle]!;
     seal(prototype, "open", () => NOT_PERMITTED);
   }
+  // Nobody could connect: only what a deployment serves is reached, and that is not by TCP.
+  seal(nodeBinding<{ TCP: { prototype: object } }>("tcp_wrap").TCP.prototype, "listen", () => NO_ACCESS);
   refuseSignals();
   refuseVsock();
   seal(Object.getPrototypeOf(navigator), "gpu", undefined);

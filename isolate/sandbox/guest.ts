@@ -7,6 +7,8 @@ import { pendingWork, trackBackgroundWork } from "./background.ts";
 import { closeDoors } from "./doors.ts";
 import { captureConsole, captureUncaught, describeError } from "./console.ts";
 import { captureExit, type Post } from "./exit.ts";
+import { publishNestedSetup } from "./nested_setup.ts";
+import { setUpWorkers } from "./nested_workers.ts";
 import { hideMachine } from "./node_os.ts";
 import { bindNodeServers } from "./node_server.ts";
 import { routeOutbound } from "./outbound.ts";
@@ -35,7 +37,9 @@ async function prepare(message: PrepareMessage) {
   bindNodeServers(message.nodeSocket, served, post);
   captureConsole(post, appDir);
   captureExit(post);
-  if (message.proxy !== undefined) await routeOutbound({ hostname: "127.0.0.1", port: message.proxy.port });
+  const proxy = message.proxy && { hostname: "127.0.0.1", port: message.proxy.port };
+  if (proxy !== undefined) routeOutbound(proxy);
+  setUpWorkers(publishNestedSetup(proxy));
   trackBackgroundWork();
   hideMachine();
   // Compiles the path of a computed import.

@@ -6,7 +6,7 @@
  */
 export function setUpWorkers(setupUrl: string): void {
   const setUp = class Worker extends globalThis.Worker {
-    constructor(specifier: string | URL, options?: WorkerOptions) {
+    constructor(specifier: string | URL, options: WorkerOptions = {}) {
       const program = new URL(specifier, self.location?.href).href;
       // Static, as the graph of a Worker's program is: loaded with the permissions of whoever starts it.
       const module = [setupUrl, program].map((url) => `import ${JSON.stringify(url)};`).join("");

@@ -60,18 +60,18 @@ export function routeNodeSockets(proxy: Target, names: PlaceholderNames): void {
   };
 
   async function connect(handle: Handle, request: ConnectRequest, target: Target) {
-    const socket = handle[ownerSymbol]!;
+    const socket = handle[ownerSymbol];
     const closed = new AbortController();
-    socket.once("close", () => closed.abort());
+    socket?.once("close", () => closed.abort());
     try {
       const { conn, remote } = await openTunnel(proxy, target, closed.signal);
       // Not before: closing it would end the direction of writing for the duplicate as well.
       closed.signal.addEventListener("abort", () => conn[Symbol.dispose]());
-      if (socket.destroyed || !request.oncomplete) return conn[Symbol.dispose]();
+      if (socket?.destroyed || !request.oncomplete) return conn[Symbol.dispose]();
       remotes.set(handle, remote);
       complete(handle.openFromRid(ridOf(conn)));
     } catch (error) {
-      if (!socket.destroyed) fail(error as Error & { code?: string });
+      if (!socket?.destroyed) fail(error as Error & { code?: string });
     }
 
     /** On a tick of its own, where what a listener throws is nobody else's. */
@@ -82,7 +82,7 @@ export function routeNodeSockets(proxy: Target, names: PlaceholderNames): void {
 
     function fail(error: Error & { code?: string }) {
       const errno = ERRNO[error.code ?? ""];
-      if (errno !== undefined) complete(-errno);
+      if (errno !== undefined || !socket) complete(-(errno ?? ERRNO.EACCES!));
       else socket.destroy(error instanceof NameNotFoundError ? lookupError(error.hostname) : error);
     }
   }

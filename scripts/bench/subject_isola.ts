@@ -11,6 +11,15 @@ const PROJECT = "bench";
 export interface IsolaSubject extends Subject {
   /** Deploys the app once more and resolves with the hostname of a deployment that served no request yet. */
   deploy(): Promise<string>;
+  /** The same with another program; it is deleted, and its isolate ended, by disposal. */
+  deployProgram(source: string): Promise<DeployedProgram>;
+  /** What `/metrics` of the control address says now. */
+  metrics(): Promise<string>;
+}
+
+/** A program on an {@linkcode IsolaSubject}. */
+export interface DeployedProgram extends AsyncDisposable {
+  host: string;
 }
 
 /** One server with its defaults: one runner, a process for each isolate. */
@@ -38,7 +47,12 @@ export async function startIsola(): Promise<IsolaSubject> {
     port,
     host,
     pids: [child.pid],
-    deploy: async () => `${PROJECT}-${await deploy(api, projectId, content)}.localhost`,
+    deploy: async () => hostOf(await deploy(api, projectId, content)),
+    async deployProgram(source) {
+      const id = await deploy(api, projectId, source);
+      return { host: hostOf(id), [Symbol.asyncDispose]: () => remove(api, id) };
+    },
+    metrics: async () => (await fetch(`${api}/metrics`)).text(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -64,6 +78,18 @@ async function deploy(api: string, projectId: string, content: string): Promise<
   return id;
 }
 
+async function remove(api: string, id: string): Promise<void> {
+  await call(api, "DELETE", `/v1/deployments/${id}`);
+  await until(`the end of deployment "${id}"`, async () => {
+    const isolates = await call<{ deploymentId: string }[]>(api, "GET", "/v1/isolates");
+    if (isolates.some(({ deploymentId }) => deploymentId === id)) throw new Error("It has an isolate");
+  });
+}
+
+function hostOf(deploymentId: string): string {
+  return `${PROJECT}-${deploymentId}.localhost`;
+}
+
 async function call<T>(api: string, method: string, path: string, body?: unknown): Promise<T> {
   const response = await fetch(api + path, {
     method,
@@ -72,5 +98,5 @@ async function call<T>(api: string, method: string, path: string, body?: unknown
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`Cannot ${method} "${path}": ${response.status} ${text}`);
-  return JSON.parse(text);
+  return (text === "" ? undefined : JSON.parse(text)) as T;
 }

@@ -1,10 +1,18 @@
-/** An app that takes what it can get: each path is another way to use too much. Also a blank module of a sandbox. */
+/** An app that takes what it can get: each path is another way to use too much. */
+import process from "node:process";
+
 const born = crypto.randomUUID();
 const kept = [];
 const LOOP = "AGFzbQEAAAABBAFgAAADAgEABwUBAWYAAAoJAQcAA0AMAAsL"; // (func (export "f") (loop (br 0)))
 
+/** Takes so much CPU time, however long that takes. */
 function burn(ms) {
-  for (const end = performance.now() + ms; performance.now() < end;);
+  const before = process.cpuUsage();
+  for (let spentUs = 0; spentUs < ms * 1000;) {
+    for (let i = 0; i < 1e5; i++);
+    const { user, system } = process.cpuUsage(before);
+    spentUs = user + system;
+  }
 }
 
 const WAYS = {
@@ -12,8 +20,9 @@ const WAYS = {
     for (;;);
   },
   "/microtasks": () => {
-    const next = () => Promise.resolve().then(next);
-    return next();
+    const next = () => queueMicrotask(next);
+    next();
+    return new Promise(() => {});
   },
   "/regex": () => /^(a+)+$/.test("a".repeat(50) + "b"),
   "/wait": () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),

@@ -2,6 +2,14 @@ import assert from "node:assert/strict";
 import { writeBootCode } from "../../boot_code.ts";
 import { type Egress, startEgress } from "../../egress/egress.ts";
 
+/** In programs: `attempt(…)` says what became of a promise. */
+export const ATTEMPT = `
+  const attempt = (promise) => promise.then((value) => value ?? "done", (error) =>
+    [error.name, error.code, error.message].filter((part) => part !== undefined && part !== 0).join(" "));
+`;
+
+const RUN_TIMEOUT_MS = 30_000;
+
 /** In the sandbox's main isolate. Arguments: the proxy's socket; a program and its input as JSON. Prints its result as JSON. */
 const HOST = `
   import { startForwarder } from "./forwarder.js";
@@ -98,6 +106,7 @@ export class OutboundTrial implements AsyncDisposable {
         JSON.stringify({ body, input }),
       ],
       env: { NO_COLOR: "1" },
+      signal: AbortSignal.timeout(RUN_TIMEOUT_MS),
     }).output();
     const output = new TextDecoder().decode(stdout);
     assert.equal(code, 0, output + new TextDecoder().decode(stderr));

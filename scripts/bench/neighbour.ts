@@ -1,0 +1,105 @@
+import { until } from "./child.ts";
+import { cpuMs } from "./cpu.ts";
+import { GOOD_APP, type Neighbour, neighbours } from "./neighbour_apps.ts";
+import { endedSince, type NeighbourResults, type NeighbourRound, report } from "./neighbour_report.ts";
+import type { VisitPlan, Visits } from "./neighbour_visitors.ts";
+import { quantile } from "./statistics.ts";
+import { type IsolaSubject, startIsola } from "./subject_isola.ts";
+
+/** How much {@linkcode benchNeighbours} measures. */
+export interface NeighbourOptions {
+  rounds: number;
+  /** Of each scenario in each round. */
+  seconds: number;
+  progress(text: string): void;
+}
+
+/** Far below what one isolate can answer. */
+const GOOD_REQUESTS_PER_SECOND = 500;
+const BAD_REQUESTS_PER_SECOND = 50;
+const MAX_GOOD_IN_FLIGHT = 1000;
+const MAX_BAD_IN_FLIGHT = 32;
+const GRACE_MS = 5_000;
+/** How long the bad one is at it before the good one is measured. */
+const LEAD_SECONDS = 1;
+/** CPU time is counted in ticks of 10 ms: fewer than two in this time mean that builds and starts are done. */
+const QUIET_MS = 200;
+const QUIET_CPU_MS = 20;
+const VISITORS = new URL("./neighbour_visitors.ts", import.meta.url).pathname;
+
+/**
+ * What a good tenant's visitors notice of a bad one on the same server, as Markdown. Scenarios are interleaved, and each
+ * round begins and ends with nobody beside the good one. The bad one is deployed anew each time, so that it is not held back for
+ * how often it died in the round before.
+ */
+export async function benchNeighbours({ rounds, seconds, progress }: NeighbourOptions): Promise<string> {
+  await using isola = await startIsola();
+  await using good = await isola.deployProgram(GOOD_APP);
+  const results: NeighbourResults[] = neighbours().map(({ name }) => ({ name, rounds: [] }));
+  await runRound(isola, good.host, 0, seconds); // warms caches and the JIT
+  for (let round = 1; round <= rounds; round++) {
+    for (const index of [...results.keys(), 0]) {
+      const { name, rounds: measured } = results[index]!;
+      progress(`neighbours, round ${round} of ${rounds}, ${name}`);
+      measured.push(await runRound(isola, good.host, index, seconds));
+    }
+  }
+  const level = /level="(\w+)"/.exec(await isola.metrics())?.[1];
+  return report({ results, level: level!, requestsPerSecond: GOOD_REQUESTS_PER_SECOND, seconds });
+}
+
+async function runRound(
+  isola: IsolaSubject,
+  goodHost: string,
+  index: number,
+  seconds: number,
+): Promise<NeighbourRound> {
+  const { source, badFromMs = 0 } = neighbours()[index] as Neighbour;
+  await using bad = source === undefined ? undefined : await isola.deployProgram(source);
+  await until("the server to have nothing to do", () => quiet(isola, badFromMs));
+  const before = await isola.metrics();
+  const badVisits = bad && visit({
+    port: isola.port,
+    host: bad.host,
+    requestsPerSecond: BAD_REQUESTS_PER_SECOND,
+    seconds: seconds + 2 * LEAD_SECONDS,
+    maxInFlight: MAX_BAD_IN_FLIGHT,
+    graceMs: 0,
+  }, 19);
+  await new Promise((resolve) => setTimeout(resolve, LEAD_SECONDS * 1000));
+  const { latenciesMs, delaysMs, outcomes } = await visit({
+    port: isola.port,
+    host: goodHost,
+    requestsPerSecond: GOOD_REQUESTS_PER_SECOND,
+    seconds,
+    maxInFlight: MAX_GOOD_IN_FLIGHT,
+    graceMs: GRACE_MS,
+  }, 0);
+  const { "200": _good, ...failures } = outcomes;
+  return {
+    p50: quantile(latenciesMs, 0.5),
+    p99: quantile(latenciesMs, 0.99),
+    max: quantile(latenciesMs, 1),
+    sentLateP99: quantile(delaysMs, 0.99),
+    failures,
+    badOutcomes: (await badVisits)?.outcomes ?? {},
+    ended: endedSince(before, await isola.metrics()),
+  };
+}
+
+async function quiet(isola: IsolaSubject, notBeforeMs: number): Promise<void> {
+  const before = cpuMs(isola.pids);
+  await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  if (Date.now() < notBeforeMs || cpuMs(isola.pids) - before >= QUIET_CPU_MS) {
+    throw new Error("Isola is still working");
+  }
+}
+
+/** At a lower priority, visitors do not take what the server they visit needs: they would be on other machines. */
+async function visit(plan: VisitPlan, niceness: number): Promise<Visits> {
+  const args = ["-n", `${niceness}`, Deno.execPath(), "run", "-A", VISITORS, JSON.stringify(plan)];
+  const { success, stdout, stderr } = await new Deno.Command("nice", { args }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`Cannot visit "${plan.host}": ${decoder.decode(stderr)}`);
+  return JSON.parse(decoder.decode(stdout));
+}
