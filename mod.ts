@@ -26,7 +26,7 @@ const DRAIN_TIMEOUT_MS = 10_000;
 async function startServer(config: Config): Promise<RunningServer> {
   await using starting = new AsyncDisposableStack();
   const control = starting.use(
-    await openControl(config, { version: metadata.version, env: Deno.env.toObject() }),
+    await openControl(config, { version: metadata.version, env: Deno.env.toObject(), failed }),
   );
   const runners: Runner[] = [];
   let { port } = config.httpAddr;
@@ -81,10 +81,7 @@ async function startLessee(
       acquire: (deploymentId) => supervisor.acquire(id, deploymentId),
       release: (usage) => supervisor.released(id, usage),
       broken: (usage, code) => supervisor.broken(id, usage, code),
-      failed(error) {
-        console.error(error);
-        Deno.exit(1); // Without its data plane the server is of no use; whoever supervises it starts it again.
-      },
+      failed,
     },
   );
   const lessee: Lessee = {
@@ -98,6 +95,12 @@ async function startLessee(
   };
   supervisor.addLessee(lessee);
   return runner;
+}
+
+/** Without one of its threads the server is of no use; whoever supervises it starts it again. */
+function failed(error: Error) {
+  console.error(error);
+  Deno.exit(1);
 }
 
 /** Aborted by the first SIGINT or SIGTERM; the second ends the process at once. */

@@ -134,7 +134,7 @@ type SettingValues = { [Name in SettingName]: z.output<typeof SETTINGS[Name]["sc
 const STRUCTURES = z.strictObject({
   egress: z.strictObject({ allowPrivate: z.array(target()) }).partial(),
   limits: z.strictObject({
-    memoryMb: integer(16, 1024 ** 2),
+    memoryMb: integer(32, 1024 ** 2),
     cpuBlockMs: integer(10, DAY_MS),
     cpuMsPerRequest: integer(1, DAY_MS),
     bootTimeoutMs: integer(100, DAY_MS),

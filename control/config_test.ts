@@ -130,7 +130,7 @@ Deno.test("each bad value is refused with its name, itself, and what is allowed"
     ],
     [
       { yaml: "limits: { memoryMb: lots }" },
-      'limits.memoryMb "lots" of /srv/isola.yaml: must be a whole number from 16 to 1048576',
+      'limits.memoryMb "lots" of /srv/isola.yaml: must be a whole number from 32 to 1048576',
     ],
   ];
   for (const [given, problem] of cases) assert.deepEqual(problemsOf(given), [`Cannot use ${problem}`]);

@@ -36,6 +36,8 @@ export interface ControlOptions {
   version: string;
   /** The server's environment: builds get what names registries, proxies and certificates. */
   env: Readonly<Record<string, string>>;
+  /** Called when the server is of no use any more. */
+  failed(error: Error): void;
 }
 
 /**
@@ -43,7 +45,10 @@ export interface ControlOptions {
  *
  * @throws {StoreError} when another server has the data directory open
  */
-export async function openControl(config: Config, { version, env }: ControlOptions): Promise<Control> {
+export async function openControl(
+  config: Config,
+  { version, env, failed }: ControlOptions,
+): Promise<Control> {
   await using opening = new AsyncDisposableStack();
   const store = opening.use(await openStore(config.dataDir));
   const logs = opening.use(openLogs(config.dataDir, store));
@@ -53,6 +58,7 @@ export async function openControl(config: Config, { version, env }: ControlOptio
       denoPath: Deno.execPath(),
       layers: config.sandbox,
       allowPrivate: config.allowPrivate,
+      failed,
     }),
   );
   const generatedToken = store.tokens.ensureAdmin(store.organizations.first().id, config.adminToken ?? null);

@@ -34,6 +34,8 @@ export interface SandboxHomeOptions {
   strongest?: SandboxLevel;
   /** Targets that sandboxes may reach though they are private, as "host:port" or "host". */
   allowPrivate?: readonly string[];
+  /** Called when sandboxes have lost what they need from the server; new ones do not start from then on. */
+  failed?: (error: Error) => void;
 }
 
 /** The layers in use, for people and for monitoring. */
@@ -77,7 +79,8 @@ export interface SandboxHome extends AsyncDisposable {
  * @throws {Error} when layers are required that this machine does not have; it says which
  */
 export async function openSandboxHome(
-  { dataDir, denoPath, layers: wanted = "auto", strongest = "full", allowPrivate = [] }: SandboxHomeOptions,
+  { dataDir, denoPath, layers: wanted = "auto", strongest = "full", allowPrivate = [], failed }:
+    SandboxHomeOptions,
 ): Promise<SandboxHome> {
   await using opening = new AsyncDisposableStack();
   const { socketsDir, programsDir } = await makeDirectories(dataDir);
@@ -111,7 +114,7 @@ export async function openSandboxHome(
   const cgroups = "unavailable" in groups ? undefined : opening.use(groups);
   if ("unavailable" in groups && groups.unavailable) missing.push(`No control groups: ${groups.unavailable}`);
   const proxied = enclosure.proxyPort() !== undefined;
-  const egress = proxied ? opening.use(await startEgress({ allowPrivate })) : undefined;
+  const egress = proxied ? opening.use(await startEgress({ allowPrivate }, failed)) : undefined;
   const traffic = new Map<string, SandboxTraffic>();
   if (egress !== undefined) opening.use(followTraffic(egress, traffic));
   const owned = opening.move();

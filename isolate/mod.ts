@@ -2,6 +2,7 @@
  * One sandboxed deployment: start a blank sandbox, give it a program, talk to it, end it. It knows permissions, processes
  * and files on disk. It refuses to know tenants, routes, storage or HTTP APIs.
  */
+export { DENIED_NETWORKS } from "./command.ts";
 export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 export { openSandboxHome, type SandboxHome, type SandboxLayers } from "./home.ts";

@@ -9,8 +9,11 @@ export interface SandboxOptions {
   /** Hosts that its program may connect to, where there is no egress proxy that is told later; `true` = every public one. */
   net: true | string[];
   maxHeapMb: number;
-  /** For a program that is started as a tree: puts its files into the directory before the process starts. */
-  tree?: { populate: (dir: string) => Promise<void>; config: string };
+  /** A program that is started as a tree: its files are put into the directory before the process starts. */
+  tree?: Pick<Program, "populate" | "reclaim"> & {
+    /** Deno's configuration, relative to that directory. */
+    config: string;
+  };
   onLog: (line: AppLogLine) => void;
 }
 

@@ -106,7 +106,8 @@ export class Sandbox implements AsyncDisposable {
     const { home, maxHeapMb, tree } = this.#options;
     const { enclosure } = home;
     await this.#makeDirectories();
-    await tree?.populate(this.#paths.appDir);
+    this.#reclaim = tree?.reclaim;
+    await tree?.populate?.(this.#paths.appDir);
     this.#group = await home.cgroups?.create(this.id);
     await home.egress?.open(this.id, this.#socket("egress"));
     using listener = Deno.listen({ transport: "unix", path: this.#socket("control") });
@@ -141,7 +142,7 @@ export class Sandbox implements AsyncDisposable {
     const { populate, reclaim, entry, env, net, memoryMb, bootTimeoutMs } = program;
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     this.startedAt = Date.now();
-    this.#reclaim = reclaim;
+    this.#reclaim ??= reclaim;
     this.#options.home.egress?.allow(this.id, net);
     const memoryBytes = memoryMb * 1024 ** 2;
     try {
@@ -230,6 +231,7 @@ export class Sandbox implements AsyncDisposable {
     await Deno.mkdir(socketsDir, { mode: this.#uid === undefined ? 0o700 : 0o755 });
     if (this.#uid !== undefined) await Deno.chown(socketsDir, this.#uid, this.#uid);
     await Deno.mkdir(appDir, { recursive: true });
+    await Deno.chmod(appDir, 0o755);
   }
 
   #prepareMessage(proxyPort: number | undefined): PrepareMessage {

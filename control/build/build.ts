@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { DENIED_NETWORKS } from "../../isolate/mod.ts";
 import type { BuildLog, Image, Manifest, SourceOptions } from "../model.ts";
 import { BuildError } from "./build_error.ts";
 import { type Builder, startBuilder } from "./builder_process.ts";
@@ -207,6 +208,7 @@ class BuildQueue implements Builds {
       hasNodeModules: names.some((path) => path.startsWith("node_modules/")),
       cacheDir: this.#places.cacheDir,
       operatorFiles: this.#places.operatorFiles,
+      deniedNetworks: DENIED_NETWORKS,
     };
   }
 

@@ -12,31 +12,17 @@ export interface DenoOptions {
   cacheDir: string;
   /** Files that it may read outside of the build directory. */
   operatorFiles: readonly string[];
+  /**
+   * Where no import may lead. Deno checks every address that a name resolves to, also after a redirect; IPv6 addresses are
+   * refused by {@linkcode ModuleGraph}.
+   */
+  deniedNetworks: readonly string[];
   view: FileView;
   /** Ends it. */
   signal: AbortSignal;
 }
 
 const MAX_ERROR_LINES = 6;
-/**
- * Where nothing public is, as far as `--deny-import` can name it: Deno checks every address that a name resolves to, also
- * after a redirect. Ranges of IPv6 cannot be written; its addresses are refused by {@linkcode ModuleGraph}.
- */
-const PRIVATE_NETWORKS = [
-  "0.0.0.0/8",
-  "10.0.0.0/8",
-  "100.64.0.0/10",
-  "127.0.0.0/8",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.0.0.0/24",
-  "192.168.0.0/16",
-  "198.18.0.0/15",
-  "224.0.0.0/4",
-  "240.0.0.0/4",
-  "[::]",
-  "[::1]",
-];
 
 /** `auto` downloads packages into `node_modules`, never running their scripts; `manual` resolves in what is there. */
 export type NodeModules = "auto" | "manual";
@@ -76,7 +62,7 @@ async function run(
   args: string[],
   options: DenoOptions,
 ): Promise<string> {
-  const { paths, config: { path, lock }, cacheDir, operatorFiles, view, signal } = options;
+  const { paths, config: { path, lock }, cacheDir, operatorFiles, deniedNetworks, view, signal } = options;
   const lockArgs = lock ? [`--lock=${lock.path}`, ...(lock.frozen ? ["--frozen"] : [])] : ["--no-lock"];
   const enclosed = view({
     path: Deno.execPath(),
@@ -84,7 +70,7 @@ async function run(
       ...command,
       "--unstable-raw-imports",
       "--allow-import",
-      `--deny-import=${PRIVATE_NETWORKS.join(",")}`,
+      `--deny-import=${deniedNetworks.join(",")}`,
       `--config=${path}`,
       ...lockArgs,
       `--node-modules-dir=${nodeModules}`,

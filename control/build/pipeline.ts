@@ -28,8 +28,16 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   const took = () => `in ${Math.round(performance.now() - startedAt)} ms`;
   const paths = new AppPaths(request.dir);
   const config = prepareConfig(request);
-  const { cacheDir, operatorFiles } = request;
-  const deno = { paths, config, cacheDir, operatorFiles, view: options.view, signal: options.signal };
+  const { cacheDir, operatorFiles, deniedNetworks } = request;
+  const deno = {
+    paths,
+    config,
+    cacheDir,
+    operatorFiles,
+    deniedNetworks,
+    view: options.view,
+    signal: options.signal,
+  };
   const graph = await resolveModules(request, deno);
   const bundled = await bundle({ graph, paths, compilerOptions: config.compilerOptions });
   Deno.mkdirSync(join(request.dir, ".isola"), { recursive: true });

@@ -15,6 +15,8 @@ export interface BuildRequest {
   cacheDir: string;
   /** Files outside of `dir` that Deno may read: what the operator's settings name. */
   operatorFiles: string[];
+  /** Addresses that are not public, as Deno's permissions name them. */
+  deniedNetworks: readonly string[];
 }
 
 /** A file that the build adds: content from `from` (relative to the build directory), or a symlink. */

@@ -28,6 +28,7 @@ async function prepare(
       hasNodeModules: false,
       cacheDir: dir,
       operatorFiles: [],
+      deniedNetworks: [],
     });
     const texts = new Map<string, string>();
     for (const path of [...Object.keys(files), config.path]) {

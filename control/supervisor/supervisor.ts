@@ -240,7 +240,7 @@ export class Supervisor implements AsyncDisposable {
     try {
       const launch = deploymentId === undefined ? undefined : this.#options.launch(deploymentId);
       const config = launch?.image.config;
-      const tree = launch && config !== undefined ? { populate: launch.populate, config } : undefined;
+      const tree = launch && config !== undefined ? { ...launch, config } : undefined;
       const sandbox = await startSandbox({
         home: this.#options.home,
         id: isolateId,

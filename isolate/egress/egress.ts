@@ -33,11 +33,15 @@ type Question = Extract<ToEgress, { requestId: number }> extends infer Message
 /**
  * Starts the egress proxy in a worker of this process.
  *
+ * @param failed called when the worker ends by itself; no sandbox has a way out from then on
  * @throws {RangeError} An entry of `allowPrivate` is malformed.
  */
-export async function startEgress(options: EgressOptions): Promise<Egress> {
+export async function startEgress(
+  options: EgressOptions,
+  failed: (error: Error) => void = () => {},
+): Promise<Egress> {
   options.allowPrivate.forEach(parsePrivateTarget);
-  const egress = new EgressHandle(options);
+  const egress = new EgressHandle(options, failed);
   // Answered once the worker is up.
   await egress.usage();
   return egress;
@@ -49,7 +53,7 @@ class EgressHandle implements Egress {
   #requestCount = 0;
   #error: Error | null = null;
 
-  constructor(options: EgressOptions) {
+  constructor(options: EgressOptions, failed: (error: Error) => void) {
     this.#worker = new Worker(new URL("./egress_worker.ts", import.meta.url), {
       type: "module",
       name: "egress",
@@ -57,7 +61,9 @@ class EgressHandle implements Egress {
     this.#worker.onmessage = ({ data }: MessageEvent<FromEgress>) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#finish(new Error(`Egress proxy ended: ${event.message}`));
+      const error = new Error(`Egress proxy ended: ${event.message}`);
+      this.#finish(error);
+      failed(error);
     };
     this.#post({ type: "start", options });
   }

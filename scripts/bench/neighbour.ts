@@ -19,7 +19,9 @@ const GOOD_REQUESTS_PER_SECOND = 500;
 const BAD_REQUESTS_PER_SECOND = 50;
 const MAX_GOOD_IN_FLIGHT = 1000;
 const MAX_BAD_IN_FLIGHT = 32;
-const GRACE_MS = 5_000;
+const GOOD_GRACE_MS = 5_000;
+/** Some never get an answer. */
+const BAD_GRACE_MS = 100;
 /** How long the bad one is at it before the good one is measured. */
 const LEAD_SECONDS = 1;
 /** CPU time is counted in ticks of 10 ms: fewer than two in this time mean that builds and starts are done. */
@@ -64,7 +66,7 @@ async function runRound(
     requestsPerSecond: BAD_REQUESTS_PER_SECOND,
     seconds: seconds + 2 * LEAD_SECONDS,
     maxInFlight: MAX_BAD_IN_FLIGHT,
-    graceMs: 0,
+    graceMs: BAD_GRACE_MS,
   }, 19);
   await new Promise((resolve) => setTimeout(resolve, LEAD_SECONDS * 1000));
   const { latenciesMs, delaysMs, outcomes } = await visit({
@@ -73,7 +75,7 @@ async function runRound(
     requestsPerSecond: GOOD_REQUESTS_PER_SECOND,
     seconds,
     maxInFlight: MAX_GOOD_IN_FLIGHT,
-    graceMs: GRACE_MS,
+    graceMs: GOOD_GRACE_MS,
   }, 0);
   const { "200": _good, ...failures } = outcomes;
   return {

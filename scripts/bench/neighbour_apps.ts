@@ -24,18 +24,20 @@ const BUILD_MS = 4_000;
 export function neighbours(): Neighbour[] {
   const badFromMs = Date.now() + BUILD_MS;
   return [
-    { name: "nobody" },
+    { name: "is not there" },
     { name: "loops at each request", source: served("for (;;);") },
     {
-      name: "cryptography on all threads",
-      source: once(`const key = await crypto.subtle.importKey("raw", new Uint8Array(8), "PBKDF2", false, ["deriveBits"]);
+      name: "derives keys on all threads",
+      source: once(
+        `const key = await crypto.subtle.importKey("raw", new Uint8Array(8), "PBKDF2", false, ["deriveBits"]);
         const spec = { name: "PBKDF2", salt: new Uint8Array(8), iterations: 1e6, hash: "SHA-256" };
-        for (let i = 0; i < 32; i++) (async () => { for (;;) await crypto.subtle.deriveBits(spec, key, 256); })();`),
+        for (let i = 0; i < 32; i++) (async () => { for (;;) await crypto.subtle.deriveBits(spec, key, 256); })();`,
+      ),
     },
     {
-      name: "8 workers that loop",
+      name: "loops in 3 workers",
       source: once(`const url = URL.createObjectURL(new Blob(["for (;;);"], { type: "text/javascript" }));
-        for (let i = 0; i < 8; i++) new Worker(url, { type: "module" });`),
+        for (let i = 0; i < 3; i++) new Worker(url, { type: "module" });`),
     },
     {
       name: "allocates at each request",
@@ -55,7 +57,7 @@ export function neighbours(): Neighbour[] {
       ),
     },
     {
-      name: "floods the way out",
+      name: "floods the egress proxy",
       source: once(`for (let i = 0; i < 256; i++) {
         (async () => {
           for (;;) await Deno.connect({ hostname: i % 2 ? "10.0.0.1" : "nobody.invalid", port: 80 }).catch(() => {});
@@ -69,8 +71,8 @@ export function neighbours(): Neighbour[] {
       badFromMs,
     },
     {
-      name: "answers with 64 MiB",
-      source: served("return new Response(body);", "const body = new Uint8Array(64 * 1024 ** 2);"),
+      name: "answers with 8 MiB",
+      source: served("return new Response(body);", "const body = new Uint8Array(8 * 1024 ** 2);"),
     },
   ];
 }
@@ -81,7 +83,10 @@ function served(statements: string, before = ""): string {
 
 /** Begins with its first request, and answers all. */
 function once(statements: string, before = ""): string {
-  return served("if (!begun) { begun = true; await begin(); }", `${before}
+  return served(
+    "if (!begun) { begun = true; await begin(); }",
+    `${before}
     let begun = false;
-    async function begin() { ${statements} }`);
+    async function begin() { ${statements} }`,
+  );
 }

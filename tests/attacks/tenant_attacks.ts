@@ -152,7 +152,7 @@ export const TENANT_ATTACKS: Attack[] = attacksOf({
     const { core } = Deno[Deno.internal];
     const found = ["op_spawn_child", "op_fs_read_file_sync", "op_ffi_load", "op_kill", "op_bootstrap_args"].filter((op) => op in core.ops);
     return found.length ? found : refuse("none of them")`,
-  "import the runtime's modules": `return Object.keys(await import("ext:core/ops")).length`,
+  "import the runtime's modules": `return Object.keys(await import(["ext", "core/ops"].join(":"))).length`,
   "import a process's bindings": `
     const found = ["spawn_sync", "process_wrap"].filter((name) => { try { return Object.keys(process.binding(name)).length > 0; } catch { return false; } });
     return found.length ? found : refuse("none")`,
@@ -206,7 +206,7 @@ export const TENANT_ATTACKS: Attack[] = attacksOf({
   "learn the machine's load": `return Deno.loadavg()`,
   "learn the machine's name":
     `const name = Deno.hostname(); return name === "localhost" ? refuse("a name of its own") : name`,
-  "download a package": `return Object.keys(await import("npm:left-pad@1.3.0"))`,
-  "download a package of JSR": `return Object.keys(await import("jsr:@std/path"))`,
+  "download a package": `return Object.keys(await import(["npm", "left-pad@1.3.0"].join(":")))`,
+  "download a package of JSR": `return Object.keys(await import(["jsr", "@std/path"].join(":")))`,
   "download a module": `return Object.keys(await import("http://127.0.0.1:" + T.port + "/module.js"))`,
 });
