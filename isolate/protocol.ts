@@ -30,9 +30,11 @@ export interface PrepareMessage {
   nodeSocket: string;
   /** Hosts that the tenant may connect to; `true` = every one that the way out lets it. */
   net: true | string[];
-  /** The way out: what is sent to this port of the sandbox's own loopback interface goes to the egress proxy. */
-  proxy?: { port: number; egressSocket: string };
+  /** The way out: what is sent to this address of the sandbox's own loopback interface goes to the egress proxy. */
+  proxy?: { hostname: string; port: number; egressSocket: string };
   confinement?: Confinement;
+  /** Other programs are in the same process, and what belongs to a process is not this one's alone. */
+  shared: boolean;
 }
 
 /** Gives a blank sandbox its program, whose files are in place. */
@@ -71,6 +73,20 @@ export type FromSandbox =
   | { type: "dropped"; count: number }
   | { type: "pending"; id: number; count: number };
 
+/** To the host of a process that many programs share, which has a connection for each of them besides. */
+export type ToSharedHost =
+  /** Comes first, once. */
+  | { type: "confine"; confinement?: Confinement }
+  /** Makes a place for a program; its keeper waits at the path `control`, which names the place. */
+  | { type: "open"; control: string }
+  | { type: "close"; control: string };
+
+/** From it, or whoever took its place. */
+export type FromSharedHost =
+  | { type: "confined" }
+  /** The place is gone, but for a Worker that does not stop. */
+  | { type: "closed"; control: string };
+
 /** A line longer than this ends the connection. */
 export const MAX_LINE_BYTES = 256 * 1024;
 
@@ -78,7 +94,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** One message as the bytes of its line. */
-export function encodeLine(message: ToSandbox | FromSandbox): Uint8Array<ArrayBuffer> {
+export function encodeLine(
+  message: ToSandbox | FromSandbox | ToSharedHost | FromSharedHost,
+): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message) + "\n");
 }
 

@@ -2,10 +2,18 @@ import { splice } from "./splice.ts";
 
 /** What {@linkcode startForwarder} listens on and forwards to. */
 export interface ForwarderOptions {
-  /** Of the sandbox's own loopback interface; 0 = any. */
+  /**
+   * An address of the sandbox's own loopback interface.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /** 0 = any. */
   port: number;
   /** Path of the unix socket that the egress proxy serves. */
   egressSocket: string;
+  /** Ends it; else it ends with the process. */
+  signal?: AbortSignal;
 }
 
 /** Connections at a time; one more is closed at once. */
@@ -15,20 +23,23 @@ const ACCEPT_RETRY_MS = 100;
 
 /**
  * Carries every TCP connection to this sandbox's loopback interface, byte by byte, to the egress proxy: the runtime's
- * clients can reach a port, not a unix socket. Ends with the process.
+ * clients can reach a port, not a unix socket.
  *
  * @returns the port
  * @throws {Deno.errors.AddrInUse}
  */
-export function startForwarder({ port, egressSocket }: ForwarderOptions): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port });
-  void acceptAll(listener, egressSocket);
+export function startForwarder(
+  { hostname = "127.0.0.1", port, egressSocket, signal }: ForwarderOptions,
+): number {
+  const listener = Deno.listen({ hostname, port });
+  signal?.addEventListener("abort", () => listener.close(), { once: true });
+  void acceptAll(listener, egressSocket, signal);
   return listener.addr.port;
 }
 
-async function acceptAll(listener: Deno.TcpListener, egressSocket: string) {
+async function acceptAll(listener: Deno.TcpListener, egressSocket: string, signal?: AbortSignal) {
   let connections = 0;
-  for (;;) {
+  while (!signal?.aborted) {
     let client: Deno.TcpConn;
     try {
       client = await listener.accept();
