@@ -28,6 +28,7 @@ export interface Config {
   maxIsolates: number;
   queueTimeoutMs: number;
   warmPool: number;
+  isolation: "process" | "shared";
   sandbox: "auto" | "required" | "off";
   runners: number;
   /** Targets that isolates may reach though they are private, as "host:port" or "host". */
@@ -116,12 +117,12 @@ export const SETTINGS = {
   isolation: {
     schema: oneOf("process", "shared"),
     default: "process",
-    help: "process: one OS process per isolate",
+    help: "process: one for each isolate; shared: one for all, one's own code only",
   },
   sandbox: {
     schema: oneOf("auto", "required", "off"),
     default: "auto",
-    help: "OS layers of an isolate: auto, required (refuse to start with less than all), off",
+    help: "layers of the OS: auto, required (all or no start), off",
   },
   runners: { schema: integer(1, 64), default: "1", help: "data-plane threads that share the port" },
 } as const satisfies Record<string, Setting>;
@@ -146,7 +147,6 @@ const STRUCTURES = z.strictObject({
 /** Of the public contract, but to come: to ignore one in silence would pretend that it works. */
 const LATER_SETTINGS = ["httpsAddr", "httpRedirect"];
 const LATER_STRUCTURES = ["tls", "subhosting", "projects"];
-const LATER_VALUES: Partial<Record<SettingName, string>> = { isolation: "shared" };
 
 /** Variables of the same prefix that the command line reads, and that of the file itself. */
 const OTHER_VARIABLES = ["ISOLA_CONFIG", "ISOLA_URL", "ISOLA_TOKEN"];
@@ -194,7 +194,6 @@ class Draft {
     const { data, error } = setting.schema.safeParse(raw);
     const shown = setting.secret ? label : `${label} ${JSON.stringify(raw)}`;
     if (error) this.problems.push(`Cannot use ${shown}: ${error.issues[0]!.message}`);
-    else if (data === LATER_VALUES[name]) this.problems.push(`Cannot use ${shown}: ${NOT_SUPPORTED}`);
     else this.#values[name] = name === "dataDir" ? resolve(folder, data as string) : data;
   }
 
@@ -222,9 +221,11 @@ class Draft {
   }
 
   finish(memoryBytes: number): Config {
+    const { isolation, sandbox } = this.#values;
+    if (isolation === "shared" && sandbox === "required") this.problems.push(CONTRADICTION);
     if (this.problems.length > 0) throw new ConfigError(this.problems);
     // Every setting with a default has been set by now.
-    const { isolation: _, ...values } = this.#values as SettingValues;
+    const values = this.#values as SettingValues;
     const { adminToken, maxIsolates } = this.#values as Partial<SettingValues>;
     return {
       ...values,
@@ -237,6 +238,9 @@ class Draft {
 }
 
 const NOT_SUPPORTED = "not supported by this version yet";
+const CONTRADICTION =
+  'Cannot use isolation "shared" with sandbox "required": isolates that share a process are not ' +
+  'protected from each other. Use isolation "process", or sandbox "auto" for trusted code';
 
 function readConfigFile({ flags, env, readFile, cwd }: ConfigSources, draft: Draft): void {
   const named = flags.config ?? (env.ISOLA_CONFIG || undefined);

@@ -46,6 +46,7 @@ Deno.test("without anything said the defaults of the interface hold", () => {
     httpAddr: { hostname: "0.0.0.0", port: 8000 },
     controlAddr: { hostname: "127.0.0.1", port: 8001 },
     adminToken: undefined,
+    allowPrivate: [],
     baseDomain: "localhost",
     region: "local",
     idleTimeoutMs: 60_000,
@@ -172,7 +173,6 @@ Deno.test("what a later version does is refused rather than ignored", () => {
   const later: Given[] = [
     { env: { ISOLA_HTTPS_ADDR: "0.0.0.0:443" } },
     { env: { ISOLA_HTTP_REDIRECT: "off" } },
-    { env: { ISOLA_ISOLATION: "shared" } },
     { yaml: "httpsAddr: 0.0.0.0:443" },
     { yaml: "tls: { certificates: [] }" },
     { yaml: "subhosting: []" },
@@ -181,6 +181,14 @@ Deno.test("what a later version does is refused rather than ignored", () => {
   for (const given of later) {
     assert.match(problemsOf(given).join("\n"), /^Cannot use .*: not supported by this version yet$/);
   }
+});
+
+Deno.test("isolates may share a process, but not where all layers around them are required", () => {
+  assert.equal(load({}).isolation, "process");
+  assert.equal(load({ env: { ISOLA_ISOLATION: "shared" } }).isolation, "shared");
+  const problems = problemsOf({ yaml: "isolation: shared", env: { ISOLA_SANDBOX: "required" } });
+  assert.equal(problems.length, 1);
+  assert.match(problems[0]!, /^Cannot use isolation "shared" with sandbox "required": .* Use isolation "process"/);
 });
 
 Deno.test("a variable that is set to nothing counts as unset", () => {

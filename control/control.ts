@@ -58,6 +58,7 @@ export async function openControl(
       denoPath: Deno.execPath(),
       layers: config.sandbox,
       allowPrivate: config.allowPrivate,
+      sharedHeapMb: config.isolation === "shared" ? config.limits.memoryMb : undefined,
       failed,
     }),
   );
@@ -67,6 +68,7 @@ export async function openControl(
     store,
     region: config.region,
     limits: config.limits,
+    isolation: config.isolation,
     treesDir: join(home.programsDir, "trees"),
   });
   const routing = new Routing(store, config);
@@ -134,6 +136,10 @@ export async function openControl(
           logs.end(deploymentId);
         },
         routed: () => routing.applied(),
+        distrusted(deploymentId) {
+          if (config.isolation === "shared") supervisor.retire(deploymentId);
+        },
+        isolation: config.isolation,
         health: () => ({
           status,
           version,

@@ -11,6 +11,8 @@ export interface LaunchesOptions {
   region: string;
   /** This machine's defaults. */
   limits: Limits;
+  /** Whether each isolate has a process of its own. */
+  isolation: "process" | "shared";
   /** Where files of large deployments wait for their next isolate: beside the sandboxes' directories, as short-lived. */
   treesDir: string;
 }
@@ -43,7 +45,7 @@ export class Launches {
   }
 
   /**
-   * @throws {Error} when there is no such deployment, or it was not built
+   * @throws {Error} when there is no such deployment, it was not built, or it must not share a process
    */
   get(deploymentId: string): Launch {
     let launch = this.#remembered.get(deploymentId);
@@ -69,9 +71,11 @@ export class Launches {
   }
 
   #read(deploymentId: string): Launch {
-    const { store, region, limits } = this.#options;
+    const { store, region, limits, isolation } = this.#options;
     const record = store.deployments.get(deploymentId);
     if (!record) throw notBuilt(deploymentId);
+    const project = store.projects.get(record.projectId);
+    if (project?.untrusted && isolation === "shared") throw untrusted(deploymentId);
     const { image: { entry, config } } = this.#snapshot(deploymentId);
     return {
       image: { entry, config },
@@ -82,7 +86,7 @@ export class Launches {
         ...record.env,
         DENO_DEPLOYMENT_ID: record.id,
         DENO_REGION: region,
-        ISOLA_PROJECT: store.projects.get(record.projectId)?.name ?? "",
+        ISOLA_PROJECT: project?.name ?? "",
       },
       net: record.net,
       limits: { ...limits, ...record.limits },
@@ -105,6 +109,13 @@ export class Launches {
     if (!snapshot || !image) throw notBuilt(deploymentId);
     return { files: snapshot.files, image };
   }
+}
+
+function untrusted(deploymentId: string): Error {
+  return new Error(
+    `Cannot start deployment "${deploymentId}": its project is untrusted, and isolates of this server share a process ` +
+      "(ISOLA_ISOLATION=shared)",
+  );
 }
 
 function notBuilt(deploymentId: string): Error {

@@ -20,7 +20,13 @@ class Bench implements AsyncDisposable {
     this.#dir = dir;
     this.store = store;
     const treesDir = join(dir, "run", "trees");
-    this.launches = new Launches({ store, region: "test", limits: DEFAULT_LIMITS, treesDir });
+    this.launches = new Launches({
+      store,
+      region: "test",
+      limits: DEFAULT_LIMITS,
+      isolation: "shared",
+      treesDir,
+    });
   }
 
   static async open(): Promise<Bench> {
@@ -103,6 +109,19 @@ Deno.test("Nothing is kept of a deployment that is deleted, or for long of one w
     bench.store.deployments.delete(deleted);
     await waitFor(() => bench.kept === 0);
   });
+});
+
+Deno.test("A deployment of an untrusted project is not started where isolates share a process", async () => {
+  await using bench = await Bench.open();
+  const { store, launches } = bench;
+  const id = await bench.create("first");
+  store.deployments.finish(id, { status: "success", image: IMAGE });
+  const { projectId } = store.deployments.get(id)!;
+  assert.equal(launches.get(id).env.ISOLA_PROJECT, "first");
+  store.projects.update(projectId, { untrusted: true });
+  assert.throws(() => launches.get(id), /its project is untrusted, and isolates of this server share a process/);
+  store.projects.update(projectId, { untrusted: false });
+  assert.ok(launches.get(id));
 });
 
 async function waitFor(condition: () => boolean): Promise<void> {

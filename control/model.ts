@@ -64,6 +64,8 @@ export interface Project {
   name: string;
   description: string;
   productionDeploymentId: string | null;
+  /** Its code is not the operator's own: it is never started where isolates share a process. */
+  untrusted: boolean;
   createdAt: string;
   updatedAt: string;
 }

@@ -11,6 +11,28 @@ export interface SandboxPaths {
   cacheDir: string;
 }
 
+/** Where many sandboxes have their directories. All absolute. */
+export interface SandboxGrounds extends Pick<SandboxPaths, "denoPath" | "bootDir" | "socketsDir"> {
+  programsDir: string;
+}
+
+/** The paths of one of them. */
+export function sandboxPaths(
+  { denoPath, bootDir, programsDir, socketsDir }: SandboxGrounds,
+  id: string,
+): SandboxPaths {
+  return {
+    denoPath,
+    bootDir,
+    appDir: `${programsDir}/${id}/app`,
+    socketsDir: `${socketsDir}/${id}`,
+    cacheDir: NO_CACHE,
+  };
+}
+
+/** Nothing can be kept there, so nothing fills the disk. */
+export const NO_CACHE = "/dev/null/cache";
+
 /** What stands in a sandbox's `socketsDir`. */
 export const SOCKETS = {
   /** Where the host finds its keeper. */
@@ -33,6 +55,8 @@ export interface SandboxPlan {
   config?: string;
   /** Of V8, in MiB. */
   maxHeapMb: number;
+  /** For many programs: `appDir` and `socketsDir` then hold a directory for each of them. */
+  shared?: boolean;
 }
 
 /**
@@ -72,9 +96,9 @@ export type Layer = (command: SandboxCommand) => SandboxCommand;
  * The process of a sandbox. The host's permissions are the upper bound of its Worker's, but for `ffi`, which the host
  * gives up before there is a Worker. The environment holds nothing of the server's, and no secret is ever an argument.
  */
-export function sandboxCommand({ paths, proxyPort, config, maxHeapMb }: SandboxPlan): SandboxCommand {
+export function sandboxCommand({ paths, proxyPort, config, maxHeapMb, shared }: SandboxPlan): SandboxCommand {
   const { appDir, bootDir, cacheDir, denoPath, socketsDir } = paths;
-  const sockets = Object.values(SOCKETS).map((name) => `${socketsDir}/${name}`);
+  const sockets = shared ? [socketsDir] : Object.values(SOCKETS).map((name) => `${socketsDir}/${name}`);
   return {
     path: denoPath,
     args: [
@@ -96,7 +120,7 @@ export function sandboxCommand({ paths, proxyPort, config, maxHeapMb }: SandboxP
       "--allow-env",
       "--allow-sys",
       "--allow-ffi",
-      `${bootDir}/host.js`,
+      `${bootDir}/${shared ? "shared_host" : "host"}.js`,
     ],
     // Not arguments: those a program sees. The environment is replaced by its own.
     env: {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { writeBootCode } from "./boot_code.ts";
 import { type Egress, startEgress } from "./egress/egress.ts";
@@ -8,11 +9,18 @@ import { type Cgroups, openCgroups } from "./layers/cgroup.ts";
 import { findEnclosure, type FoundEnclosure } from "./layers/find_enclosure.ts";
 import { sandboxUsers } from "./layers/sandbox_users.ts";
 import type { SandboxTraffic } from "./program.ts";
+import { SharedIsolation } from "./shared_isolation.ts";
 
-/** More than one core for a while keeps its garbage collector and cryptography going beside the event loop. */
-const CPU_PERCENT = 150;
-/** Threads of a sandbox's processes, all in all. */
-const MAX_GROUP_PROCESSES = 512;
+/**
+ * Of a sandbox's processes, all in all. More than one core for a while keeps its garbage collector and cryptography going
+ * beside the event loop.
+ */
+const GROUP_LIMITS = { maxProcesses: 512, cpuPercent: 150 };
+/** Of a process that many programs share. */
+const SHARED_GROUP_LIMITS = {
+  maxProcesses: 8_192,
+  cpuPercent: Math.max(GROUP_LIMITS.cpuPercent, 100 * availableParallelism()),
+};
 const TRAFFIC_INTERVAL_MS = 1_000;
 
 /** What {@linkcode openSandboxHome} works with. */
@@ -34,6 +42,10 @@ export interface SandboxHomeOptions {
   strongest?: SandboxLevel;
   /** Targets that sandboxes may reach though they are private, as "host:port" or "host". */
   allowPrivate?: readonly string[];
+  /**
+   * Programs whose heap is at most so large share one process; not set where each has its own.
+   */
+  sharedHeapMb?: number;
   /** Called when sandboxes have lost what they need from the server; new ones do not start from then on. */
   failed?: (error: Error) => void;
 }
@@ -68,6 +80,8 @@ export interface SandboxHome extends AsyncDisposable {
   /** What sandboxes have sent and received through it, by their ids, as of the last second. */
   readonly traffic: ReadonlyMap<string, SandboxTraffic>;
   readonly cgroups: Cgroups | undefined;
+  /** Not set where each sandbox has a process of its own. */
+  readonly shared: SharedIsolation | undefined;
   /** A user for one more sandbox; nothing where the server is not root. */
   nextUid(): number | undefined;
 }
@@ -79,9 +93,10 @@ export interface SandboxHome extends AsyncDisposable {
  * @throws {Error} when layers are required that this machine does not have; it says which
  */
 export async function openSandboxHome(
-  { dataDir, denoPath, layers: wanted = "auto", strongest = "full", allowPrivate = [], failed }:
-    SandboxHomeOptions,
+  options: SandboxHomeOptions,
 ): Promise<SandboxHome> {
+  const { dataDir, denoPath, layers: wanted = "auto", strongest = "full", allowPrivate = [] } = options;
+  const { sharedHeapMb, failed } = options;
   await using opening = new AsyncDisposableStack();
   const { socketsDir, programsDir } = await makeDirectories(dataDir);
   const janitor = startJanitor([socketsDir, programsDir]);
@@ -110,30 +125,43 @@ export async function openSandboxHome(
   const name = basename(socketsDir);
   const groups = wanted === "off"
     ? { unavailable: "" }
-    : await openCgroups({ name, maxProcesses: MAX_GROUP_PROCESSES, cpuPercent: CPU_PERCENT });
+    : await openCgroups({ name, ...(sharedHeapMb === undefined ? GROUP_LIMITS : SHARED_GROUP_LIMITS) });
   const cgroups = "unavailable" in groups ? undefined : opening.use(groups);
   if ("unavailable" in groups && groups.unavailable) missing.push(`No control groups: ${groups.unavailable}`);
   const proxied = enclosure.proxyPort() !== undefined;
   const egress = proxied ? opening.use(await startEgress({ allowPrivate }, failed)) : undefined;
   const traffic = new Map<string, SandboxTraffic>();
   if (egress !== undefined) opening.use(followTraffic(egress, traffic));
-  const owned = opening.move();
-  return {
+  const grounds = {
     denoPath,
     bootDir,
     socketsDir,
     programsDir: uids === undefined || enclosure.level === "full"
       ? programsDir
       : await reachableDir(programsDir, socketsDir),
+  };
+  const nextUid = () => uids?.next().value;
+  const shared = sharedHeapMb === undefined ? undefined : opening.use(
+    await SharedIsolation.open({ enclosure, grounds, cgroups, uid: nextUid(), maxHeapMb: sharedHeapMb }),
+  );
+  const layers = describeLayers(enclosure, { uids: uids !== undefined, proxied, cgroups, missing });
+  if (shared !== undefined) layers.detail = `shared: ${SHARED}. Around that: ${layers.detail}`;
+  const owned = opening.move();
+  return {
+    ...grounds,
     enclosure,
-    layers: describeLayers(enclosure, { uids: uids !== undefined, proxied, cgroups, missing }),
+    layers,
     egress,
     traffic,
     cgroups,
-    nextUid: () => uids?.next().value,
+    shared,
+    nextUid,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** What it gives up. */
+const SHARED = "all deployments in one process, not protected from each other";
 
 function followTraffic(egress: Egress, traffic: Map<string, SandboxTraffic>): Disposable {
   const look = async () => {

@@ -42,6 +42,31 @@ export function runDelayMs(pid: number): number {
   return delayNs / 1e6;
 }
 
+/** What one thread has used so far. */
+export interface ThreadUsage {
+  cpuMs: number;
+  /** See {@linkcode runDelayMs}. */
+  runDelayMs: number;
+}
+
+/** Reads a thread's schedstat, in 10 µs (Documentation/scheduler/sched-stats.rst); `undefined` when it is gone. */
+export function measureThread(pid: number, threadId: string): ThreadUsage | undefined {
+  const schedstat = readProcFile(`/proc/${pid}/task/${threadId}/schedstat`);
+  if (schedstat === undefined) return undefined;
+  const [cpuNs, delayNs] = schedstat.split(" ").map(Number);
+  return { cpuMs: cpuNs! / 1e6, runDelayMs: delayNs! / 1e6 };
+}
+
+/** The threads of a process's Web Workers, by their numbers, which go up in the order of their start. */
+export function workerThreads(pid: number): Map<number, string> {
+  const threads = new Map<number, string>();
+  for (const threadId of threadsOf(pid)) {
+    const [, number] = /^worker-(\d+)$/m.exec(readProcFile(`/proc/${pid}/task/${threadId}/comm`) ?? "") ?? [];
+    if (number !== undefined) threads.set(Number(number), threadId);
+  }
+  return threads;
+}
+
 /** What of a process counts against RLIMIT_DATA (getrlimit(2)): `VmData` of proc_pid_status(5); 0 when it is gone. */
 export function dataBytes(pid: number): number {
   return Number(/^VmData:\s*(\d+) kB$/m.exec(readProcFile(`/proc/${pid}/status`) ?? "")?.[1] ?? 0) * 1024;

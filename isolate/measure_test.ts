@@ -47,7 +47,7 @@ test("a process's data is what RLIMIT_DATA bounds: memory that is only reserved 
 });
 
 test("a process that is gone counts as nothing", () => {
-  assert.deepEqual(measureProcess(GONE_PID), { cpuMs: 0, memoryBytes: 0 });
+  assert.deepEqual(measureProcess(GONE_PID), { cpuMs: 0, memoryBytes: 0, sharedBytes: 0 });
   assert.equal(runDelayMs(GONE_PID), 0);
   assert.equal(firstChild(GONE_PID), undefined);
   assert.equal(dataBytes(GONE_PID), 0);

@@ -6,6 +6,9 @@
  * can change only what the keeper knows of that one sandbox.
  */
 
+/** In a seccomp program, the number of the process that installs it. */
+export const OWN_PID = 0x7fff_fffe;
+
 /** What a sandbox's process does to itself, for good, before it carries a tenant. */
 export interface Confinement {
   /** Becomes this user and group, and no other; only when it is started as root. */
@@ -17,6 +20,8 @@ export interface Confinement {
   maxFileBytes: number;
   /** File beside the host's code with a seccomp program for all its threads; none where the kernel has no seccomp. */
   filterFile?: string;
+  /** One more for when it has opened all that it opens by itself. */
+  settledFilterFile?: string;
 }
 
 /** How a blank sandbox is made ready, before it knows its deployment. Paths are absolute, as the sandbox sees them. */
@@ -109,34 +114,27 @@ export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
   maxBytes = MAX_LINE_BYTES,
 ): AsyncGenerator<string> {
-  let rest: Uint8Array[] = [];
-  let restBytes = 0;
+  let line = new Uint8Array(0);
+  let length = 0;
+  const keep = (bytes: Uint8Array) => {
+    const needed = length + bytes.length;
+    if (needed > maxBytes) throw new RangeError(`Cannot read a line of over ${maxBytes} bytes`);
+    if (needed > line.length) {
+      const longer = new Uint8Array(Math.min(maxBytes, 2 * needed));
+      longer.set(line.subarray(0, length));
+      line = longer;
+    }
+    line.set(bytes, length);
+    length = needed;
+  };
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      if (restBytes + end - start > maxBytes) {
-        throw new RangeError(`Cannot read a line of over ${maxBytes} bytes`);
-      }
-      yield decodeParts([...rest, chunk.subarray(start, end)]);
-      rest = [];
-      restBytes = 0;
+      keep(chunk.subarray(start, end));
+      yield decoder.decode(line.subarray(0, length));
+      length = 0;
       start = end + 1;
     }
-    if (start < chunk.length) {
-      rest.push(chunk.slice(start));
-      restBytes += chunk.length - start;
-      if (restBytes > maxBytes) throw new RangeError(`Cannot read a line of over ${maxBytes} bytes`);
-    }
+    keep(chunk.subarray(start));
   }
-}
-
-function decodeParts(parts: Uint8Array[]): string {
-  if (parts.length === 1) return decoder.decode(parts[0]);
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return decoder.decode(bytes);
 }

@@ -1,27 +1,21 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sandboxCommand, type SandboxPaths, SOCKETS } from "./command.ts";
+import type { Carrier, Exit, SandboxUsage } from "./carrier.ts";
+import { sandboxCommand, type SandboxPaths, sandboxPaths, SOCKETS } from "./command.ts";
 import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
-import type { SandboxGroup } from "./layers/cgroup.ts";
 import { missingWalls } from "./layers/verify.ts";
 import { LogIntake } from "./log_intake.ts";
-import { dataBytes } from "./measure.ts";
 import { paced } from "./paced.ts";
 import type { Program, SandboxOptions, SandboxTraffic } from "./program.ts";
 import { encodeLine, type FromSandbox, type PrepareMessage, readLines, type ToSandbox } from "./protocol.ts";
-import { type Exit, SandboxProcess, type SandboxUsage } from "./sandbox_process.ts";
+import { SandboxProcess } from "./sandbox_process.ts";
+import type { SharedIsolation } from "./shared_isolation.ts";
 
 /** How long a process may take until it is blank. */
 const START_TIMEOUT_MS = 30_000;
 const PENDING_TIMEOUT_MS = 1_000;
 /** Without an answer; a program that does not answer so many is busy. */
 const MAX_QUESTIONS = 64;
-/** A control group's bound is beyond the limit, which is looked at more often than memory can double. */
-const GROUP_MEMORY_FACTOR = 1.25;
-/** What is never counted as the program's: mapped files, the runtime's own. */
-const GROUP_MEMORY_BYTES = 64 * 1024 ** 2;
-/** A second bound where there are no control groups: what a nested worker reserves, 534 MiB, is in it. */
-const DATA_HEADROOM_BYTES = 1024 ** 3;
 
 /**
  * Starts a process that is up, sandboxed and rehearsed, and holds nothing of any tenant.
@@ -40,7 +34,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 }
 
 /**
- * The keeper of one sandbox, in the server: its process, directories and connection have no other owner.
+ * The keeper of one sandbox, in the server: its carrier, directories and connection have no other owner.
  *
  * **Invariant:** used for one program, once.
  */
@@ -55,6 +49,8 @@ export class Sandbox implements AsyncDisposable {
   readonly #paths: SandboxPaths;
   readonly #inside: SandboxPaths;
   readonly #uid: number | undefined;
+  /** Not set where it has a process of its own. */
+  readonly #shared: SharedIsolation | undefined;
   readonly #logs: LogIntake;
   readonly #waiting = new Map<FromSandbox["type"], (message: FromSandbox) => void>();
   /** Questions of which a live event loop answers each once. */
@@ -63,8 +59,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #waits = new Set<(end: SandboxEnd) => void>();
   readonly #evaluated = Promise.withResolvers<void>();
   #nextQuestion = 1;
-  #group: SandboxGroup | undefined;
-  #process: SandboxProcess | undefined;
+  #carrier: Carrier | undefined;
   #connection: Deno.UnixConn | undefined;
   #reading: Promise<void> | undefined;
   #reclaim: Program["reclaim"];
@@ -77,59 +72,48 @@ export class Sandbox implements AsyncDisposable {
   #settleEnded!: (end: SandboxEnd) => void;
 
   constructor(options: SandboxOptions) {
-    const { home, id } = options;
+    const { home, id, tree, maxHeapMb } = options;
     this.#options = options;
     this.id = id;
-    const socketsDir = join(home.socketsDir, id);
-    this.#paths = {
-      denoPath: home.denoPath,
-      bootDir: home.bootDir,
-      appDir: join(home.programsDir, id, "app"),
-      socketsDir,
-      // Nothing can be kept there, so nothing fills the disk.
-      cacheDir: "/dev/null/cache",
-    };
-    this.#inside = home.enclosure.inside(this.#paths);
-    this.#uid = home.nextUid();
+    // What a process is started with is the same for all that share it.
+    this.#shared = tree === undefined && maxHeapMb <= (home.shared?.maxHeapMb ?? 0) ? home.shared : undefined;
+    this.#paths = sandboxPaths(this.#shared?.outside ?? home, id);
+    this.#inside = this.#shared === undefined
+      ? home.enclosure.inside(this.#paths)
+      : sandboxPaths(this.#shared.inside, id);
+    this.#uid = this.#shared === undefined ? home.nextUid() : this.#shared.uid;
     this.#logs = new LogIntake(options.onLog);
     this.ended = new Promise((resolve) => this.#settleEnded = resolve);
   }
 
   /** Of the process that carries the tenant. */
   get pid(): number {
-    return this.#process?.pid ?? 0;
+    return this.#carrier?.pid ?? 0;
   }
 
   /** @internal by {@linkcode startSandbox} */
   async start(): Promise<void> {
     const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
-    const { home, maxHeapMb, tree } = this.#options;
-    const { enclosure } = home;
+    const { home, tree } = this.#options;
     await this.#makeDirectories();
     this.#reclaim = tree?.reclaim;
     await tree?.populate?.(this.#paths.appDir);
-    this.#group = await home.cgroups?.create(this.id);
     await home.egress?.open(this.id, this.#socket("egress"));
     using listener = Deno.listen({ transport: "unix", path: this.#socket("control") });
     // Its directory is the sandbox's alone.
     await Deno.chmod(this.#socket("control"), 0o666);
-    const proxyPort = enclosure.proxyPort();
-    const plan = { paths: this.#inside, proxyPort, config: tree?.config, maxHeapMb };
-    this.#process = new SandboxProcess({
-      command: enclosure.wrap(sandboxCommand(plan), this.#paths, proxyPort),
-      cwd: this.#paths.appDir,
-      group: this.#group,
-      ancestors: enclosure.ancestors,
-      onOutput: (level, line) => this.#logs.add(level, line),
-    });
-    void this.#process.exited.then((exit) => this.#finish(exit));
+    this.#carrier = this.#shared === undefined
+      ? await this.#startProcess()
+      : await this.#shared.open(join(this.#inside.socketsDir, SOCKETS.control));
+    void this.#carrier.exited.then((exit) => this.#finish(exit));
     this.#connection = await this.#wait(listener.accept(), deadline);
     this.#reading = this.#readMessages(this.#connection);
     const blank = this.#next(["blank"], deadline);
-    void this.#send(this.#prepareMessage(proxyPort));
+    void this.#send(this.#prepareMessage(this.#carrier.proxy));
     await blank;
-    this.#process.settle();
+    this.#carrier.settle();
     await this.#verify();
+    await this.#seal();
   }
 
   /**
@@ -144,9 +128,9 @@ export class Sandbox implements AsyncDisposable {
     this.startedAt = Date.now();
     this.#reclaim ??= reclaim;
     this.#options.home.egress?.allow(this.id, net);
-    const memoryBytes = memoryMb * 1024 ** 2;
+    let maxDataBytes: number | undefined;
     try {
-      await this.#group?.limitMemory(memoryBytes * GROUP_MEMORY_FACTOR + GROUP_MEMORY_BYTES);
+      maxDataBytes = await this.#carrier?.limitMemory(memoryMb * 1024 ** 2);
       await populate?.(this.#paths.appDir);
     } catch (error) {
       throw this.#end === undefined ? error : processGone(this.#end);
@@ -156,12 +140,12 @@ export class Sandbox implements AsyncDisposable {
       type: "assign",
       entry: pathToFileURL(join(this.#inside.appDir, entry)).href,
       env,
-      maxDataBytes: dataBytes(this.pid) + 2 * memoryBytes + DATA_HEADROOM_BYTES,
+      maxDataBytes,
     });
     const message = await answer;
     if (message.type === "failed") throw new SandboxError("boot_failure", String(message.message));
     // The path is ours: what the sandbox says only chooses between the two.
-    return await this.#sealed(message.socket === "node" ? "node" : "http");
+    return this.#served(message.socket === "node" ? "node" : "http");
   }
 
   /**
@@ -195,12 +179,12 @@ export class Sandbox implements AsyncDisposable {
 
   /** What the process has used since it had its program; after its end, all in all. */
   measure(): SandboxUsage {
-    return this.#process?.measure() ?? { cpuMs: 0, memoryBytes: 0 };
+    return this.#carrier?.measure() ?? { cpuMs: 0, memoryBytes: 0 };
   }
 
   /** How long its threads have been ready to run without a processor, so far, in ms. */
   runDelayMs(): number {
-    return this.#process?.runDelayMs() ?? 0;
+    return this.#carrier?.runDelayMs() ?? 0;
   }
 
   /** Of its outbound connections so far, as of the last second. */
@@ -211,9 +195,9 @@ export class Sandbox implements AsyncDisposable {
   /** Ends the process at once; idempotent, the first reason stands. */
   async end(reason: SandboxEndReason): Promise<SandboxEnd> {
     this.#reason ??= reason;
-    if (this.#process === undefined) {
+    if (this.#carrier === undefined) {
       await this.#finish({ status: "not started", lastWords: "", outOfMemory: false });
-    } else this.#process.kill();
+    } else this.#carrier.kill(reason);
     return await this.ended;
   }
 
@@ -227,14 +211,32 @@ export class Sandbox implements AsyncDisposable {
 
   async #makeDirectories() {
     const { socketsDir, appDir } = this.#paths;
-    // With a user of its own it starts as root without root's powers: both come in, the user owns it.
-    await Deno.mkdir(socketsDir, { mode: this.#uid === undefined ? 0o700 : 0o755 });
-    if (this.#uid !== undefined) await Deno.chown(socketsDir, this.#uid, this.#uid);
+    await Deno.mkdir(socketsDir, { mode: 0o700 });
+    if (this.#uid !== undefined) {
+      // It starts as root, of which it has no power but the group, and becomes this user.
+      await Deno.chown(socketsDir, this.#uid, 0);
+      await Deno.chmod(socketsDir, 0o770);
+    }
+    await Deno.mkdir(this.#servedDir(), { recursive: true, mode: 0o700 });
     await Deno.mkdir(appDir, { recursive: true });
     await Deno.chmod(appDir, 0o755);
   }
 
-  #prepareMessage(proxyPort: number | undefined): PrepareMessage {
+  async #startProcess(): Promise<Carrier> {
+    const { home: { enclosure, cgroups }, maxHeapMb, tree } = this.#options;
+    const proxyPort = enclosure.proxyPort();
+    const plan = { paths: this.#inside, proxyPort, config: tree?.config, maxHeapMb };
+    return new SandboxProcess({
+      command: enclosure.wrap(sandboxCommand(plan), this.#paths, proxyPort),
+      cwd: this.#paths.appDir,
+      group: await cgroups?.create(this.id),
+      ancestors: enclosure.ancestors,
+      proxy: proxyPort === undefined ? undefined : { hostname: "127.0.0.1", port: proxyPort },
+      onOutput: (level, line) => this.#logs.add(level, line),
+    });
+  }
+
+  #prepareMessage(proxy: Carrier["proxy"]): PrepareMessage {
     const { appDir, socketsDir } = this.#inside;
     const { confinement } = this.#options.home.enclosure;
     return {
@@ -242,11 +244,10 @@ export class Sandbox implements AsyncDisposable {
       appDir,
       httpSocket: `${socketsDir}/${SOCKETS.http}`,
       nodeSocket: `${socketsDir}/${SOCKETS.node}`,
-      net: proxyPort === undefined ? this.#options.net : true,
-      proxy: proxyPort === undefined
-        ? undefined
-        : { port: proxyPort, egressSocket: `${socketsDir}/${SOCKETS.egress}` },
+      net: proxy === undefined ? this.#options.net : true,
+      proxy: proxy && { ...proxy, egressSocket: `${socketsDir}/${SOCKETS.egress}` },
       confinement: confinement && { ...confinement, uid: this.#uid },
+      shared: this.#shared !== undefined,
     };
   }
 
@@ -257,26 +258,43 @@ export class Sandbox implements AsyncDisposable {
     const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
     const missing = missingWalls(status, {
       level,
-      confined: confinement?.filterFile !== undefined,
+      filters: this.#filterCount(),
       uid: confinement && this.#uid,
     });
     if (missing.length === 0) return;
     throw new SandboxError("boot_failure", `Cannot use a sandbox without ${missing.join(", ")}`);
   }
 
+  /** One from outside where there is something around the process, one of its own, and one when it has settled. */
+  #filterCount(): number {
+    const { level, confinement } = this.#options.home.enclosure;
+    if (confinement?.filterFile === undefined) return 0;
+    return (level === "process" ? 0 : 1) + 1 + (this.#shared === undefined ? 1 : 0);
+  }
+
   /**
-   * The path of a socket that it serves. From now on it can put nothing else in that socket's place: what connects to it is
-   * the server, which may connect to sockets that a tenant may not.
+   * What it serves also has names in a directory of the server's, which are where the server connects to: it may connect
+   * to sockets that a tenant may not, and must not be led there. Its own directory takes nothing any more.
+   *
+   * @throws {SandboxError} when what it serves is no socket
    */
-  async #sealed(name: "http" | "node"): Promise<string> {
+  async #seal() {
     const { socketsDir } = this.#paths;
-    if (this.#uid !== undefined) await Deno.chown(socketsDir, 0, 0);
-    await Deno.chmod(socketsDir, this.#uid === undefined ? 0o500 : 0o711);
-    const path = this.#socket(name);
-    const isSocket = await Deno.lstat(path).then((info) => info.isSocket, () => false);
-    if (isSocket) return path;
-    this.#breach(new TypeError(`Cannot use "${SOCKETS[name]}": it is not a socket`));
-    throw processGone(await this.ended);
+    for (const name of ["http", "node"] as const) {
+      await Deno.link(this.#socket(name), this.#served(name)).catch(() => {});
+      const isSocket = await Deno.lstat(this.#served(name)).then((info) => info.isSocket, () => false);
+      if (!isSocket) throw new SandboxError("protocol", `Cannot use "${SOCKETS[name]}": it is not a socket`);
+    }
+    if (this.#uid !== undefined) await Deno.chown(socketsDir, 0, this.#uid);
+    await Deno.chmod(socketsDir, this.#uid === undefined ? 0o500 : 0o710);
+  }
+
+  #servedDir(): string {
+    return join(this.#options.home.socketsDir, "served", this.id);
+  }
+
+  #served(name: "http" | "node"): string {
+    return join(this.#servedDir(), SOCKETS[name]);
   }
 
   async #readMessages(connection: Deno.UnixConn) {
@@ -289,7 +307,7 @@ export class Sandbox implements AsyncDisposable {
       if (!(error instanceof Deno.errors.ConnectionReset)) this.#breach(error);
     }
     // Whoever closed it, a sandbox without its keeper's connection cannot be led any more.
-    this.#process?.kill();
+    this.#carrier?.kill();
   }
 
   #receive(message: FromSandbox) {
@@ -302,7 +320,7 @@ export class Sandbox implements AsyncDisposable {
         this.#explanation = String(message.message ?? `The program exited with code ${Number(message.code)}`);
         this.#logs.add("error", this.#explanation);
         this.#reason ??= "exited";
-        return this.#process?.kill();
+        return this.#carrier?.kill();
       case "evaluated":
         return this.#evaluated.resolve();
       case "pending":
@@ -321,7 +339,7 @@ export class Sandbox implements AsyncDisposable {
   #breach(error: unknown) {
     this.#reason ??= "protocol";
     this.#explanation = error instanceof Error ? error.message : String(error);
-    this.#process?.kill();
+    this.#carrier?.kill();
   }
 
   async #finish({ status, lastWords, outOfMemory }: Exit) {
@@ -345,8 +363,9 @@ export class Sandbox implements AsyncDisposable {
     const { egress } = this.#options.home;
     await Promise.allSettled([
       egress?.close(this.id).then((usage) => this.#traffic = usage),
-      this.#group?.remove(),
+      this.#carrier?.release(),
       Deno.chmod(socketsDir, 0o700).then(() => Deno.remove(socketsDir, { recursive: true })),
+      Deno.remove(this.#servedDir(), { recursive: true }),
       Promise.resolve(this.#reclaim?.(appDir)).finally(() =>
         Deno.remove(join(appDir, ".."), { recursive: true })
       ),
@@ -358,7 +377,7 @@ export class Sandbox implements AsyncDisposable {
     try {
       for (let sent = 0; sent < bytes.length;) sent += await this.#connection!.write(bytes.subarray(sent));
     } catch {
-      this.#process?.kill(); // The connection is broken. Whoever waits for an answer learns how it ended.
+      this.#carrier?.kill(); // The connection is broken. Whoever waits for an answer learns how it ended.
     }
   }
 

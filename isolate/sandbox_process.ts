@@ -1,14 +1,21 @@
 import { constants } from "node:os";
+import type { Carrier, Exit, SandboxUsage } from "./carrier.ts";
 import type { SandboxCommand } from "./command.ts";
 import { aborted, saysOutOfMemory } from "./ending.ts";
 import type { SandboxGroup } from "./layers/cgroup.ts";
-import { firstChild, measureProcess, type ProcessUsage, runDelayMs } from "./measure.ts";
+import { dataBytes, firstChild, measureProcess, type ProcessUsage, runDelayMs } from "./measure.ts";
 import { readOutputLines } from "./output_lines.ts";
 import { paced } from "./paced.ts";
 import { spawnCommand } from "./spawn.ts";
 
 /** How much of stderr is kept to explain a death. */
 const LAST_WORDS_BYTES = 2_048;
+/** A control group's bound is beyond the limit, which is looked at more often than memory can double. */
+const GROUP_MEMORY_FACTOR = 1.25;
+/** What is never counted as the program's: mapped files, the runtime's own. */
+const GROUP_MEMORY_BYTES = 64 * 1024 ** 2;
+/** A second bound where there are no control groups: what a nested worker reserves, 534 MiB, is in it. */
+const DATA_HEADROOM_BYTES = 1024 ** 3;
 
 /** What {@linkcode SandboxProcess} is started with. */
 export interface SandboxProcessOptions {
@@ -17,28 +24,12 @@ export interface SandboxProcessOptions {
   group: SandboxGroup | undefined;
   /** Processes between the one that is started and the one that carries the tenant: bubblewrap stays. */
   ancestors: number;
+  proxy?: Carrier["proxy"];
   onOutput: (level: "info" | "error", line: string) => void;
 }
 
-/** How a process ended. */
-export interface Exit {
-  /** For people: its signal, or its exit code. */
-  status: string;
-  /** The end of what it wrote to stderr. */
-  lastWords: string;
-  /** It got no more memory, from its runtime, the allocator or its control group. */
-  outOfMemory: boolean;
-}
-
-/** What a sandbox has used since it was blank. */
-export interface SandboxUsage {
-  cpuMs: number;
-  /** Resident now, but for what it shared with others when it was blank. */
-  memoryBytes: number;
-}
-
 /** The process of one sandbox: measured, limited and ended from outside. */
-export class SandboxProcess {
+export class SandboxProcess implements Carrier {
   /** Settles, never rejects, when it is gone and all that it wrote has been read. */
   readonly exited: Promise<Exit>;
   /** Whether its output or an attempt to read it broke what they must keep to. */
@@ -67,10 +58,19 @@ export class SandboxProcess {
     return this.#pid;
   }
 
+  get proxy(): Carrier["proxy"] {
+    return this.#options.proxy;
+  }
+
   /** To be called when it is up: which process it is, and that nothing before counts as its program's. */
   settle(): void {
     for (let i = 0; i < this.#options.ancestors; i++) this.#pid = firstChild(this.#pid) ?? this.#pid;
     ({ cpuMs: this.#ownCpuMs, sharedBytes: this.#ownSharedBytes } = this.#read());
+  }
+
+  async limitMemory(bytes: number): Promise<number> {
+    await this.#options.group?.limitMemory(bytes * GROUP_MEMORY_FACTOR + GROUP_MEMORY_BYTES);
+    return dataBytes(this.#pid) + 2 * bytes + DATA_HEADROOM_BYTES;
   }
 
   /** What it has used since it was up; after its end, all in all. */
@@ -96,6 +96,10 @@ export class SandboxProcess {
     // At once, and not when bubblewrap is gone.
     if (!this.#gone && this.#pid !== this.#child.pid) kill(() => Deno.kill(this.#pid, "SIGKILL"));
     kill(() => this.#child.kill("SIGKILL"));
+  }
+
+  async release(): Promise<void> {
+    await this.#options.group?.remove();
   }
 
   #read(): ProcessUsage {

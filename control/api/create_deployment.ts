@@ -27,6 +27,13 @@ export async function createDeployment(
   project: Project,
   request: Request,
 ): Promise<DeploymentRecord> {
+  if (project.untrusted && deps.isolation === "shared") {
+    throw new ApiError(
+      "projectUntrusted",
+      `Cannot deploy to "${project.name}": the project is untrusted, and isolates of this server share a process ` +
+        "(ISOLA_ISOLATION=shared). Deploy it on a server with ISOLA_ISOLATION=process",
+    );
+  }
   const body = await readJson(request, createBody, MAX_BODY_BYTES);
   const assets = readAssets(body.assets);
   const source = readSource(body, assets.tree);

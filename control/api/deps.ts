@@ -27,6 +27,10 @@ export interface ApiDeps {
   routed(): Promise<void>;
   /** Called after a deployment was deleted and its routes are gone: its isolates are to end. */
   ended(deploymentId: string): void;
+  /** Called for each deployment of a project that is untrusted from now on. */
+  distrusted(deploymentId: string): void;
+  /** Whether each isolate has a process of its own; those of untrusted projects need one. */
+  isolation: "process" | "shared";
   health(): Health;
   /** In the text format of Prometheus. */
   metrics(): string;

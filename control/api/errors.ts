@@ -8,6 +8,7 @@ const STATUS = {
   hashMismatch: 400,
   projectNameTaken: 400,
   deploymentNotReady: 400,
+  projectUntrusted: 409,
   unauthorized: 401,
   forbidden: 403,
   notFound: 404,

@@ -12,7 +12,11 @@ import { projectName, randomProjectName } from "./project_name.ts";
 /** Random names tried before a creation fails. */
 const MAX_NAME_ATTEMPTS = 20;
 
-const body = z.object({ name: projectName.nullish(), description: z.string().max(1000).nullish() });
+const body = z.object({
+  name: projectName.nullish(),
+  description: z.string().max(1000).nullish(),
+  untrusted: z.boolean().nullish(),
+});
 const query = listQuery(["name", "updated_at"], "updated_at");
 
 /** `/v1/organizations/{id}/projects` and `/v1/projects/{id}`. */
@@ -28,16 +32,17 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/organizations/:organizationId/projects", async (c) => {
       const { id } = findOrganization(c, store, c.req.param("organizationId"));
-      const { name, description } = await readJson(c.req.raw, body);
-      return c.json(projectJson(createProject(store, id, name ?? null, description ?? "")));
+      const { name, description, untrusted } = await readJson(c.req.raw, body);
+      const settings = { organizationId: id, description: description ?? "", untrusted: untrusted ?? false };
+      return c.json(projectJson(createProject(store, name ?? null, settings)));
     })
     .get("/projects/:projectId", (c) => c.json(projectJson(findProject(c, store, c.req.param("projectId")))))
     .patch("/projects/:projectId", async (c) => {
-      const { id } = findProject(c, store, c.req.param("projectId"));
-      const { name, description } = await readJson(c.req.raw, body);
-      const changes = { name: name ?? undefined, description: description ?? undefined };
-      const project = store.projects.update(id, changes) ?? unknownProject(id);
+      const { id, untrusted: before } = findProject(c, store, c.req.param("projectId"));
+      const given = Object.entries(await readJson(c.req.raw, body)).filter(([, value]) => value !== null);
+      const project = store.projects.update(id, Object.fromEntries(given)) ?? unknownProject(id);
       await deps.routed();
+      if (project.untrusted && !before) store.deployments.ids(id).forEach(deps.distrusted);
       return c.json(projectJson(project));
     })
     .delete("/projects/:projectId", async (c) => {
@@ -70,14 +75,13 @@ export async function afterDeletion(deps: ApiDeps, deploymentIds: readonly strin
 
 function createProject(
   store: ApiDeps["store"],
-  organizationId: string,
   name: string | null,
-  description: string,
+  settings: Pick<Project, "organizationId" | "description" | "untrusted">,
 ): Project {
-  if (name !== null) return store.projects.create({ organizationId, name, description });
+  if (name !== null) return store.projects.create({ ...settings, name });
   for (let attempt = 1;; attempt++) {
     try {
-      return store.projects.create({ organizationId, name: randomProjectName(), description });
+      return store.projects.create({ ...settings, name: randomProjectName() });
     } catch (error) {
       const taken = error instanceof StoreError && error.code === "nameTaken";
       if (!taken || attempt === MAX_NAME_ATTEMPTS) throw error;
@@ -89,7 +93,7 @@ function unknownProject(projectId: string): never {
   throw new ApiError("projectNotFound", `Project "${projectId}" does not exist`);
 }
 
-/** `Project` of the reference document. */
-function projectJson({ id, name, description, createdAt, updatedAt }: Project) {
-  return { id, name, description, createdAt, updatedAt };
+/** `Project` of the reference document, and whether it is untrusted. */
+function projectJson({ id, name, description, untrusted, createdAt, updatedAt }: Project) {
+  return { id, name, description, untrusted, createdAt, updatedAt };
 }

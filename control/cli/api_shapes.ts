@@ -1,10 +1,12 @@
 import type { DeploymentStatus } from "../model.ts";
 
-/** `Project` of the reference document. */
+/** `Project` of the reference document, and what Isola adds. */
 export interface ApiProject {
   id: string;
   name: string;
   description: string;
+  /** Its deployments are not started where isolates share a process. */
+  untrusted: boolean;
   createdAt: string;
   updatedAt: string;
 }

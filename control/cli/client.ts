@@ -23,7 +23,7 @@ export interface ApiClientOptions {
 interface Call {
   /** For the message when it fails: "list projects". */
   action: string;
-  method?: "GET" | "POST" | "PUT" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   query?: Record<string, string | number | undefined>;
   json?: unknown;
@@ -84,13 +84,22 @@ export class ApiClient implements Disposable {
     return found.find(({ id, name }) => id === nameOrId || name === nameOrId);
   }
 
-  async createProject(name: string): Promise<ApiProject> {
+  async createProject(name: string, untrusted = false): Promise<ApiProject> {
     const { id } = await this.organization();
     return await this.#json({
       action: `create project "${name}"`,
       method: "POST",
       path: `/v1/organizations/${id}/projects`,
-      json: { name },
+      json: { name, untrusted },
+    });
+  }
+
+  async updateProject({ id, name }: ApiProject, changes: Pick<ApiProject, "untrusted">): Promise<ApiProject> {
+    return await this.#json({
+      action: `update project "${name}"`,
+      method: "PATCH",
+      path: `/v1/projects/${id}`,
+      json: changes,
     });
   }
 

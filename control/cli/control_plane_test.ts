@@ -54,6 +54,8 @@ export async function startControlPlane() {
     isolates: () => Promise.resolve(plane.isolates),
     routed: () => Promise.resolve(),
     ended() {},
+    distrusted() {},
+    isolation: "process",
     health: () => plane.health,
     metrics: () => "",
     baseDomain: "localhost",

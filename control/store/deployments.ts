@@ -94,6 +94,15 @@ export class Deployments {
     return { files: JSON.parse(row.files), image: row.image === null ? null : JSON.parse(row.image) };
   }
 
+  /** Of all of a project's deployments. */
+  ids(projectId: string): string[] {
+    const rows = this.#database.all<{ id: string }>(
+      "SELECT id FROM deployments WHERE project_id = ?",
+      projectId,
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** One page of a project's deployments; `q` is looked for in ids. */
   list(projectId: string, options: ListOptions<DeploymentSort>): Listed<DeploymentRecord> {
     const where = "project_id = ?1 AND (?2 IS NULL OR instr(id, ?2) > 0)";

@@ -128,4 +128,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (slot, project, account)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE projects ADD COLUMN untrusted INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -4,13 +4,19 @@ import type { Domains } from "./domains.ts";
 import { StoreError } from "./errors.ts";
 import type { Listed, ListOptions } from "./listing.ts";
 
-const COLUMNS = `id, organization_id AS organizationId, name, description,
+const COLUMNS = `id, organization_id AS organizationId, name, description, untrusted,
   production_deployment_id AS productionDeploymentId, created_at AS createdAt, updated_at AS updatedAt`;
 
 const SORT_COLUMNS = { name: "name", updated_at: "updated_at" } as const;
 
 /** By what projects can be sorted. */
 export type ProjectSort = keyof typeof SORT_COLUMNS;
+
+/** What can be changed of a project. */
+export type ProjectChanges = Partial<Pick<Project, "name" | "description" | "untrusted">>;
+
+/** As SQLite has it. */
+type Row = Omit<Project, "untrusted"> & { untrusted: number };
 
 /** The projects of all organizations. */
 export class Projects {
@@ -25,7 +31,9 @@ export class Projects {
   }
 
   /** @throws {StoreError} `nameTaken`. */
-  create(input: Pick<Project, "organizationId" | "name" | "description">): Project {
+  create(
+    input: Pick<Project, "organizationId" | "name" | "description"> & Partial<Pick<Project, "untrusted">>,
+  ): Project {
     const now = new Date().toISOString();
     const project: Project = {
       id: crypto.randomUUID(),
@@ -33,18 +41,20 @@ export class Projects {
       name: input.name,
       description: input.description,
       productionDeploymentId: null,
+      untrusted: input.untrusted ?? false,
       createdAt: now,
       updatedAt: now,
     };
     this.#database.transaction(() => {
       this.#refuseTakenName(project.name, project.id);
       this.#database.run(
-        `INSERT INTO projects (id, organization_id, name, description, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO projects (id, organization_id, name, description, untrusted, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
         project.id,
         project.organizationId,
         project.name,
         project.description,
+        Number(project.untrusted),
         now,
         now,
       );
@@ -54,19 +64,19 @@ export class Projects {
 
   /** The project, or `null`. */
   get(id: string): Project | null {
-    return this.#database.get<Project>(`SELECT ${COLUMNS} FROM projects WHERE id = ?`, id) ?? null;
+    return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM projects WHERE id = ?`, id));
   }
 
   /** The project of that name, or `null`. */
   getByName(name: string): Project | null {
-    return this.#database.get<Project>(`SELECT ${COLUMNS} FROM projects WHERE name = ?`, name) ?? null;
+    return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM projects WHERE name = ?`, name));
   }
 
   /** One page of an organization's projects; `q` is looked for in names and ids. */
   list(organizationId: string, options: ListOptions<ProjectSort>): Listed<Project> {
     const where = "organization_id = ?1 AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(id, ?2) > 0)";
     const direction = options.order === "asc" ? "ASC" : "DESC";
-    const items = this.#database.all<Project>(
+    const items = this.#database.all<Row>(
       `SELECT ${COLUMNS} FROM projects WHERE ${where}
        ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, rowid ${direction} LIMIT ?3 OFFSET ?4`,
       organizationId,
@@ -79,32 +89,33 @@ export class Projects {
       organizationId,
       options.q,
     )!;
-    return { items, total };
+    return { items: items.map((row) => readRow(row)!), total };
   }
 
   /**
-   * Changes what is given. A new name changes the project's hostnames at once.
+   * Changes what is given. A new name changes the project's hostnames at once; of trust, whoever knows of routes hears too.
    *
    * @returns The project, or `null` if there is none.
    * @throws {StoreError} `nameTaken`.
    */
-  update(id: string, changes: { name?: string; description?: string }): Project | null {
-    const renamed = this.#database.transaction(() => {
+  update(id: string, changes: ProjectChanges): Project | null {
+    const rerouted = this.#database.transaction(() => {
       const before = this.get(id);
       if (before === null) return false;
-      const { name = before.name, description = before.description } = changes;
+      const { name = before.name, description = before.description, untrusted = before.untrusted } = changes;
       if (name !== before.name) this.#refuseTakenName(name, id);
       this.#database.run(
-        "UPDATE projects SET name = ?, description = ?, updated_at = ? WHERE id = ?",
+        "UPDATE projects SET name = ?, description = ?, untrusted = ?, updated_at = ? WHERE id = ?",
         name,
         description,
+        Number(untrusted),
         new Date().toISOString(),
         id,
       );
       if (name !== before.name) this.#domains.renameProject(id, name);
-      return name !== before.name;
+      return name !== before.name || untrusted !== before.untrusted;
     });
-    if (renamed) this.#routesChanged();
+    if (rerouted) this.#routesChanged();
     return this.get(id);
   }
 
@@ -128,4 +139,8 @@ export class Projects {
       throw new StoreError("nameTaken", `Cannot name the project "${name}": a project of that name exists`);
     }
   }
+}
+
+function readRow(row: Row | undefined): Project | null {
+  return row === undefined ? null : { ...row, untrusted: row.untrusted === 1 };
 }

@@ -1,4 +1,4 @@
-import type { SandboxCommand, SandboxPaths } from "../command.ts";
+import { NO_CACHE, type SandboxCommand, type SandboxPaths } from "../command.ts";
 import type { Enclosure } from "../enclosure.ts";
 import type { Confinement } from "../protocol.ts";
 
@@ -19,12 +19,12 @@ const INSIDE: SandboxPaths = {
   bootDir: "/boot",
   appDir: "/app",
   socketsDir: "/run",
-  cacheDir: "/cache",
+  cacheDir: NO_CACHE,
 };
 /** On its own loopback interface there is nobody else. */
 const PROXY_PORT = 1080;
-/** What the Cache API and Deno itself may keep; it is memory. */
-const CACHE_BYTES = 16 * 1024 ** 2;
+/** What Deno reads of /proc, the program's own file apart. */
+const PROC_FILES = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/kernel/osrelease"];
 
 /**
  * Level `full`: namespaces by bubblewrap (bwrap(1)).
@@ -52,9 +52,8 @@ export function bubblewrap(
     "--new-session",
     ...parentDirs([INSIDE.denoPath, ...libraries]).flatMap((dir) => ["--perms", "0755", "--dir", dir]),
     ...libraries.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--proc", "/proc"],
+    ...(asRoot ? ["--proc", "/proc"] : SOME_PROC),
     ...["--dev", "/dev"],
-    ...["--perms", "1777", "--size", String(CACHE_BYTES), "--tmpfs", INSIDE.cacheDir],
     ...["--chdir", INSIDE.appDir],
     // The program comes on the standard input, so the sandbox has none.
     ...["--seccomp", "0"],
@@ -82,6 +81,12 @@ export function bubblewrap(
     }),
   };
 }
+
+/** Bubblewrap's own process has the sandbox's user if that is an ordinary one, and could be written to by /proc/1/mem. */
+const SOME_PROC = [
+  ...["--dir", "/proc", "--dir", "/proc/self", "--symlink", INSIDE.denoPath, "/proc/self/exe"],
+  ...PROC_FILES.flatMap((path) => ["--ro-bind", path, path]),
+];
 
 /** What holds these files, outermost first: bubblewrap would make it for root alone. */
 function parentDirs(paths: string[]): string[] {

@@ -45,6 +45,7 @@ export async function findEnclosure(
     // Those of an ordinary user are counted together with all else that runs as that user.
     maxProcesses: asRoot ? MAX_PROCESSES : undefined,
     maxFileBytes: MAX_FILE_BYTES,
+    settledFilterFile: hasSeccomp ? SECCOMP_FILES.settled : undefined,
   };
   if (Deno.build.os !== "linux") {
     return { enclosure: bare({ confinement: undefined }), missing: ["The layers of the sandbox need Linux"] };
@@ -74,14 +75,14 @@ async function offerBubblewrap(
 ): Promise<Enclosure> {
   const bwrapPath = await findProgram("bwrap");
   if (bwrapPath === undefined) {
-    throw new Error('Namespaces need bubblewrap: install it, by "apt-get install bubblewrap" or the like');
+    throw new Error('Namespaces need bubblewrap, which "apt-get install bubblewrap" or the like installs');
   }
   return bubblewrap({
     bwrapPath,
     libraries: await sharedLibraries(denoPath),
-    filter: await Deno.readFile(join(bootDir, SECCOMP_FILES.ownNetwork[0])),
+    filter: await Deno.readFile(join(bootDir, SECCOMP_FILES.proxyOnly[0])),
     asRoot,
-    confinement: { ...limits, maxProcesses: MAX_PROCESSES, filterFile: SECCOMP_FILES.ownNetwork[1] },
+    confinement: { ...limits, maxProcesses: MAX_PROCESSES, filterFile: SECCOMP_FILES.proxyOnly[1] },
   });
 }
 
@@ -100,7 +101,8 @@ async function offerLandlock(paths: SandboxPaths, limits: Omit<Confinement, "uid
 
 /** @throws {Error} that says why Deno does not start within these walls */
 async function tryOut(enclosure: Enclosure, paths: SandboxPaths) {
-  const bare = { path: enclosure.inside(paths).denoPath, args: ["--version"], env: { NO_COLOR: "1" } };
+  const { denoPath, cacheDir } = enclosure.inside(paths);
+  const bare = { path: denoPath, args: ["--version"], env: { DENO_DIR: cacheDir, NO_COLOR: "1" } };
   const child = spawnCommand(enclosure.wrap(bare, paths, enclosure.proxyPort()), paths.appDir);
   const deadline = setTimeout(() => child.kill("SIGKILL"), TRIAL_TIMEOUT_MS);
   const { stdout, stderr } = await child.output();

@@ -20,6 +20,7 @@ import {
   LAST_KNOWN_SYSCALL,
   NEVER,
   NEVER_AGAIN,
+  SETTLED,
   type SyscallGroup,
   type SyscallNumbers,
 } from "./syscalls.ts";
@@ -54,6 +55,7 @@ const EAFNOSUPPORT = 97;
 /** linux/sched.h: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
 const CLONE_NAMESPACES = 0x7e02_0000;
 const CLONE_THREAD = 0x0001_0000;
+const CLONE_FS = 0x200;
 /** asm-generic/ioctls.h, sockios.h: TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, FIOSETOWN, SIOCSPGRP. */
 const DENIED_IOCTLS = [0x5412, 0x541c, 0x541d, 0x5423, 0x8901, 0x8902];
 /** asm-generic/fcntl.h: F_SETOWN, F_SETSIG, F_SETOWN_EX. */
@@ -113,6 +115,30 @@ export function seccompFilter(options: SeccompFilterOptions): Uint8Array<ArrayBu
   ]);
 }
 
+/**
+ * A program to be installed on top of the others when a sandbox has opened all that it opens by itself.
+ *
+ * @returns `struct sock_filter[]`
+ */
+export function settledFilter(arch: SeccompFilterOptions["arch"]): Uint8Array<ArrayBuffer> {
+  const numberOf = ([x86, arm]: SyscallNumbers) => arch === "x86_64" ? x86 : arm;
+  const ifCalled = (numbers: SyscallNumbers, then: Piece) => {
+    const number = numberOf(numbers);
+    return number === null ? [] : ifEqual(number, then);
+  };
+  return encodeProgram([
+    ...load(DATA.architecture),
+    ...ifNoneOf([AUDIT_ARCH[arch]], KILL_PROCESS),
+    ...load(DATA.number),
+    ...SETTLED.flatMap(({ calls }) => Object.values(calls)).flatMap((numbers) =>
+      ifCalled(numbers, fail(EPERM))
+    ),
+    ...ifCalled(CHECKED.open.numbers, refuseBits(1, OPEN_CREATES)),
+    ...ifCalled(CHECKED.openat.numbers, refuseBits(2, OPEN_CREATES)),
+    ...ALLOW,
+  ]);
+}
+
 /** What decides over calls by their arguments. Each ends by a verdict, because it loads over the call's number. */
 function judgements(
   { stage, selfPid, sockets }: SeccompFilterOptions,
@@ -129,6 +155,7 @@ function judgements(
       ...ifNoBit(CLONE_THREAD, denied),
       ...ALLOW,
     ],
+    unshare: [...loadArgument(0), ...ifNoneOf([CLONE_FS], denied), ...ALLOW],
     socket,
     socketpair: socket,
     ioctl: refuseValues(1, DENIED_IOCTLS),

@@ -40,8 +40,8 @@ export const NEVER: readonly SyscallGroup[] = [
     calls: { fork: [57, null], vfork: [58, null] },
   },
   {
-    reason: "enter or make namespaces, in which a user has capabilities that reach much of the kernel",
-    calls: { unshare: [272, 97], setns: [308, 268] },
+    reason: "enter namespaces, in which a user has capabilities that reach much of the kernel",
+    calls: { setns: [308, 268] },
   },
   {
     reason: "change or list the view of the file system, or leave it",
@@ -214,9 +214,44 @@ export const ABSENT: SyscallGroup = {
   calls: { clone3: [435, 435], openat2: [437, 437] },
 };
 
+/** Refused when a sandbox has opened all that it opens by itself; files are then not made by opening them, either. */
+export const SETTLED: readonly SyscallGroup[] = [
+  {
+    reason: "make, move or remove files, where nothing is to be written",
+    calls: {
+      rename: [82, null],
+      mkdir: [83, null],
+      rmdir: [84, null],
+      creat: [85, null],
+      link: [86, null],
+      unlink: [87, null],
+      symlink: [88, null],
+      mkdirat: [258, 34],
+      unlinkat: [263, 35],
+      renameat: [264, 38],
+      linkat: [265, 37],
+      symlinkat: [266, 36],
+      renameat2: [316, 276],
+      truncate: [76, 45],
+    },
+  },
+  {
+    reason: "open to itself what its keeper has closed since",
+    calls: { chmod: [90, null], fchmod: [91, 52], fchmodat: [268, 53], fchmodat2: [452, 452] },
+  },
+  {
+    reason: "serve anything else, and fill the kernel's buffers by it",
+    calls: { bind: [49, 200], listen: [50, 201] },
+  },
+];
+
 /** Judged by their arguments, in `seccomp.ts`. */
 export const CHECKED = {
   clone: { reason: "Threads, but neither processes nor namespaces", numbers: [56, 220] },
+  unshare: {
+    reason: "Only a thread's current directory, for programs that share a process",
+    numbers: [272, 97],
+  },
   socket: { reason: "Only the families, types and protocols that the level names", numbers: [41, 198] },
   socketpair: { reason: "As socket", numbers: [53, 199] },
   sendto: { reason: "Not what connects without a connect for Landlock to judge", numbers: [44, 206] },

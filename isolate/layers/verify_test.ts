@@ -11,9 +11,9 @@ const STATUS = {
   CapAmb: "0000000000000000",
   NoNewPrivs: "1",
   Seccomp: "2",
-  Seccomp_filters: "2",
+  Seccomp_filters: "3",
 };
-const FULL: Expectation = { level: "full", confined: true, uid: 1_900_000_000 };
+const FULL: Expectation = { level: "full", filters: 3, uid: 1_900_000_000 };
 
 function check(changes: Partial<typeof STATUS>, expectation: Partial<Expectation> = {}): string[] {
   const fields = Object.entries({ ...STATUS, ...changes }).map(([name, value]) => `${name}:\t${value}\n`);
@@ -36,8 +36,8 @@ Deno.test("each wall that the kernel does not confirm is missing", () => {
     [{ CapPrm: "0000000000000001" }, /CapPrm/],
     [{ CapAmb: "00000000000000c0" }, /CapAmb/],
     [{ NoNewPrivs: "0" }, /no_new_privs/],
-    [{ Seccomp: "0", Seccomp_filters: "0" }, /seccomp, both/],
-    [{ Seccomp_filters: "1" }, /both of its seccomp programs/],
+    [{ Seccomp: "0", Seccomp_filters: "0" }, /seccomp, all 3/],
+    [{ Seccomp_filters: "2" }, /all 3 of its seccomp programs/],
   ];
   for (const [changes, missing] of cases) assert.match(check(changes).join(", "), missing);
 });
@@ -47,11 +47,9 @@ Deno.test("a status that says nothing is not taken for one that says yes", () =>
 });
 
 Deno.test("a lower level promises less", () => {
-  const bare = { NSpid: "4711", Seccomp_filters: "1" };
-  assert.deepEqual(check(bare, { level: "process" }), []);
-  assert.deepEqual(
-    check({ ...bare, NoNewPrivs: "0", Seccomp: "0" }, { level: "process", confined: false }),
-    [],
-  );
-  assert.deepEqual(check(bare, { level: "landlock" }), ["both of its seccomp programs"]);
+  const bare = { NSpid: "4711", Seccomp_filters: "2" };
+  assert.deepEqual(check(bare, { level: "process", filters: 2 }), []);
+  const unconfined = { ...bare, NoNewPrivs: "0", Seccomp: "0" };
+  assert.deepEqual(check(unconfined, { level: "process", filters: 0 }), []);
+  assert.deepEqual(check(bare, { level: "landlock" }), ["all 3 of its seccomp programs"]);
 });

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { Trial } from "../testing/trial.ts";
 
-const NO_PATHS = { denoPath: "", bootDir: "", appDir: "", socketsDir: "", cacheDir: "" };
-
 Deno.test("timers that are not due count as unfinished work, until they ran or were cleared", async () => {
   await using trial = await Trial.serve(`
     const timers = [];
@@ -28,31 +26,24 @@ Deno.test("timers that are not due count as unfinished work, until they ran or w
 });
 
 Deno.test("a fetch counts as unfinished work until it is answered or has failed", async () => {
-  await using trial = await Trial.start();
-  // The program fetches from itself, which it may: through the socket of its own node:http server.
-  const source = `
-    import http from "node:http";
-    const client = Deno.createHttpClient({ proxy: { transport: "unix", path: Deno.env.get("SOCKET") } });
-    let waiting;
-    http.createServer(({ url }, response) => {
-      if (url === "/wait") return waiting = response;
-      if (url === "/start") fetch("http://192.0.2.1/wait", { client }).then((r) => r.text()).then(console.log);
-      if (url === "/finish") waiting.end("finished");
-      if (url === "/refused") fetch("http://127.0.0.1/").catch(() => console.log("refused"));
-      response.end();
-    }).listen(3000);
-  `;
-  const { socketsDir } = trial.home.enclosure.inside({
-    ...NO_PATHS,
-    socketsDir: `${trial.home.socketsDir}/trial`,
-  });
-  await trial.assign(source, { env: { SOCKET: `${socketsDir}/node.sock` } });
+  const answer = Promise.withResolvers<Response>();
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => answer.promise);
+  const target = `127.0.0.1:${server.addr.port}`;
+  await using trial = await Trial.start({ allowPrivate: [target] });
+  await trial.assign(`
+    Deno.serve((request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/start") fetch("http://${target}").then((r) => r.text()).then(console.log);
+      if (pathname === "/refused") fetch("http://127.0.0.1/").catch(() => console.log("refused"));
+      return new Response();
+    });
+  `);
   await trial.text("/start");
   assert.equal(await trial.sandbox.pendingWork(), 1);
   await trial.text("/refused");
   await trial.logged("refused");
   assert.equal(await trial.sandbox.pendingWork(), 1);
-  await trial.text("/finish");
+  answer.resolve(new Response("finished"));
   await trial.logged("finished");
   assert.equal(await trial.sandbox.pendingWork(), 0);
 });

@@ -1,10 +1,12 @@
-import type { Confinement } from "../protocol.ts";
+import { type Confinement, OWN_PID } from "../protocol.ts";
 import { type Libc, openLibc, seccompProgram } from "./libc.ts";
 
-/** The confinement of a process, its seccomp program being read. */
-export interface ConfineOptions extends Omit<Confinement, "filterFile"> {
+/** The confinement of a process, its seccomp programs being read. */
+export interface ConfineOptions extends Omit<Confinement, "filterFile" | "settledFilterFile"> {
   /** A seccomp program for every thread; not set where the kernel has no seccomp. */
   filter?: Uint8Array<ArrayBuffer>;
+  /** One more, for {@linkcode Confined.settle}. */
+  settledFilter?: Uint8Array<ArrayBuffer>;
 }
 
 /** What may still be tightened. */
@@ -15,6 +17,12 @@ export interface Confined {
    * @throws {Error} when the kernel refuses
    */
   limitData(bytes: number): void;
+  /**
+   * Installs the second seccomp program, if there is one: what the process has opened until now is all.
+   *
+   * @throws {Error} when the kernel refuses
+   */
+  settle(): void;
 }
 
 /** asm-generic/resource.h */
@@ -50,7 +58,7 @@ const SYMBOLS = {
  *
  * @throws {Error} that names the call and its error; the process is then of no use
  */
-export function confine({ uid, filter, ...limits }: ConfineOptions): Confined {
+export function confine({ uid, filter, settledFilter, ...limits }: ConfineOptions): Confined {
   const libc = openLibc(SYMBOLS);
   lower(libc, RLIMIT.CORE, 0);
   lower(libc, RLIMIT.NOFILE, limits.maxOpenFiles);
@@ -63,9 +71,25 @@ export function confine({ uid, filter, ...limits }: ConfineOptions): Confined {
   libc.succeed("end with the parent", libc.calls.prctl(PR_SET_PDEATHSIG, BigInt(SIGKILL), 0n, 0n, 0n));
   libc.succeed("refuse debuggers", libc.calls.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n));
   libc.succeed("renounce new privileges", libc.calls.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n));
-  if (filter !== undefined) filterSystemCalls(libc, filter);
+  if (filter !== undefined) filterSystemCalls(libc, program(filter));
+  const settled = settledFilter && program(settledFilter);
   Deno.permissions.revokeSync({ name: "ffi" });
-  return { limitData: (bytes) => lower(libc, RLIMIT.DATA, bytes) };
+  return {
+    limitData: (bytes) => lower(libc, RLIMIT.DATA, bytes),
+    settle: () => settled && filterSystemCalls(libc, settled),
+  };
+}
+
+/** A program and the structure that points to it, which must live as long. */
+interface Program {
+  filter: Uint8Array<ArrayBuffer>;
+  structure: Uint8Array<ArrayBuffer>;
+}
+
+function program(filter: Uint8Array<ArrayBuffer>): Program {
+  const words = new Uint32Array(filter.buffer);
+  for (const [index, word] of words.entries()) if (word === OWN_PID) words[index] = Deno.pid;
+  return { filter, structure: seccompProgram(filter) };
 }
 
 /** Sets the soft and the hard limit, and leaves one alone that is lower already. */
@@ -87,14 +111,14 @@ function become({ calls, succeed }: Libc<typeof SYMBOLS>, uid: number) {
 }
 
 /** The program and, with it, no_new_privs of the caller go to all threads (seccomp(2), SECCOMP_FILTER_FLAG_TSYNC). */
-function filterSystemCalls({ calls, succeed }: Libc<typeof SYMBOLS>, filter: Uint8Array<ArrayBuffer>) {
+function filterSystemCalls({ calls, succeed }: Libc<typeof SYMBOLS>, { structure }: Program) {
   const thread = succeed(
     "filter system calls",
     calls.syscall(
       SYS_SECCOMP[Deno.build.arch],
       SECCOMP_SET_MODE_FILTER,
       SECCOMP_FILTER_FLAG_TSYNC,
-      seccompProgram(filter),
+      structure,
     ),
   );
   if (thread !== 0) throw new Error(`Cannot filter system calls: thread ${thread} has another filter`);

@@ -16,14 +16,18 @@ const NO_ACCESS = -13;
  */
 export function closeDoors(): void {
   for (const [binding, handle] of HANDLES) {
-    const { prototype } = nodeBinding<Record<string, { prototype: object }>>(binding)[handle]!;
-    seal(prototype, "open", () => NOT_PERMITTED);
+    seal(prototypeOf(binding, handle), "open", () => NOT_PERMITTED);
   }
-  // Nobody could connect: only what a deployment serves is reached, and that is not by TCP.
-  seal(nodeBinding<{ TCP: { prototype: object } }>("tcp_wrap").TCP.prototype, "listen", () => NO_ACCESS);
+  // Nobody could connect: only what a deployment serves is reached, and that is by neither.
+  seal(prototypeOf("tcp_wrap", "TCP"), "listen", () => NO_ACCESS);
+  for (const bind of ["bind", "bind6"]) seal(prototypeOf("udp_wrap", "UDP"), bind, () => NO_ACCESS);
   refuseSignals();
   refuseVsock();
   seal(Object.getPrototypeOf(navigator), "gpu", undefined);
+}
+
+function prototypeOf(binding: string, handle: string): object {
+  return nodeBinding<Record<string, { prototype: object }>>(binding)[handle]!.prototype;
 }
 
 /** Whether a process lives (signal 0) may still be asked. */

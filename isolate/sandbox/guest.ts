@@ -12,6 +12,7 @@ import { setUpWorkers } from "./nested_workers.ts";
 import { hideMachine } from "./node_os.ts";
 import { bindNodeServers } from "./node_server.ts";
 import { routeOutbound } from "./outbound.ts";
+import { ownSurroundings } from "./own_surroundings.ts";
 import { type Served, startServing } from "./serve.ts";
 
 /** How long a program may do nothing at all after its last module ran, before it counts as one that never serves. */
@@ -23,7 +24,7 @@ const post: Post = scope.postMessage!.bind(self);
 const { setTimeout } = globalThis;
 let served: Served;
 let appDir = "";
-let httpSocket = "";
+let shared = false;
 
 scope.onmessage = ({ data }: MessageEvent) => {
   if (data.type === "prepare") void prepare(data);
@@ -32,12 +33,13 @@ scope.onmessage = ({ data }: MessageEvent) => {
 };
 
 async function prepare(message: PrepareMessage) {
-  ({ appDir, httpSocket } = message);
+  ({ appDir, shared } = message);
   served = startServing(message.httpSocket, post);
   bindNodeServers(message.nodeSocket, served, post);
+  for (const path of [message.httpSocket, message.nodeSocket]) dropSocketPermissions(path);
   captureConsole(post, appDir);
   captureExit(post);
-  const proxy = message.proxy && { hostname: "127.0.0.1", port: message.proxy.port };
+  const proxy = message.proxy && { hostname: message.proxy.hostname, port: message.proxy.port };
   if (proxy !== undefined) routeOutbound(proxy);
   setUpWorkers(publishNestedSetup(proxy));
   trackBackgroundWork();
@@ -48,8 +50,8 @@ async function prepare(message: PrepareMessage) {
 }
 
 async function assign(message: AssignMessage) {
-  replaceEnvironment(message.env);
-  dropSocketPermissions();
+  if (shared) ownSurroundings({ env: message.env, name: appDir });
+  else replaceEnvironment(message.env);
   captureUncaught(post, appDir);
   delete scope.postMessage;
   closeDoors();
@@ -75,10 +77,10 @@ function replaceEnvironment(env: Record<string, string>) {
   for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
 }
 
-/** The socket is served already, so nobody in here needs to open or remove it any more. */
-function dropSocketPermissions() {
-  for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name, path: httpSocket });
-  Deno.permissions.revokeSync({ name: "net", host: `unix:${httpSocket}` });
+/** The socket is served already, so nobody in here needs to open, remove or replace it any more. */
+function dropSocketPermissions(path: string) {
+  for (const name of ["read", "write"] as const) Deno.permissions.revokeSync({ name, path });
+  Deno.permissions.revokeSync({ name: "net", host: `unix:${path}` });
 }
 
 /** A program may start to serve later (after a timer, a fetch); one that waits for nothing never will. */

@@ -1,12 +1,37 @@
 /** Binds the first `node:http` server that listens, wherever it wants to, to the isolate's second socket. */
 import http from "node:http";
+import { nodeBinding } from "./node_binding.ts";
 import type { Post } from "./exit.ts";
 import { forwardedFor, type Served } from "./serve.ts";
 
 type Listen = (...args: unknown[]) => http.Server;
 
-/** Replaces `listen` of every `node:http` server from now on. */
+/** A handle of `node:net`. */
+interface PipeHandle {
+  bind(path: string): number;
+  listen(backlog: number): number;
+}
+
+interface PipeBinding {
+  Pipe: new (type: number) => PipeHandle;
+  constants: { SERVER: number };
+}
+
+const BACKLOG = 511;
+
+/** The socket is there, and accepts, before there is a program, which then needs no power to make one. */
+function listenEarly(path: string): PipeHandle {
+  const { Pipe, constants } = nodeBinding<PipeBinding>("pipe_wrap");
+  const pipe = new Pipe(constants.SERVER);
+  const failed = pipe.bind(path) || pipe.listen(BACKLOG);
+  if (failed) throw new Error(`Cannot listen at "${path}": error ${failed}`);
+  pipe.listen = () => 0;
+  return pipe;
+}
+
+/** Listens at `path`, and replaces `listen` of every `node:http` server from now on: the first one gets what comes there. */
 export function bindNodeServers(path: string, served: Served, post: Post): void {
+  const pipe = listenEarly(path);
   const prototype = http.Server.prototype as unknown as { listen: Listen };
   const { listen } = prototype;
   let boundPort: number | undefined;
@@ -29,7 +54,7 @@ export function bindNodeServers(path: string, served: Served, post: Post): void 
     this.requestTimeout = 0;
     this.once("listening", () => served.take("node"));
     this.once("close", () => post({ type: "exit", code: 0 }));
-    return listen.call(this, path, callback);
+    return listen.call(this, pipe, callback);
   };
 }
 

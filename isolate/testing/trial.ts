@@ -15,28 +15,32 @@ export interface TrialOptions {
   /** Layers of the operating system, as this machine has them, or none. */
   layers?: "auto" | "off";
   allowPrivate?: string[];
+  /** Whoever gives it closes it, when the trial has ended. */
+  home?: SandboxHome;
+  /** @default {"trial"} */
+  id?: string;
 }
 
 const LOG_TIMEOUT_MS = 20_000;
 
-/** One real sandbox in a home of its own, for tests. */
+/** One real sandbox, in a home of its own if it is given none, for tests. */
 export class Trial implements AsyncDisposable {
   readonly logs: AppLogLine[];
   readonly sandbox: Sandbox;
   readonly home: SandboxHome;
-  readonly #dataDir: string;
+  readonly #closeHome: () => Promise<void>;
   readonly #watchers: Set<() => void>;
   #path = "";
   #client: Deno.HttpClient | undefined;
 
   private constructor(
-    dataDir: string,
     home: SandboxHome,
+    closeHome: () => Promise<void>,
     sandbox: Sandbox,
     logs: AppLogLine[],
     watchers: Set<() => void>,
   ) {
-    this.#dataDir = dataDir;
+    this.#closeHome = closeHome;
     this.home = home;
     this.sandbox = sandbox;
     this.logs = logs;
@@ -44,17 +48,19 @@ export class Trial implements AsyncDisposable {
   }
 
   /** A blank sandbox. */
-  static async start({ net = true, layers, allowPrivate }: TrialOptions = {}): Promise<Trial> {
-    const dataDir = await Deno.makeTempDir({ prefix: "isola-trial-" });
-    const home = await openSandboxHome({ dataDir, denoPath: Deno.execPath(), layers, allowPrivate });
+  static async start(options: TrialOptions = {}): Promise<Trial> {
+    const { net = true, id = "trial" } = options;
+    const [home, closeHome] = options.home === undefined
+      ? await openHome(options)
+      : [options.home, () => Promise.resolve()];
     const logs: AppLogLine[] = [];
     const watchers = new Set<() => void>();
     const onLog = (line: AppLogLine) => {
       logs.push(line);
       for (const look of watchers) look();
     };
-    const sandbox = await startSandbox({ home, id: "trial", net, maxHeapMb: 256, onLog });
-    return new Trial(dataDir, home, sandbox, logs, watchers);
+    const sandbox = await startSandbox({ home, id, net, maxHeapMb: 256, onLog });
+    return new Trial(home, closeHome, sandbox, logs, watchers);
   }
 
   /** A sandbox whose program serves. */
@@ -143,9 +149,19 @@ export class Trial implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client?.close();
     await this.sandbox.end("shutdown");
-    await this.home[Symbol.asyncDispose]();
-    await Deno.remove(this.#dataDir, { recursive: true });
+    await this.#closeHome();
   }
+}
+
+async function openHome(
+  { layers, allowPrivate }: TrialOptions,
+): Promise<[home: SandboxHome, close: () => Promise<void>]> {
+  const dataDir = await Deno.makeTempDir({ prefix: "isola-trial-" });
+  const home = await openSandboxHome({ dataDir, denoPath: Deno.execPath(), layers, allowPrivate });
+  return [home, async () => {
+    await home[Symbol.asyncDispose]();
+    await Deno.remove(dataDir, { recursive: true });
+  }];
 }
 
 async function writeFiles(dir: string, files: TrialFiles) {

@@ -22,8 +22,8 @@ const MAX_BAD_IN_FLIGHT = 32;
 const GOOD_GRACE_MS = 5_000;
 /** Some never get an answer. */
 const BAD_GRACE_MS = 100;
-/** How long the bad one is at it before the good one is measured. */
-const LEAD_SECONDS = 1;
+/** How long the bad one is at it before the good one is measured, and after. */
+const LEAD_SECONDS = 0.5;
 /** CPU time is counted in ticks of 10 ms: fewer than two in this time mean that builds and starts are done. */
 const QUIET_MS = 200;
 const QUIET_CPU_MS = 20;
@@ -60,33 +60,33 @@ async function runRound(
   await using bad = source === undefined ? undefined : await isola.deployProgram(source);
   await until("the server to have nothing to do", () => quiet(isola, badFromMs));
   const before = await isola.metrics();
-  const badVisits = bad && visit({
-    port: isola.port,
-    host: bad.host,
-    requestsPerSecond: BAD_REQUESTS_PER_SECOND,
-    seconds: seconds + 2 * LEAD_SECONDS,
-    maxInFlight: MAX_BAD_IN_FLIGHT,
-    graceMs: BAD_GRACE_MS,
-  }, 19);
-  await new Promise((resolve) => setTimeout(resolve, LEAD_SECONDS * 1000));
-  const { latenciesMs, delaysMs, outcomes } = await visit({
-    port: isola.port,
-    host: goodHost,
-    requestsPerSecond: GOOD_REQUESTS_PER_SECOND,
-    seconds,
-    maxInFlight: MAX_GOOD_IN_FLIGHT,
-    graceMs: GOOD_GRACE_MS,
-  }, 0);
-  const { "200": _good, ...failures } = outcomes;
+  const [good, others] = await Promise.all([
+    visitGood(isola.port, goodHost, seconds),
+    bad && visitBad(isola.port, bad.host, seconds),
+  ]);
+  const { "200": _good, ...failures } = good.outcomes;
   return {
-    p50: quantile(latenciesMs, 0.5),
-    p99: quantile(latenciesMs, 0.99),
-    max: quantile(latenciesMs, 1),
-    sentLateP99: quantile(delaysMs, 0.99),
+    p50: quantile(good.latenciesMs, 0.5),
+    p99: quantile(good.latenciesMs, 0.99),
+    max: quantile(good.latenciesMs, 1),
+    sentLateP99: quantile(good.delaysMs, 0.99),
     failures,
-    badOutcomes: (await badVisits)?.outcomes ?? {},
+    badOutcomes: others?.outcomes ?? {},
     ended: endedSince(before, await isola.metrics()),
   };
+}
+
+async function visitGood(port: number, host: string, seconds: number): Promise<Visits> {
+  await new Promise((resolve) => setTimeout(resolve, LEAD_SECONDS * 1000));
+  const bounds = { maxInFlight: MAX_GOOD_IN_FLIGHT, graceMs: GOOD_GRACE_MS };
+  return visit({ port, host, requestsPerSecond: GOOD_REQUESTS_PER_SECOND, seconds, ...bounds }, 0);
+}
+
+/** At the lowest priority: on other machines, its visitors would not take what the server needs. */
+function visitBad(port: number, host: string, goodSeconds: number): Promise<Visits> {
+  const seconds = goodSeconds + 2 * LEAD_SECONDS;
+  const bounds = { maxInFlight: MAX_BAD_IN_FLIGHT, graceMs: BAD_GRACE_MS };
+  return visit({ port, host, requestsPerSecond: BAD_REQUESTS_PER_SECOND, seconds, ...bounds }, 19);
 }
 
 async function quiet(isola: IsolaSubject, notBeforeMs: number): Promise<void> {
@@ -97,7 +97,6 @@ async function quiet(isola: IsolaSubject, notBeforeMs: number): Promise<void> {
   }
 }
 
-/** At a lower priority, visitors do not take what the server they visit needs: they would be on other machines. */
 async function visit(plan: VisitPlan, niceness: number): Promise<Visits> {
   const args = ["-n", `${niceness}`, Deno.execPath(), "run", "-A", VISITORS, JSON.stringify(plan)];
   const { success, stdout, stderr } = await new Deno.Command("nice", { args }).output();

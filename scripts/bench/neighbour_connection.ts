@@ -57,8 +57,8 @@ function endOfHead(bytes: Uint8Array): number {
   return -1;
 }
 
-/** What an answer's head says: how it went, and how much follows. Exported for its test. */
-export function parseHead(head: Uint8Array): { outcome: string; bodyBytes: number } {
+/** What the head of an answer says: how it went, and how much follows. */
+function parseHead(head: Uint8Array): { outcome: string; bodyBytes: number } {
   const text = new TextDecoder().decode(head);
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1];
   const bodyBytes = /^content-length: (\d+)\r$/im.exec(text)?.[1];

@@ -73,7 +73,7 @@ export const NATIVE = `
 `;
 
 const ROOT = 0;
-const [PTRACE_ATTACH, SIGKILL] = [16, 9];
+const PTRACE_ATTACH = 16;
 
 /** What a tenant tries that has broken out of V8: it runs native code in a process which its host has confined. */
 export const NATIVE_ATTACKS: Attack[] = attacksOf({
@@ -92,8 +92,14 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
   "list the sandboxes": `return fs.readdirSync(T.socketsDir).join()`,
   "list the programs": `return fs.readdirSync(T.programsDir).join()`,
   "read the environment of what started it": `
-    const text = readFile("/proc/1/environ"); if (text.length < 20) throw new Error("errno 0: empty"); return text;`,
-  "leave by the root of the first process": `return fs.readdirSync("/proc/1/root/").join()`,
+    const text = readFile("/proc/1/environ");
+    if (text.includes("CONTROL_SOCKET")) throw new Error("errno 0: as cleared as its own");
+    return text;`,
+  "leave by the root of the first process": `
+    const names = fs.readdirSync("/proc/1/root/");
+    if (!names.includes("etc")) throw new Error("errno 0: the same as its own");
+    return names;`,
+  "write into the memory of the first process": `return call("open", str("/proc/1/mem"), 2, 0)`,
   "read the machine's memory": `return readFile("/dev/mem")`,
   "read the kernel's log": `return readFile("/dev/kmsg")`,
   "read a disk": `return readFile("/dev/vda")`,
@@ -144,11 +150,9 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
   "open a netlink socket for the kernel's events": `return call("socket", 16, RAW, 15)`,
   "open a socket of an unusual protocol": `return call("socket", AF_INET, STREAM, 132)`,
 
-  "end its neighbour": `return call("kill", T.victimPid, ${SIGKILL})`,
-  "end the server": `return call("kill", T.serverPid, ${SIGKILL})`,
-  "end everybody":
-    `call("kill", -1, ${SIGKILL}); throw new Error("errno 0: whether anybody ended is seen outside")`,
-  "ask whether the neighbour lives": `return call("kill", T.victimPid, 0)`,
+  // Signal 0 only asks whether one could be sent: an attack that succeeds should not end whoever runs it.
+  "signal its neighbour": `return call("kill", T.victimPid, 0)`,
+  "signal the server": `return call("kill", T.serverPid, 0)`,
   "debug its neighbour": `return call("ptrace", ${PTRACE_ATTACH}n, T.victimPid, null, null)`,
   "change its neighbour's limits":
     `return call("prlimit", T.victimPid, 7, new BigUint64Array([1n, 1n]), null)`,

@@ -1,15 +1,13 @@
 import { join } from "node:path";
 import type { SandboxHome } from "../../isolate/home.ts";
 
-/** What makes our code leave a tenant all that its process has. Each must be found, or this is no test any more. */
-const CHANGES: Record<string, [from: RegExp, to: string][]> = {
-  "confine.js": [[/Deno\.permissions\.revokeSync\(\{ name: "ffi" \}\);/, ""]],
-  "host.js": [
-    [/Deno\.permissions\.revokeSync\(\{ name: "ffi" \}\);/, ";"],
-    [/permissions: \{[^]*?\n {6}\}/, `permissions: "inherit"`],
-  ],
-  "guest.js": [[/\n {2}dropSocketPermissions\(\);/, ""], [/\n {2}closeDoors\(\);/, ""]],
-};
+/** What makes our code leave a tenant all that its process has, wherever it stands. Each must be found, or nothing is tested. */
+const CHANGES: [from: RegExp, to: string][] = [
+  [/Deno\.permissions\.revokeSync\(\{ name: "ffi" \}\)/g, ""],
+  [/permissions: \{\n[^]*?\n {6}\}/g, `permissions: "inherit"`],
+  [/^ +dropSocketPermissions\(\);/gm, ""],
+  [/^ +closeDoors\(\);/gm, ""],
+];
 
 /**
  * A home in which the tenant has every permission of Deno and calls into libc, once all else is in place: as one that has broken
@@ -18,16 +16,19 @@ const CHANGES: Record<string, [from: RegExp, to: string][]> = {
 export async function possess(home: SandboxHome): Promise<SandboxHome> {
   const bootDir = await Deno.makeTempDir({ dir: home.socketsDir, prefix: "possessed-" });
   await Deno.chmod(bootDir, 0o755);
+  const unfound = new Set(CHANGES.map(([from]) => from));
   for await (const { name } of Deno.readDir(home.bootDir)) {
     await Deno.copyFile(join(home.bootDir, name), join(bootDir, name));
-  }
-  for (const [name, changes] of Object.entries(CHANGES)) {
+    if (!name.endsWith(".js")) continue;
     let code = await Deno.readTextFile(join(bootDir, name));
-    for (const [from, to] of changes) {
-      if (!from.test(code)) throw new Error(`Cannot possess a sandbox: ${from} is not in "${name}"`);
-      code = code.replace(from, to);
+    for (const [from, to] of CHANGES) {
+      if (code.search(from) !== -1) unfound.delete(from);
+      code = code.replaceAll(from, to);
     }
     await Deno.writeTextFile(join(bootDir, name), code);
+  }
+  if (unfound.size > 0) {
+    throw new Error(`Cannot possess a sandbox: nowhere is ${[...unfound].join(", nor ")}`);
   }
   const { enclosure } = home;
   return {

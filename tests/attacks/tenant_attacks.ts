@@ -197,7 +197,7 @@ export const TENANT_ATTACKS: Attack[] = attacksOf({
     `return vm.runInThisContext("Deno.readTextFileSync(" + JSON.stringify(T.secretFile) + ")")`,
 
   "learn the machine's variables": `
-    const { TARGETS, ...others } = { ...Deno.env.toObject(), ...process.env };
+    const { TARGETS, ISOLA_PROJECT, DENO_DEPLOYMENT_ID, DENO_REGION, ...others } = { ...Deno.env.toObject(), ...process.env };
     const names = Object.keys(others); return names.length ? names : refuse("none")`,
   "learn of secrets by arguments": `
     const text = [...Deno.args, ...process.argv, ...process.execArgv].join(" ");

@@ -26,6 +26,7 @@ export class TestApi implements AsyncDisposable {
   isolates: IsolateInfo[] = [];
   health: Health = { status: "ok" };
   submitFails = false;
+  readonly distrusted: string[] = [];
   readonly store: Store;
   readonly logs: LogStore;
   readonly usage: UsageLedger;
@@ -59,6 +60,8 @@ export class TestApi implements AsyncDisposable {
         if (this.unrouted > 0) throw new Error(`The routes of "${id}" were still in force when it ended`);
         this.ended.push(id);
       },
+      distrusted: (id) => this.distrusted.push(id),
+      isolation: "shared",
       health: () => this.health,
       metrics: () => "isola_up 1\n",
       baseDomain: "isola.test",

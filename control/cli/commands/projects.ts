@@ -1,42 +1,87 @@
+import type { ApiProject } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
+import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { formatSince } from "../quantity.ts";
 import { table } from "../table.ts";
 
-/** `isola projects`: list, create, delete. */
+/** `isola projects`: list, create, update, delete. */
 export const projects = defineCommand({
   name: "projects",
-  summary: "List, create and delete projects",
-  usage: ["projects [list]", "projects create NAME", "projects delete NAME"],
+  summary: "List, create, update and delete projects",
+  usage: [
+    "projects [list]",
+    "projects create NAME [--untrusted]",
+    "projects update NAME --untrusted|--trusted",
+    "projects delete NAME",
+  ],
   details: "A project's name is 3 to 26 of a-z, 0-9 and -. Deleting a project deletes its deployments.",
-  options: {},
+  options: {
+    untrusted: { type: "boolean", help: "its code is never run in a process with other deployments" },
+    trusted: { type: "boolean", help: "its code is as your own" },
+  },
   remote: true,
-  examples: ["isola projects", "isola projects create hello", "isola projects delete hello"],
+  examples: ["isola projects", "isola projects create hello", "isola projects update hello --untrusted"],
   async run(context) {
     const { positionals: [action = "list", name], json, terminal } = context;
     if (action === "list") return await list(context);
-    if (action !== "create" && action !== "delete") {
-      throw new CliError("usage", `Unknown action "${action}" of projects: known are list, create, delete`);
+    const act = ACTIONS[action];
+    if (act === undefined) {
+      const known = ["list", ...Object.keys(ACTIONS)].join(", ");
+      throw new CliError("usage", `Unknown action "${action}" of projects: known are ${known}`);
     }
     if (!name) throw new CliError("usage", `Cannot ${action} a project without its name`);
-    const client = context.client();
-    const project = action === "create" ? await client.createProject(name) : await client.findProject(name);
-    if (!project) throw new CliError("failed", `Cannot delete project "${name}": there is none of that name`);
-    if (action === "delete") await client.deleteProject(project);
+    const { done, project } = await act(context, name);
     if (json) terminal.printJson(project);
-    else terminal.print(`${action === "create" ? "Created" : "Deleted"} project "${project.name}"`);
+    else terminal.print(`${done} project "${project.name}"`);
   },
 });
+
+interface Trust {
+  untrusted: boolean;
+  trusted: boolean;
+}
+type Action = (
+  context: Pick<CommandContext, "client"> & { options: Trust },
+  name: string,
+) => Promise<{ done: string; project: ApiProject }>;
+
+const ACTIONS: Record<string, Action> = {
+  async create({ client, options: { untrusted } }, name) {
+    return { done: "Created", project: await client().createProject(name, untrusted) };
+  },
+  async update({ client, options: { untrusted, trusted } }, name) {
+    if (untrusted === trusted) {
+      throw new CliError("usage", `Cannot update project "${name}": give either --untrusted or --trusted`);
+    }
+    const project = await existing(client(), "update", name);
+    return { done: "Updated", project: await client().updateProject(project, { untrusted }) };
+  },
+  async delete({ client }, name) {
+    const project = await existing(client(), "delete", name);
+    await client().deleteProject(project);
+    return { done: "Deleted", project };
+  },
+};
+
+async function existing(client: ApiClient, action: string, name: string): Promise<ApiProject> {
+  const project = await client.findProject(name);
+  if (!project) {
+    throw new CliError("failed", `Cannot ${action} project "${name}": there is none of that name`);
+  }
+  return project;
+}
 
 async function list({ client, json, terminal }: CommandContext): Promise<void> {
   const all = await client().projects();
   if (json) return terminal.printJson(all);
   if (all.length === 0) return terminal.note("No projects yet. Make one: isola deploy DIR --project NAME");
-  const rows = all.map(({ name, id, createdAt, updatedAt }) => [
+  const rows = all.map(({ name, id, untrusted, createdAt, updatedAt }) => [
     name,
     id,
+    untrusted ? "untrusted" : "trusted",
     formatSince(createdAt),
     formatSince(updatedAt),
   ]);
-  for (const line of table(["NAME", "ID", "AGE", "UPDATED"], rows)) terminal.print(line);
+  for (const line of table(["NAME", "ID", "TRUST", "AGE", "UPDATED"], rows)) terminal.print(line);
 }

@@ -17,18 +17,25 @@ async function deploy(plane: ControlPlane, folder: TempFolder, ...args: string[]
   return JSON.parse(out).deployment?.id ?? /deployment "(\w+)"/.exec(err)![1];
 }
 
-Deno.test("projects are created, listed and deleted", async () => {
+Deno.test("projects are created, listed, updated and deleted", async () => {
   await using plane = await startControlPlane();
   assert.match((await run(plane, ["projects"])).err, /^No projects yet/);
   assert.equal((await run(plane, ["projects", "create", "hello"])).out, 'Created project "hello"\n');
-  assert.equal((await run(plane, ["projects", "create", "hello-two"])).code, 0);
+  assert.equal((await run(plane, ["projects", "create", "hello-two", "--untrusted"])).code, 0);
   const again = await run(plane, ["projects", "create", "hello"]);
   assert.deepEqual([again.code, /a project of that name exists/.test(again.err)], [1, true]);
   const { out } = await run(plane, ["projects", "list"]);
   assert.match(
     out,
-    /^NAME +ID +AGE +UPDATED\n(hello +[0-9a-f-]{36} +0s +0s\n|hello-two +[0-9a-f-]{36} +0s +0s\n){2}$/,
+    /^NAME +ID +TRUST +AGE +UPDATED\n(hello +[0-9a-f-]{36} +trusted +0s +0s\n|hello-two +[0-9a-f-]{36} +untrusted +0s +0s\n){2}$/,
   );
+  const updated = await run(plane, ["projects", "update", "hello", "--untrusted", "--json"]);
+  assert.equal(JSON.parse(updated.out).untrusted, true);
+  assert.equal(
+    (await run(plane, ["projects", "update", "hello", "--trusted"])).out,
+    'Updated project "hello"\n',
+  );
+  assert.equal((await run(plane, ["projects", "update", "hello"])).code, 2);
   assert.equal((await run(plane, ["projects", "delete", "hello"])).out, 'Deleted project "hello"\n');
   const names = JSON.parse((await run(plane, ["projects", "--json"])).out).map(({ name }: { name: string }) =>
     name

@@ -28,6 +28,12 @@ export const serve = defineCommand({
       const { level, detail, missing } = server.sandbox;
       terminal.note(`  sandbox  ${level}: ${detail}`);
       for (const sentence of missing) terminal.note(`           ${sentence}`, "yellow");
+      if (config.isolation === "shared") {
+        terminal.note(
+          "           isolates share a process: only for code that you trust as your own",
+          "yellow",
+        );
+      }
       if (server.generatedToken) {
         terminal.note(`  token    ${server.generatedToken}  (shown once: keep it)`, "yellow");
       }
