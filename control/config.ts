@@ -117,7 +117,7 @@ export const SETTINGS = {
   isolation: {
     schema: oneOf("process", "shared"),
     default: "process",
-    help: "process: one for each isolate; shared: one for all, one's own code only",
+    help: "process: one for each isolate; shared: one for all",
   },
   sandbox: {
     schema: oneOf("auto", "required", "off"),

@@ -53,6 +53,7 @@ Deno.test("without anything said the defaults of the interface hold", () => {
     maxIsolates: 96,
     queueTimeoutMs: 5000,
     warmPool: 2,
+    isolation: "process",
     sandbox: "auto",
     runners: 1,
     limits: {
@@ -188,7 +189,10 @@ Deno.test("isolates may share a process, but not where all layers around them ar
   assert.equal(load({ env: { ISOLA_ISOLATION: "shared" } }).isolation, "shared");
   const problems = problemsOf({ yaml: "isolation: shared", env: { ISOLA_SANDBOX: "required" } });
   assert.equal(problems.length, 1);
-  assert.match(problems[0]!, /^Cannot use isolation "shared" with sandbox "required": .* Use isolation "process"/);
+  assert.match(
+    problems[0]!,
+    /^Cannot use isolation "shared" with sandbox "required": .* Use isolation "process"/,
+  );
 });
 
 Deno.test("a variable that is set to nothing counts as unset", () => {

@@ -119,7 +119,10 @@ Deno.test("A deployment of an untrusted project is not started where isolates sh
   const { projectId } = store.deployments.get(id)!;
   assert.equal(launches.get(id).env.ISOLA_PROJECT, "first");
   store.projects.update(projectId, { untrusted: true });
-  assert.throws(() => launches.get(id), /its project is untrusted, and isolates of this server share a process/);
+  assert.throws(
+    () => launches.get(id),
+    /its project is untrusted, and isolates of this server share a process/,
+  );
   store.projects.update(projectId, { untrusted: false });
   assert.ok(launches.get(id));
 });

@@ -37,7 +37,8 @@ export class SandboxError extends Error {
 }
 
 /** What V8 and Rust say before they end a process that gets no more memory. */
-const OUT_OF_MEMORY = /JavaScript out of memory|memory allocation of \d+ bytes failed|<--- Last few GCs --->/;
+const OUT_OF_MEMORY =
+  /JavaScript out of memory|memory allocation of \d+ bytes failed|<--- Last few GCs --->|Failed to reserve virtual memory/;
 /**
  * How V8 and Rust end their process. Also SIGKILL: its keeper, whose connection such a process closes, may be quicker with
  * that than the process with its own end.

@@ -14,8 +14,8 @@ const LAST_WORDS_BYTES = 2_048;
 const GROUP_MEMORY_FACTOR = 1.25;
 /** What is never counted as the program's: mapped files, the runtime's own. */
 const GROUP_MEMORY_BYTES = 64 * 1024 ** 2;
-/** A second bound where there are no control groups: what a nested worker reserves, 534 MiB, is in it. */
-const DATA_HEADROOM_BYTES = 1024 ** 3;
+/** A second bound where there are no control groups: what nested workers reserve, 534 MiB each, is in it. */
+const DATA_HEADROOM_BYTES = 4 * 1024 ** 3;
 
 /** What {@linkcode SandboxProcess} is started with. */
 export interface SandboxProcessOptions {

@@ -27,6 +27,7 @@ export type TestFiles = Record<string, string | Uint8Array>;
 
 export interface TestDeployment {
   id: string;
+  projectId: string;
   status: string;
   domains: string[];
   [field: string]: unknown;
@@ -40,6 +41,8 @@ export interface TestIsolate {
   requests: number;
   inFlight: number;
   lastRequestAt: string | null;
+  cpuMs: number;
+  memoryBytes: number;
 }
 
 /** One server for all the tests of a file: started before the first of them, ended after the last. */

@@ -253,6 +253,31 @@ Deno.test("a change of routes is answered once it is in force", async () => {
   }
 });
 
+Deno.test("an untrusted project gets no deployments where isolates share a process, and those it has are told of", async () => {
+  await using api = await startTestApi();
+  const projectId = await api.project("shop");
+  const { body: { id } } = await create(api, projectId, {});
+  const marked = await api.call("PATCH", `/v1/projects/${projectId}`, { untrusted: true });
+  assert.deepEqual([marked.body.untrusted, marked.body.name], [true, "shop"]);
+  assert.deepEqual(api.distrusted, [id]);
+  const refused = await create(api, projectId, {});
+  assert.deepEqual([refused.status, refused.body.code], [409, "projectUntrusted"]);
+  assert.match(refused.body.message, /untrusted.*Deploy it on a server with ISOLA_ISOLATION=process$/);
+  await api.call("PATCH", `/v1/projects/${projectId}`, { description: "x" });
+  assert.equal(api.store.projects.get(projectId)!.untrusted, true);
+  await api.call("PATCH", `/v1/projects/${projectId}`, { untrusted: false });
+  assert.equal((await create(api, projectId, {})).status, 200);
+  const path = `/v1/organizations/${api.organizationId}/projects`;
+  const born = await api.call("POST", path, { name: "guests", untrusted: true });
+  assert.equal(born.body.untrusted, true);
+  const { body: projects } = await api.call("GET", path);
+  assert.deepEqual(
+    Object.fromEntries(projects.map(({ name, untrusted }: Record<string, unknown>) => [name, untrusted])),
+    { shop: false, guests: true },
+  );
+  assert.deepEqual(api.distrusted, [id]);
+});
+
 Deno.test("live isolates are listed", async () => {
   await using api = await startTestApi();
   api.isolates = [{
