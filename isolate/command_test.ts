@@ -32,6 +32,7 @@ Deno.test("a sandbox's process is given its own paths and nothing that widens it
   assert.deepEqual(Object.keys(env).sort(), [
     "CONTROL_SOCKET",
     "DENO_DIR",
+    "DENO_EMIT_CACHE_MODE",
     "DENO_NO_UPDATE_CHECK",
     "NO_COLOR",
   ]);
@@ -46,6 +47,14 @@ Deno.test("a tree is started with its own configuration", () => {
   const { args } = sandboxCommand({ ...PLAN, config: "deno.json" });
   assert.ok(args.includes("--config=/data/a/app/deno.json"));
   assert.ok(!args.includes("--no-config"));
+});
+
+Deno.test("a process for many programs gets at the directories that hold theirs", () => {
+  const { args } = sandboxCommand({ ...PLAN, shared: true });
+  const { appDir, bootDir, socketsDir } = PLAN.paths;
+  assert.ok(args.includes(`--allow-read=${appDir},${bootDir},${socketsDir}`));
+  assert.ok(args.includes(`--allow-write=${socketsDir}`));
+  assert.equal(args.at(-1), `${bootDir}/shared_host.js`);
 });
 
 Deno.test("a layer wraps the command and leaves its environment alone", () => {

@@ -62,7 +62,8 @@ export function workerThreads(pid: number): Map<number, string> {
   const threads = new Map<number, string>();
   for (const threadId of threadsOf(pid)) {
     const [, number] = /^worker-(\d+)$/m.exec(readProcFile(`/proc/${pid}/task/${threadId}/comm`) ?? "") ?? [];
-    if (number !== undefined) threads.set(Number(number), threadId);
+    // Threads that it starts have its name, until they give themselves another.
+    if (number !== undefined && !threads.has(Number(number))) threads.set(Number(number), threadId);
   }
   return threads;
 }

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { cpuUsage } from "node:process";
-import { dataBytes, firstChild, measureProcess, runDelayMs } from "./measure.ts";
+import {
+  dataBytes,
+  firstChild,
+  measureProcess,
+  measureThread,
+  runDelayMs,
+  workerThreads,
+} from "./measure.ts";
 import { readProcessStat } from "./process_stat.ts";
 import { until } from "./layers/testing/group_trial.ts";
 
@@ -51,6 +58,23 @@ test("a process that is gone counts as nothing", () => {
   assert.equal(runDelayMs(GONE_PID), 0);
   assert.equal(firstChild(GONE_PID), undefined);
   assert.equal(dataBytes(GONE_PID), 0);
+  assert.equal(measureThread(GONE_PID, "1"), undefined);
+  assert.equal(workerThreads(GONE_PID).size, 0);
+});
+
+test("a Web Worker's thread is known by its number, and its CPU time is its own", async () => {
+  const before = workerThreads(Deno.pid);
+  const code =
+    "const end = performance.now() + 200; while (performance.now() < end); postMessage(0); onmessage = () => {}";
+  const worker = new Worker(`data:text/javascript,${encodeURIComponent(code)}`, { type: "module" });
+  const [thread] = [...workerThreads(Deno.pid)].filter(([number]) => !before.has(number));
+  assert.ok(thread![0] > Math.max(0, ...before.keys()));
+  await new Promise((resolve) => worker.onmessage = resolve);
+  const { cpuMs } = measureThread(Deno.pid, thread![1])!;
+  // Of 200 ms and its start, on a loaded machine.
+  assert.ok(cpuMs > 40 && cpuMs < 500, `${cpuMs} ms`);
+  worker.terminate();
+  await until("the thread is gone", () => measureThread(Deno.pid, thread![1]) === undefined);
 });
 
 test("a process is read right whatever it is called", async () => {

@@ -120,6 +120,12 @@ const JUDGEMENTS: Record<string, Judgement[]> = {
     { call: "clone", args: [THREAD | NEWUSER], errno: EPERM },
     { call: "clone", args: [0x4000_4111], errno: EPERM },
   ],
+  "a thread may have a current directory of its own, and nothing else that unshare gives": [
+    { call: "unshare", args: [0x200], errno: 0 },
+    { call: "unshare", args: [0], errno: EPERM },
+    { call: "unshare", args: [NEWUSER], errno: EPERM },
+    { call: "unshare", args: [NEWUSER | 0x200], errno: EPERM },
+  ],
   "sockets are unix, IPv4 and IPv6 where the network is the sandbox's own": [
     { call: "socket", args: [1, STREAM, 0], errno: 0 },
     { call: "socket", args: [2, STREAM | NONBLOCK, 0], errno: 0 },

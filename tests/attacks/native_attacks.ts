@@ -1,4 +1,4 @@
-import { NEVER, NEVER_AGAIN } from "../../isolate/layers/syscalls.ts";
+import { NEVER, NEVER_AGAIN, SETTLED } from "../../isolate/layers/syscalls.ts";
 import { type Attack, attacksOf } from "./attack.ts";
 
 /** In programs: libc, and every system call by its number. */
@@ -27,6 +27,7 @@ export const NATIVE = `
     rename: { parameters: ["buffer", "buffer"], result: "i32" },
     unlink: { parameters: ["buffer"], result: "i32" },
     mount: { parameters: ["buffer", "buffer", "buffer", "u64", "pointer"], result: "i32" },
+    truncate: { parameters: ["buffer", "i64"], result: "i32" },
     umount2: { parameters: ["buffer", "i32"], result: "i32" },
     chroot: { parameters: ["buffer"], result: "i32" },
     unshare: { parameters: ["i32"], result: "i32" },
@@ -58,8 +59,20 @@ export const NATIVE = `
     const bytes = new Uint8Array(256);
     return path + ": " + new TextDecoder().decode(bytes.subarray(0, call("read", fd, bytes, 256n)));
   };
-  const writeFile = (path, text = "attacked") =>
-    path + ": " + call("write", call("open", str(path), 0o1102, 0o644), str(text), BigInt(text.length));
+  const [OVERWRITE, CREATE] = [0o1001, 0o1102];
+  const writeFile = (path, flags, text = "attacked") =>
+    path + ": " + call("write", call("open", str(path), flags, 0o644), str(text), BigInt(text.length));
+  const refuse = (number) => { throw new Error("errno " + number) };
+  /** Where something could be kept, if anywhere. */
+  const places = [T.dir, T.sockets, T.app, T.boot, "/tmp", "/var/tmp", "/dev/shm", "/dev", "/dev/pts", "/run", "/proc", "/", "."];
+  /** The first place where it succeeds, or an error with all errors. */
+  const anywhere = (attempt) => {
+    const errors = [];
+    for (const place of places) {
+      try { return place + ": " + attempt(place + "/new" + errors.length); } catch (error) { errors.push(error.message); }
+    }
+    throw new Error(errors.join(", "));
+  };
   const [AF_UNIX, AF_INET, AF_INET6, STREAM, DGRAM, RAW] = [1, 2, 10, 1, 2, 3];
   const inet = (address, port) => Uint8Array.from([2, 0, port >> 8, port & 255, ...address.split(".").map(Number), 0, 0, 0, 0, 0, 0, 0, 0]);
   const inet6Loopback = (port) => Uint8Array.from([10, 0, port >> 8, port & 255, 0, 0, 0, 0, ...new Array(15).fill(0), 1, 0, 0, 0, 0]);
@@ -103,23 +116,58 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
   "read the machine's memory": `return readFile("/dev/mem")`,
   "read the kernel's log": `return readFile("/dev/kmsg")`,
   "read a disk": `return readFile("/dev/vda")`,
-  "write over its program": `return writeFile(T.app + "/main.js")`,
-  "write beside its program": `return writeFile(T.app + "/new.js")`,
-  "write over our code": `return writeFile(T.boot + "/host.js")`,
-  "write into the root": `return writeFile("/new")`,
-  "write into a directory that everyone may write": [`return writeFile(T.dir + "/new")`, "process"],
-  "write into /dev": `return writeFile("/dev/new")`,
-  "write into shared memory": [`return writeFile("/dev/shm/new")`, "process"],
-  "change the kernel's settings": `return writeFile("/proc/sys/kernel/core_pattern")`,
-  "change its network's settings": `return writeFile("/proc/sys/net/ipv4/ip_forward", "1")`,
-  "score itself against being ended": `return writeFile("/proc/self/oom_score_adj", "-1000")`,
-  "make a device": `return call("mknod", str(T.writable + "/device"), 0o20666, 0x0103n)`,
-  "make a file that runs as its owner": `return call("open", str(T.writable + "/setuid"), 0o102, 0o4755)`,
-  "have a file run as its owner": `
-    call("open", str(T.writable + "/plain"), 0o102, 0o700); return call("chmod", str(T.writable + "/plain"), 0o4755);`,
-  "give a file to root": `
-    call("open", str(T.writable + "/gift"), 0o102, 0o700); return call("chown", str(T.writable + "/gift"), ${ROOT}, ${ROOT});`,
+  "write over its program": `return writeFile(T.app + "/main.js", OVERWRITE)`,
+  "write beside its program": `return writeFile(T.app + "/new.js", CREATE)`,
+  "write over the neighbour's program": `return writeFile(T.victimApp + "/main.js", OVERWRITE)`,
+  "write over a file that everyone may read": `return writeFile(T.secretFile, OVERWRITE)`,
+  "write over a file that everyone may write": [`return writeFile(T.openFile, OVERWRITE)`, "process"],
+  "write over our code": `return writeFile(T.boot + "/host.js", OVERWRITE)`,
+  "write into the root": `return writeFile("/new", CREATE)`,
+  "write into a directory that everyone may write": `return writeFile(T.dir + "/new", CREATE)`,
+  "write into /dev": `return writeFile("/dev/new", CREATE)`,
+  "write into shared memory": `return writeFile("/dev/shm/new", CREATE)`,
+  "change the kernel's settings": `return writeFile("/proc/sys/kernel/core_pattern", OVERWRITE)`,
+  "change its network's settings": `return writeFile("/proc/sys/net/ipv4/ip_forward", OVERWRITE, "1")`,
+  "score itself against being ended": `return writeFile("/proc/self/oom_score_adj", OVERWRITE, "-1000")`,
+  "make a file": `return anywhere((path) => writeFile(path, CREATE))`,
+  "make a file without a name": `return anywhere((path) => call("open", str(path.replace(/new\\d+$/, "")), 0o20200002, 0o600))`,
+  "make a file that runs as its owner": `return anywhere((path) => call("open", str(path), 0o102, 0o4755))`,
+  "make a directory": `return anywhere((path) => call("mkdir", str(path), 0o755))`,
+  "make a device": `return anywhere((path) => call("mknod", str(path), 0o20666, 0x0103n))`,
+  "make a pipe with a name": `return anywhere((path) => call("mknod", str(path), 0o10666, 0n))`,
+  "make a link": `return anywhere((path) => call("symlink", str("/etc/passwd"), str(path)))`,
+  "make a hard link": `return anywhere((path) => call("link", str(T.app + "/main.js"), str(path)))`,
+  "make a hard link to a secret": `return anywhere((path) => call("link", str(T.secretFile), str(path)))`,
+  "make a socket": `
+    return anywhere((path) => { const address = unix(path); return call("bind", call("socket", AF_UNIX, STREAM, 0), address, address.length) })`,
+  "move its program": `return anywhere((path) => call("rename", str(T.app + "/main.js"), str(path)))`,
+  "move its socket": `return anywhere((path) => call("rename", str(T.sockets + "/http.sock"), str(path)))`,
+  "remove its program": `return call("unlink", str(T.app + "/main.js"))`,
+  "remove its sockets": `
+    const removed = ["http", "node", "control", "egress"].filter((name) => c.unlink(str(T.sockets + "/" + name + ".sock")) === 0);
+    return removed.join() || refuse(errno())`,
+  "empty its program": `return call("truncate", str(T.app + "/main.js"), 0n)`,
+  "have a file run as its owner": `return call("chmod", str(T.app + "/main.js"), 0o4755)`,
+  "open its program to others": `return call("chmod", str(T.app + "/main.js"), 0o777)`,
+  "open its sockets' directory again": `return call("chmod", str(T.sockets), 0o700)`,
+  "give a file to root": `return call("chown", str(T.app + "/main.js"), ${ROOT}, ${ROOT})`,
+  "put a link in place of its socket": `
+    const [socket, other] = [str(T.sockets + "/http.sock"), str(T.sockets + "/node.sock")];
+    c.chmod(str(T.sockets), 0o700);
+    try { call("rename", socket, other) } catch { call("unlink", socket) }
+    return call("symlink", str(T.unixPath), socket)`,
 
+  "serve on loopback": `
+    const fd = call("socket", AF_INET, STREAM, 0);
+    const address = inet("127.0.0.1", 0);
+    return call("bind", fd, address, address.length)`,
+  "serve on a port of the kernel's choice": `return call("listen", call("socket", AF_INET, STREAM, 0), 1)`,
+  "serve an abstract unix socket": `
+    const address = abstract("isola-attacker");
+    return call("bind", call("socket", AF_UNIX, STREAM, 0), address, address.length)`,
+  "receive datagrams": `
+    const address = abstract("isola-attacker-datagrams");
+    return call("bind", call("socket", AF_UNIX, DGRAM, 0), address, address.length)`,
   "connect to the neighbour's socket": `return dial(AF_UNIX, unix(T.victimSockets + "/http.sock"))`,
   "connect to the neighbour's keeper": `return dial(AF_UNIX, unix(T.victimSockets + "/control.sock"))`,
   "connect to the neighbour's egress": `return dial(AF_UNIX, unix(T.victimSockets + "/egress.sock"))`,
@@ -152,6 +200,8 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
 
   // Signal 0 only asks whether one could be sent: an attack that succeeds should not end whoever runs it.
   "signal its neighbour": `return call("kill", T.victimPid, 0)`,
+  "signal everybody": `return call("kill", -1, 0)`,
+  "signal its own group": `return call("kill", 0, 0)`,
   "signal the server": `return call("kill", T.serverPid, 0)`,
   "debug its neighbour": `return call("ptrace", ${PTRACE_ATTACH}n, T.victimPid, null, null)`,
   "change its neighbour's limits":
@@ -172,7 +222,7 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
   "become group root": `return call("setgid", ${ROOT})`,
   "make a user namespace": `return call("unshare", 0x10000000)`,
   "make a network namespace": `return call("unshare", 0x40000000)`,
-  "mount": `return call("mount", str("none"), str(T.writable), str("tmpfs"), 0n, null)`,
+  "mount": `return call("mount", str("none"), str(T.app), str("tmpfs"), 0n, null)`,
   "unmount": `return call("umount2", str("/proc"), 2)`,
   "change its root": `return call("chroot", str("/"))`,
   "let others debug it": `return call("prctl", 4, 1n, 0n, 0n, 0n)`,
@@ -195,7 +245,7 @@ export const EARLY_NATIVE_ATTACKS: Attack[] = attacksOf({
 export const REFUSED_CALL = /^refused .*: errno 1 ?$/;
 
 /** Each call that the seccomp programs' table refuses, by its number. */
-export const SYSCALL_ATTACKS: Attack[] = [...NEVER, ...NEVER_AGAIN].flatMap(({ calls }) =>
+export const SYSCALL_ATTACKS: Attack[] = [...NEVER, ...NEVER_AGAIN, ...SETTLED].flatMap(({ calls }) =>
   Object.entries(calls).flatMap(([name, [x86, arm]]) => {
     const number = Deno.build.arch === "x86_64" ? x86 : arm;
     if (number === null) return [];

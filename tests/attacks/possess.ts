@@ -5,7 +5,7 @@ import type { SandboxHome } from "../../isolate/home.ts";
 const CHANGES: [from: RegExp, to: string][] = [
   [/Deno\.permissions\.revokeSync\(\{ name: "ffi" \}\)/g, ""],
   [/permissions: \{\n[^]*?\n {6}\}/g, `permissions: "inherit"`],
-  [/^ +dropSocketPermissions\(\);/gm, ""],
+  [/^ +for \(.*\) dropSocketPermissions\(path\);/gm, ""],
   [/^ +closeDoors\(\);/gm, ""],
 ];
 

@@ -35,7 +35,6 @@ Deno.test.beforeAll(async () => {
     app: "/app",
     boot: "/boot",
     sockets: "/run",
-    writable: "/cache",
   };
 });
 Deno.test.afterAll(async () => {

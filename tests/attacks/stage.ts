@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { NO_CACHE } from "../../isolate/command.ts";
 import type { SandboxLevel } from "../../isolate/enclosure.ts";
 import { openSandboxHome, type SandboxHome } from "../../isolate/home.ts";
 import type { AppLogLine } from "../../isolate/log_intake.ts";
@@ -106,14 +107,14 @@ export class Stage implements AsyncDisposable {
 
   /** As the attacker sees them. */
   #ownPlaces(id: string) {
-    const { bootDir, appDir, socketsDir, cacheDir } = this.home.enclosure.inside({
+    const { bootDir, appDir, socketsDir } = this.home.enclosure.inside({
       denoPath: this.home.denoPath,
       bootDir: this.home.bootDir,
       appDir: join(this.home.programsDir, id, "app"),
       socketsDir: join(this.home.socketsDir, id),
-      cacheDir: this.targets.knowledge.dir as string,
+      cacheDir: NO_CACHE,
     });
-    return { boot: bootDir, app: appDir, sockets: socketsDir, writable: cacheDir };
+    return { boot: bootDir, app: appDir, sockets: socketsDir };
   }
 
   /**

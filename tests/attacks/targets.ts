@@ -23,6 +23,9 @@ export async function openTargets(): Promise<Targets> {
   await Deno.writeTextFile(secretFile, JSON.stringify({ secret: SECRET }), { mode: 0o644 });
   const privateFile = join(dir, "private.txt");
   await Deno.writeTextFile(privateFile, SECRET, { mode: 0o600 });
+  const openFile = join(dir, "open.txt");
+  await Deno.writeTextFile(openFile, SECRET);
+  await Deno.chmod(openFile, 0o666);
   const unixPath = join(dir, "open.sock");
   const abstractName = `isola-target-${crypto.randomUUID()}`;
   let reached = 0;
@@ -44,6 +47,7 @@ export async function openTargets(): Promise<Targets> {
       dir,
       secretFile,
       privateFile,
+      openFile,
       unixPath,
       abstractName,
       port: tcp.addr.port,
