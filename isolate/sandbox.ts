@@ -8,6 +8,7 @@ import { LogIntake } from "./log_intake.ts";
 import { paced } from "./paced.ts";
 import type { Program, SandboxOptions, SandboxTraffic } from "./program.ts";
 import { encodeLine, type FromSandbox, type PrepareMessage, readLines, type ToSandbox } from "./protocol.ts";
+import { SandboxDirectories } from "./sandbox_directories.ts";
 import { SandboxProcess } from "./sandbox_process.ts";
 import type { SharedIsolation } from "./shared_isolation.ts";
 
@@ -48,6 +49,7 @@ export class Sandbox implements AsyncDisposable {
   /** As the server sees them, and as the sandbox does. */
   readonly #paths: SandboxPaths;
   readonly #inside: SandboxPaths;
+  readonly #directories: SandboxDirectories;
   readonly #uid: number | undefined;
   /** Not set where it has a process of its own. */
   readonly #shared: SharedIsolation | undefined;
@@ -82,6 +84,8 @@ export class Sandbox implements AsyncDisposable {
       ? home.enclosure.inside(this.#paths)
       : sandboxPaths(this.#shared.inside, id);
     this.#uid = this.#shared === undefined ? home.nextUid() : this.#shared.uid;
+    const servedDir = join(home.socketsDir, "served");
+    this.#directories = new SandboxDirectories({ id, paths: this.#paths, servedDir, uid: this.#uid });
     this.#logs = new LogIntake(options.onLog);
     this.ended = new Promise((resolve) => this.#settleEnded = resolve);
   }
@@ -95,13 +99,13 @@ export class Sandbox implements AsyncDisposable {
   async start(): Promise<void> {
     const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
     const { home, tree } = this.#options;
-    await this.#makeDirectories();
+    await this.#directories.make();
     this.#reclaim = tree?.reclaim;
-    await tree?.populate?.(this.#paths.appDir);
-    await home.egress?.open(this.id, this.#socket("egress"));
-    using listener = Deno.listen({ transport: "unix", path: this.#socket("control") });
+    await tree?.populate?.(this.#directories.appDir);
+    await home.egress?.open(this.id, this.#directories.socket("egress"));
+    using listener = Deno.listen({ transport: "unix", path: this.#directories.socket("control") });
     // Its directory is the sandbox's alone.
-    await Deno.chmod(this.#socket("control"), 0o666);
+    await Deno.chmod(this.#directories.socket("control"), 0o666);
     this.#carrier = this.#shared === undefined
       ? await this.#startProcess()
       : await this.#shared.open(join(this.#inside.socketsDir, SOCKETS.control));
@@ -113,7 +117,7 @@ export class Sandbox implements AsyncDisposable {
     await blank;
     this.#carrier.settle();
     await this.#verify();
-    await this.#seal();
+    await this.#directories.seal();
   }
 
   /**
@@ -131,7 +135,7 @@ export class Sandbox implements AsyncDisposable {
     let maxDataBytes: number | undefined;
     try {
       maxDataBytes = await this.#carrier?.limitMemory(memoryMb * 1024 ** 2);
-      await populate?.(this.#paths.appDir);
+      await populate?.(this.#directories.appDir);
     } catch (error) {
       throw this.#end === undefined ? error : processGone(this.#end);
     }
@@ -145,7 +149,7 @@ export class Sandbox implements AsyncDisposable {
     const message = await answer;
     if (message.type === "failed") throw new SandboxError("boot_failure", String(message.message));
     // The path is ours: what the sandbox says only chooses between the two.
-    return this.#served(message.socket === "node" ? "node" : "http");
+    return this.#directories.served(message.socket === "node" ? "node" : "http");
   }
 
   /**
@@ -205,23 +209,6 @@ export class Sandbox implements AsyncDisposable {
     await this.end("shutdown");
   }
 
-  #socket(name: keyof typeof SOCKETS): string {
-    return join(this.#paths.socketsDir, SOCKETS[name]);
-  }
-
-  async #makeDirectories() {
-    const { socketsDir, appDir } = this.#paths;
-    await Deno.mkdir(socketsDir, { mode: 0o700 });
-    if (this.#uid !== undefined) {
-      // It starts as root, of which it has no power but the group, and becomes this user.
-      await Deno.chown(socketsDir, this.#uid, 0);
-      await Deno.chmod(socketsDir, 0o770);
-    }
-    await Deno.mkdir(this.#servedDir(), { recursive: true, mode: 0o700 });
-    await Deno.mkdir(appDir, { recursive: true });
-    await Deno.chmod(appDir, 0o755);
-  }
-
   async #startProcess(): Promise<Carrier> {
     const { home: { enclosure, cgroups }, maxHeapMb, tree } = this.#options;
     const proxyPort = enclosure.proxyPort();
@@ -270,31 +257,6 @@ export class Sandbox implements AsyncDisposable {
     const { level, confinement } = this.#options.home.enclosure;
     if (confinement?.filterFile === undefined) return 0;
     return (level === "process" ? 0 : 1) + 1 + (this.#shared === undefined ? 1 : 0);
-  }
-
-  /**
-   * What it serves also has names in a directory of the server's, which are where the server connects to: it may connect
-   * to sockets that a tenant may not, and must not be led there. Its own directory takes nothing any more.
-   *
-   * @throws {SandboxError} when what it serves is no socket
-   */
-  async #seal() {
-    const { socketsDir } = this.#paths;
-    for (const name of ["http", "node"] as const) {
-      await Deno.link(this.#socket(name), this.#served(name)).catch(() => {});
-      const isSocket = await Deno.lstat(this.#served(name)).then((info) => info.isSocket, () => false);
-      if (!isSocket) throw new SandboxError("protocol", `Cannot use "${SOCKETS[name]}": it is not a socket`);
-    }
-    if (this.#uid !== undefined) await Deno.chown(socketsDir, 0, this.#uid);
-    await Deno.chmod(socketsDir, this.#uid === undefined ? 0o500 : 0o710);
-  }
-
-  #servedDir(): string {
-    return join(this.#options.home.socketsDir, "served", this.id);
-  }
-
-  #served(name: "http" | "node"): string {
-    return join(this.#servedDir(), SOCKETS[name]);
   }
 
   async #readMessages(connection: Deno.UnixConn) {
@@ -357,18 +319,11 @@ export class Sandbox implements AsyncDisposable {
     this.#settleEnded(end);
   }
 
-  /** Nothing is left of it; what cannot be removed now goes when the home does. */
   async #remove() {
-    const { socketsDir, appDir } = this.#paths;
-    const { egress } = this.#options.home;
     await Promise.allSettled([
-      egress?.close(this.id).then((usage) => this.#traffic = usage),
+      this.#options.home.egress?.close(this.id).then((usage) => this.#traffic = usage),
       this.#carrier?.release(),
-      Deno.chmod(socketsDir, 0o700).then(() => Deno.remove(socketsDir, { recursive: true })),
-      Deno.remove(this.#servedDir(), { recursive: true }),
-      Promise.resolve(this.#reclaim?.(appDir)).finally(() =>
-        Deno.remove(join(appDir, ".."), { recursive: true })
-      ),
+      this.#directories.remove(this.#reclaim),
     ]);
   }
 

@@ -19,7 +19,10 @@ export function closeDoors(): void {
     seal(prototypeOf(binding, handle), "open", () => NOT_PERMITTED);
   }
   // Nobody could connect: only what a deployment serves is reached, and that is by neither.
-  seal(prototypeOf("tcp_wrap", "TCP"), "listen", () => NO_ACCESS);
+  // Where it is Deno's permissions that refuse an address, they would throw past whoever handles errors.
+  for (const listen of ["bind", "bind6", "bindWithFlags", "listen"]) {
+    seal(prototypeOf("tcp_wrap", "TCP"), listen, () => NO_ACCESS);
+  }
   for (const bind of ["bind", "bind6"]) seal(prototypeOf("udp_wrap", "UDP"), bind, () => NO_ACCESS);
   refuseSignals();
   refuseVsock();

@@ -12,6 +12,11 @@ export interface Attack {
 /** What became of each attack, by name. */
 export type Outcomes = Record<string, string>;
 
+/** Whether it got nothing, by an error that is not a mistake of the attack itself. */
+export function isRefused(outcome: string): boolean {
+  return /^refused (?!ReferenceError|SyntaxError|TypeError .* is not a function)/.test(outcome);
+}
+
 /** Attacks by their names: code, or code and the levels that do not promise to refuse it. */
 export type AttackTable = Record<string, string | [code: string, ...open: SandboxLevel[]]>;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SandboxLevel } from "../../isolate/enclosure.ts";
-import { type Attack, openAttackProgram, type Outcomes } from "./attack.ts";
+import { type Attack, isRefused, openAttackProgram, type Outcomes } from "./attack.ts";
 import { LEVELS } from "./levels.ts";
 import {
   EARLY_NATIVE_ATTACKS,
@@ -25,7 +25,7 @@ async function withStage(options: StageOptions, run: (stage: Stage) => Promise<v
 
 /** Nothing was got that the level does not leave open. */
 function assertRefused(attacks: readonly Attack[], outcomes: Outcomes, level: SandboxLevel, context = "") {
-  const got = attacks.filter(({ name, open }) => !/^refused /.test(outcomes[name]!) && !open.includes(level));
+  const got = attacks.filter(({ name, open }) => !isRefused(outcomes[name]!) && !open.includes(level));
   assert.deepEqual(got.map(({ name }) => `${context}${name}: ${outcomes[name]}`), []);
 }
 

@@ -25,9 +25,14 @@ const FORGERIES: Record<string, { code: string; reason?: string }> = {
   },
 };
 
+let stage: Stage;
+Deno.test.beforeAll(async () => {
+  stage = await Stage.open({ level: "full" });
+});
+Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
+
 for (const [what, { code, reason }] of Object.entries(FORGERIES)) {
   Deno.test(`a tenant that tells its keeper ${what} ends itself at most`, async () => {
-    await using stage = await Stage.open({ level: "full" });
     await using attacker = await stage.attacker(
       `${NATIVE}
       // The first connected socket of the process is its host's to its keeper.
@@ -68,19 +73,30 @@ for (const [what, { code, reason }] of Object.entries(FORGERIES)) {
   });
 }
 
-Deno.test("the keeper does not go through a link that a tenant put in place of its socket", async () => {
-  await using stage = await Stage.open({ level: "full" });
-  const swap = `${NATIVE}
-    import process from "node:process";
-    const T = JSON.parse(process.env.TARGETS);
-    const socket = str(T.sockets + "/http.sock");
-    if (c.unlink(socket) !== 0 || c.symlink(str(T.unixPath), socket) !== 0) console.log("refused");
-    Deno.serve(() => new Response("served"));`;
-  try {
-    await using attacker = await stage.attacker(swap, { possessed: true });
-    assert.equal(await attacker.text(), "served");
-  } catch (error) {
-    assert.equal((error as { code?: string }).code, "protocol");
-  }
-  assert.equal(stage.targets.reached, 0);
-});
+for (const when of ["before it serves", "while it serves"]) {
+  Deno.test(`nobody is led through a link that native code puts in place of its socket ${when}`, async () => {
+    await using attacker = await stage.attacker(
+      `${NATIVE}
+      import process from "node:process";
+      const T = JSON.parse(process.env.TARGETS);
+      const swap = () => {
+        c.chmod(str(T.sockets), 0o700);
+        for (const name of ["/http.sock", "/node.sock"]) {
+          const socket = str(T.sockets + name);
+          if (c.rename(socket, str(T.sockets + "/old")) !== 0) c.unlink(socket);
+          c.symlink(str(T.unixPath), socket);
+        }
+      };
+      ${when === "before it serves" ? "swap();" : ""}
+      Deno.serve(({ url }) => {
+        if (url.endsWith("/swap")) swap();
+        return new Response("served");
+      });`,
+      { possessed: true },
+    );
+    assert.equal(await attacker.text("/swap"), "served");
+    using client = Deno.createHttpClient({ proxy: { transport: "unix", path: attacker.path } });
+    assert.equal(await (await fetch("http://127.0.0.1/", { client })).text(), "served");
+    assert.equal(stage.targets.reached, 0);
+  });
+}

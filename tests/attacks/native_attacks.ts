@@ -1,3 +1,4 @@
+import type { SandboxLevel } from "../../isolate/enclosure.ts";
 import { NEVER, NEVER_AGAIN, SETTLED } from "../../isolate/layers/syscalls.ts";
 import { type Attack, attacksOf } from "./attack.ts";
 
@@ -63,10 +64,9 @@ export const NATIVE = `
   const writeFile = (path, flags, text = "attacked") =>
     path + ": " + call("write", call("open", str(path), flags, 0o644), str(text), BigInt(text.length));
   const refuse = (number) => { throw new Error("errno " + number) };
-  /** Where something could be kept, if anywhere. */
-  const places = [T.dir, T.sockets, T.app, T.boot, "/tmp", "/var/tmp", "/dev/shm", "/dev", "/dev/pts", "/run", "/proc", "/", "."];
   /** The first place where it succeeds, or an error with all errors. */
   const anywhere = (attempt) => {
+    const places = [T.dir, T.sockets, T.app, T.boot, "/tmp", "/var/tmp", "/dev/shm", "/dev", "/dev/pts", "/run", "/proc", "/", "."];
     const errors = [];
     for (const place of places) {
       try { return place + ": " + attempt(place + "/new" + errors.length); } catch (error) { errors.push(error.message); }
@@ -86,6 +86,8 @@ export const NATIVE = `
 `;
 
 const ROOT = 0;
+/** Where no sandbox has a user of its own, nothing but the file view is between it and its neighbour's sockets. */
+const SAME_USER: SandboxLevel[] = Deno.uid() === 0 ? [] : ["landlock"];
 const PTRACE_ATTACH = 16;
 
 /** What a tenant tries that has broken out of V8: it runs native code in a process which its host has confined. */
@@ -130,7 +132,8 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
   "change its network's settings": `return writeFile("/proc/sys/net/ipv4/ip_forward", OVERWRITE, "1")`,
   "score itself against being ended": `return writeFile("/proc/self/oom_score_adj", OVERWRITE, "-1000")`,
   "make a file": `return anywhere((path) => writeFile(path, CREATE))`,
-  "make a file without a name": `return anywhere((path) => call("open", str(path.replace(/new\\d+$/, "")), 0o20200002, 0o600))`,
+  "make a file without a name":
+    `return anywhere((path) => call("open", str(path.replace(/new\\d+$/, "")), 0o20200002, 0o600))`,
   "make a file that runs as its owner": `return anywhere((path) => call("open", str(path), 0o102, 0o4755))`,
   "make a directory": `return anywhere((path) => call("mkdir", str(path), 0o755))`,
   "make a device": `return anywhere((path) => call("mknod", str(path), 0o20666, 0x0103n))`,
@@ -168,9 +171,19 @@ export const NATIVE_ATTACKS: Attack[] = attacksOf({
   "receive datagrams": `
     const address = abstract("isola-attacker-datagrams");
     return call("bind", call("socket", AF_UNIX, DGRAM, 0), address, address.length)`,
-  "connect to the neighbour's socket": `return dial(AF_UNIX, unix(T.victimSockets + "/http.sock"))`,
+  "connect to the neighbour's socket": [
+    `return dial(AF_UNIX, unix(T.victimSockets + "/http.sock"))`,
+    ...SAME_USER,
+  ],
+  "connect to the neighbour's socket as the server does": [
+    `return dial(AF_UNIX, unix(T.socketsDir + "/served/victim/http.sock"))`,
+    ...SAME_USER,
+  ],
   "connect to the neighbour's keeper": `return dial(AF_UNIX, unix(T.victimSockets + "/control.sock"))`,
-  "connect to the neighbour's egress": `return dial(AF_UNIX, unix(T.victimSockets + "/egress.sock"))`,
+  "connect to the neighbour's egress": [
+    `return dial(AF_UNIX, unix(T.victimSockets + "/egress.sock"))`,
+    ...SAME_USER,
+  ],
   "connect to a unix socket that everyone may": [
     `return dial(AF_UNIX, unix(T.unixPath))`,
     "landlock",

@@ -1,7 +1,8 @@
 import { type Attack, attacksOf } from "./attack.ts";
+import { WORKERS } from "./workers.ts";
 
 /** In programs: what the clients of `node:*` share. */
-export const NETWORK = `
+export const NETWORK = `${WORKERS}
   import dgram from "node:dgram";
   import dns from "node:dns";
   import http from "node:http";
@@ -9,7 +10,6 @@ export const NETWORK = `
   import https from "node:https";
   import net from "node:net";
   import tls from "node:tls";
-  const settled = (emitter, event) => new Promise((resolve, reject) => emitter.once(event, resolve).once("error", reject));
   const bare = (host) => host.replace(/^\\[(.*)\\]$/, "$1");
   const ended = async (emitter, event) => {
     try { await settled(emitter, event); return "connected"; } finally { emitter.destroy?.(); }
@@ -144,29 +144,30 @@ export const NETWORK_ATTACKS: Attack[] = attacksOf({
   "its own way out":
     `return (await Deno.connect({ transport: "unix", path: T.sockets + "/egress.sock" })).rid`,
   "the hypervisor": `return (await Deno.connect({ transport: "vsock", cid: 2, port: 1 })).rid`,
-  "a datagram": [
-    `
+  "a datagram": `
     const socket = dgram.createSocket("udp4");
-    try {
-      await new Promise((resolve, reject) => { socket.on("error", reject); socket.bind(() => socket.send("x", T.port, "127.0.0.1", (error) => error ? reject(error) : resolve())); });
-      throw new Error("NotCapable: sent to nobody, in a network of its own");
-    } finally { try { socket.close(); } catch {} }`,
-    // There the runtime throws where nobody can catch it: the isolate ends.
-    "process",
-  ],
+    return await new Promise((resolve, reject) => {
+      socket.on("error", reject);
+      socket.bind(() => socket.send("x", T.port, "127.0.0.1", (error) => error ? reject(error) : resolve("sent")));
+    })`,
   "a listener": `return Deno.listen({ port: 0 }).addr.port`,
   "a listener for TLS": `return Deno.listenTls({ port: 0, cert: "", key: "" }).addr.port`,
+  "a listener by node": `return await ended(net.createServer().listen(0, "127.0.0.1"), "listening")`,
+  "a listener of a Worker": `
+    return await inWorker("postMessage('got ' + Deno.listen({ port: 0 }).addr.port)")`,
+  // Its realm is none of ours: there it is the kernel that refuses.
+  "a listener of a Worker of node": `
+    return await inNodeWorker("parentPort.postMessage('got ' + Deno.listen({ hostname: '127.0.0.1', port: 0 }).addr.port)")`,
+  "a server of a Worker of node": `
+    return await inNodeWorker("Deno.serve({ port: 0, onListen: ({ port }) => parentPort.postMessage('got ' + port) }, () => new Response())")`,
+  "a listener by node of a Worker of node": `
+    return await inNodeWorker("require('node:net').createServer().listen(0, '127.0.0.1', () => parentPort.postMessage('got')).on('error', (error) => parentPort.postMessage('refused ' + error))")`,
+  "a socket for datagrams of a Worker of node": `
+    return await inNodeWorker("require('node:dgram').createSocket('udp4').bind(0, () => parentPort.postMessage('got')).on('error', (error) => parentPort.postMessage('refused ' + error))")`,
   "a name server of its own choice": `
     return await Deno.resolveDns("localhost", "A", { nameServer: { ipAddr: "127.0.0.1", port: T.port } })`,
   "the records of a private name":
     `const records = await Deno.resolveDns(T.hostname, "A"); if (records.length) return records; throw new Error("NotFound")`,
   "a Worker of node": `
-    const { Worker: NodeWorker } = await import("node:worker_threads");
-    const code = 'const { parentPort } = require("node:worker_threads");' +
-      'fetch("http://127.0.0.1:" + ' + T.port + ').then((r) => r.text()).then((t) => parentPort.postMessage("got " + t), (e) => parentPort.postMessage("refused " + e + e.cause))';
-    const worker = new NodeWorker(code, { eval: true });
-    const said = await settled(worker, "message");
-    await worker.terminate();
-    if (said.startsWith("got")) return said;
-    throw new Error(said);`,
+    return await inNodeWorker('fetch("http://127.0.0.1:" + ' + T.port + ').then((r) => r.text()).then((t) => parentPort.postMessage("got " + t), (e) => parentPort.postMessage("refused " + e + e.cause))')`,
 });

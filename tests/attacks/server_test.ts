@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startTestServer, type TestServer } from "../server.ts";
-import { attackProgram, earlyAttackProgram, type Outcomes } from "./attack.ts";
+import { attackProgram, earlyAttackProgram, isRefused, type Outcomes } from "./attack.ts";
 import { NETWORK, NETWORK_ATTACKS } from "./network_attacks.ts";
 import { openTargets, type Targets } from "./targets.ts";
 import { EARLY_ATTACKS, TENANT, TENANT_ATTACKS } from "./tenant_attacks.ts";
@@ -51,7 +51,7 @@ async function deployAttacks(name: string, code: string, more: Record<string, un
 }
 
 function assertRefused(outcomes: Outcomes) {
-  const got = Object.entries(outcomes).filter(([, outcome]) => !outcome.startsWith("refused "));
+  const got = Object.entries(outcomes).filter(([, outcome]) => !isRefused(outcome));
   assert.deepEqual(got, []);
 }
 

@@ -30,9 +30,10 @@ const WAYS: Record<string, string> = {
   "blobs": `for (;;) kept.push(new Blob([new Uint8Array(2 ** 23).fill(1)]));`,
   "strings":
     `for (let i = 0;; i++) { const text = String(i).repeat(2 ** 20); text.charCodeAt(2 ** 19); kept.push(text + i); }`,
-  "the Cache API": `
-    const cache = await caches.open("cache");
-    for (let i = 0;; i++) await cache.put("http://cache/" + i, new Response(new Uint8Array(2 ** 20))).catch(() => {});`,
+  "servers of a Worker of node": `
+    const { Worker: NodeWorker } = await import("node:worker_threads");
+    const code = "setInterval(() => { try { Deno.listen({ hostname: '127.0.0.1', port: 0 }) } catch {} })";
+    for (let i = 0; i < 8; i++) new NodeWorker(code, { eval: true });`,
   "its log": `setInterval(() => { for (let i = 0; i < 1e4; i++) console.log("x".repeat(4096)); }, 0);`,
   "its standard output": `
     const bytes = new TextEncoder().encode(("x".repeat(1000) + "\\n").repeat(60));

@@ -1,32 +1,14 @@
 import { type Attack, attacksOf } from "./attack.ts";
+import { WORKERS } from "./workers.ts";
 
 /** In programs: what the attacks share. */
-export const TENANT = `
+export const TENANT = `${WORKERS}
   import fs from "node:fs";
   import net from "node:net";
   import vm from "node:vm";
   import { exec, execFileSync, fork, spawn, spawnSync } from "node:child_process";
   import { createRequire } from "node:module";
-  import { Worker as NodeWorker } from "node:worker_threads";
-  const settled = (emitter, event) => new Promise((resolve, reject) => emitter.once(event, resolve).once("error", reject));
   const refuse = (why) => { throw new Error("NotCapable: " + why); };
-  /** What a Worker posts. */
-  const inWorker = (code, options) => new Promise((resolve, reject) => {
-    const url = "data:text/javascript," + encodeURIComponent(code);
-    const worker = new Worker(url, { type: "module", ...options });
-    const timer = setTimeout(() => reject(new Error("NotCapable: no answer")), 2000);
-    worker.onmessage = ({ data }) => { clearTimeout(timer); worker.terminate(); resolve(data); };
-    worker.onerror = (event) => { event.preventDefault(); clearTimeout(timer); reject(new Error(event.message)); };
-  });
-  /** What a program of node's Worker posts. */
-  const inNodeWorker = async (code, options) => {
-    const worker = new NodeWorker("const { parentPort } = require('node:worker_threads'); " + code, { eval: true, ...options });
-    try {
-      const said = await settled(worker, "message");
-      if (String(said).startsWith("refused")) throw new Error(said);
-      return said;
-    } finally { await worker.terminate(); }
-  };
 `;
 
 /** What a tenant tries before it serves, when its sockets are not all there yet. */
@@ -167,7 +149,12 @@ export const TENANT_ATTACKS: Attack[] = attacksOf({
     const found = names.filter((name) => { try { return name !== "umask" && typeof Deno[name] === "function"; } catch { return false; } });
     return found.length ? found : refuse("none")`,
   "keep something on disk": `
+    const { localStorage } = globalThis;
+    if (!localStorage) refuse("there is no place");
     localStorage.setItem("key", "value"); return localStorage.getItem("key")`,
+  "keep something in the Cache API": `
+    const cache = await caches.open("cache");
+    await cache.put("http://cache/key", new Response("value")); return await (await cache.match("http://cache/key")).text()`,
 
   "have a Worker with more":
     `return await inWorker("postMessage(Deno.readTextFileSync(" + JSON.stringify(T.secretFile) + "))", { deno: { permissions: { read: true } } })`,
