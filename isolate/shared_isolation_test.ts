@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SandboxLevel } from "./enclosure.ts";
 import { openSandboxHome, type SandboxHome } from "./home.ts";
-import { startSandbox } from "./sandbox.ts";
+import { type Sandbox, startSandbox } from "./sandbox.ts";
 import { Trial, type TrialFiles, type TrialOptions } from "./testing/trial.ts";
 
 /** Several programs in one process. */
@@ -197,12 +197,21 @@ const FATAL: Record<string, { source: string; reason: string; end?: "time_limit"
   },
 };
 
+const BUSY_MS = 50;
+
+async function busy(sandbox: Sandbox) {
+  const { cpuMs } = sandbox.measure();
+  while (sandbox.measure().cpuMs < cpuMs + BUSY_MS) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 for (const [what, { source, reason, end }] of Object.entries(FATAL)) {
   Deno.test(`a program that ${what} ends its process, whose other programs crash and can be started again`, async () => {
     await using neighbours = await Neighbours.start();
     const other = await neighbours.serve("other", HELLO);
     const trial = await neighbours.serve("trial", source);
     await visit(trial);
+    // A Worker that is ended before its program computes stops as any other.
+    if (end === "time_limit") await busy(trial.sandbox);
     if (end !== undefined) await trial.sandbox.end(end);
     assert.equal((await trial.sandbox.ended).reason, reason);
     const { reason: otherReason, detail } = await other.sandbox.ended;
