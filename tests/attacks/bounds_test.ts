@@ -12,6 +12,11 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
 
+/** What the stage is reading when a test starts may be there when it ends. */
+function test(name: string, fn: () => Promise<void>) {
+  Deno.test({ name, fn, sanitizeOps: false });
+}
+
 /** What native code answers. */
 async function answer(code: string, options: AttackerOptions = {}): Promise<unknown> {
   await using attacker = await stage.attacker(
@@ -27,7 +32,7 @@ async function answer(code: string, options: AttackerOptions = {}): Promise<unkn
   return answered;
 }
 
-Deno.test("native code has so many threads and no more, and the neighbour is served", async () => {
+test("native code has so many threads and no more, and the neighbour is served", async () => {
   const made = await answer(
     `const { pthread_create } = Deno.dlopen("libc.so.6", {
       pthread_create: { parameters: ["buffer", "pointer", "pointer", "pointer"], result: "i32" },
@@ -39,7 +44,7 @@ Deno.test("native code has so many threads and no more, and the neighbour is ser
   assert.ok(Number(made) > 0 && Number(made) < BOUNDS.threads, `${made}`);
 });
 
-Deno.test("native code has so many descriptors and no more", async () => {
+test("native code has so many descriptors and no more", async () => {
   const made = await answer(
     `let made = 0;
     while (c.dup(1) >= 0) made++;
@@ -49,7 +54,7 @@ Deno.test("native code has so many descriptors and no more", async () => {
   assert.ok(Number(made) > 0 && Number(made) < BOUNDS.descriptors, `${made}`);
 });
 
-Deno.test("memory that native code shares with itself is counted", async () => {
+test("memory that native code shares with itself is counted", async () => {
   await using attacker = await stage.attacker(
     `${NATIVE}
     const [READ_WRITE, SHARED_ANONYMOUS] = [3, 0x21];

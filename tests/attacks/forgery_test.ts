@@ -31,8 +31,13 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
 
+/** What the stage is reading when a test starts may be there when it ends. */
+function test(name: string, fn: () => Promise<void>) {
+  Deno.test({ name, fn, sanitizeOps: false });
+}
+
 for (const [what, { code, reason }] of Object.entries(FORGERIES)) {
-  Deno.test(`a tenant that tells its keeper ${what} ends itself at most`, async () => {
+  test(`a tenant that tells its keeper ${what} ends itself at most`, async () => {
     await using attacker = await stage.attacker(
       `${NATIVE}
       // The first connected socket of the process is its host's to its keeper.
@@ -74,7 +79,7 @@ for (const [what, { code, reason }] of Object.entries(FORGERIES)) {
 }
 
 for (const when of ["before it serves", "while it serves"]) {
-  Deno.test(`nobody is led through a link that native code puts in place of its socket ${when}`, async () => {
+  test(`nobody is led through a link that native code puts in place of its socket ${when}`, async () => {
     await using attacker = await stage.attacker(
       `${NATIVE}
       import process from "node:process";
