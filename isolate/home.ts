@@ -22,6 +22,8 @@ const SHARED_GROUP_LIMITS = {
   cpuPercent: Math.max(GROUP_LIMITS.cpuPercent, 100 * availableParallelism()),
 };
 const TRAFFIC_INTERVAL_MS = 1_000;
+/** What shared isolation gives up. */
+const SHARED = "all deployments in one process, not protected from each other";
 
 /** What {@linkcode openSandboxHome} works with. */
 export interface SandboxHomeOptions {
@@ -106,7 +108,7 @@ export async function openSandboxHome(
   });
   const bootDir = join(socketsDir, "boot");
   await writeBootCode(bootDir);
-  const uids = wanted !== "off" && Deno.uid() === 0
+  const uids = wanted !== "off" && Deno.build.os === "linux" && Deno.uid() === 0
     ? sandboxUsers(await Deno.readTextFile("/proc/self/uid_map"))
     : undefined;
   const { enclosure, missing } = wanted === "off"
@@ -159,9 +161,6 @@ export async function openSandboxHome(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
-
-/** What it gives up. */
-const SHARED = "all deployments in one process, not protected from each other";
 
 function followTraffic(egress: Egress, traffic: Map<string, SandboxTraffic>): Disposable {
   const look = async () => {

@@ -32,7 +32,6 @@ export interface SandboxProcessOptions {
 export class SandboxProcess implements Carrier {
   /** Settles, never rejects, when it is gone and all that it wrote has been read. */
   readonly exited: Promise<Exit>;
-  /** Whether its output or an attempt to read it broke what they must keep to. */
   readonly #options: SandboxProcessOptions;
   readonly #child: Deno.ChildProcess;
   #pid: number;

@@ -325,8 +325,7 @@ export class Supervisor implements AsyncDisposable {
     const phase = this.#lifecycle.isolates.get(isolateId)?.phase;
     const booting = phase === "starting" || phase === "booting";
     // A lessee whose connection broke cannot know of a limit.
-    const broken = isLimit(end.reason) ? undefined : live.brokenCode;
-    const code = broken ?? endCode(end.reason, booting);
+    const code = (isLimit(end.reason) ? undefined : live.brokenCode) ?? endCode(end.reason, booting);
     this.#closeBooks(isolateId, live, end, booting);
     this.#tellLessees(isolateId, code);
     this.#handle({ type: "ended", isolateId, code });

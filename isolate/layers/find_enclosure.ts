@@ -102,8 +102,8 @@ async function offerLandlock(paths: SandboxPaths, limits: Omit<Confinement, "uid
 /** @throws {Error} that says why Deno does not start within these walls */
 async function tryOut(enclosure: Enclosure, paths: SandboxPaths) {
   const { denoPath, cacheDir } = enclosure.inside(paths);
-  const bare = { path: denoPath, args: ["--version"], env: { DENO_DIR: cacheDir, NO_COLOR: "1" } };
-  const child = spawnCommand(enclosure.wrap(bare, paths, enclosure.proxyPort()), paths.appDir);
+  const version = { path: denoPath, args: ["--version"], env: { DENO_DIR: cacheDir, NO_COLOR: "1" } };
+  const child = spawnCommand(enclosure.wrap(version, paths, enclosure.proxyPort()), paths.appDir);
   const deadline = setTimeout(() => child.kill("SIGKILL"), TRIAL_TIMEOUT_MS);
   const { stdout, stderr } = await child.output();
   clearTimeout(deadline);

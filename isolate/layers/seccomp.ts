@@ -26,7 +26,7 @@ import {
 } from "./syscalls.ts";
 
 /** Which sockets a sandbox may open. */
-export type SandboxSockets = "any" | "tcp4" | "ipv4";
+export type SandboxSockets = "tcp4" | "ipv4";
 
 /** What {@linkcode seccompFilter} works with. */
 export interface SeccompFilterOptions {
@@ -39,8 +39,7 @@ export interface SeccompFilterOptions {
   /** In stage 2, the process's own number: it then may signal no other, whatever the kernel's own rules say. */
   selfPid?: number;
   /**
-   * `any`: unix, IPv4 and IPv6, streams and datagrams, and asking for routes, for a sandbox with a network of its own.
-   * `tcp4`: unix and TCP over IPv4, for one in the machine's network, where Landlock bounds nothing but TCP ports.
+   * `tcp4`: unix and TCP over IPv4, for one that only gets to the egress proxy: Landlock bounds nothing but TCP ports.
    * `ipv4`: unix and IPv4, where Deno's permissions are what bounds addresses: those cannot name ranges of IPv6.
    */
   sockets: SandboxSockets;
@@ -70,9 +69,6 @@ const OWNER_ONLY = 0o700;
 
 const AF_UNIX = 1;
 const AF_INET = 2;
-const AF_INET6 = 10;
-const AF_NETLINK = 16;
-const NETLINK_ROUTE = 0;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 /** Above are SOCK_NONBLOCK and SOCK_CLOEXEC. */
@@ -219,19 +215,10 @@ function judgeSocket(sockets: SeccompFilterOptions["sockets"]): Piece {
     ...ifNoneOf(PROTOCOLS, unsupported),
     ...ALLOW,
   ];
-  const family = loadArgument(0);
-  if (sockets !== "any") {
-    return [
-      ...family,
-      ...ifEqual(AF_UNIX, ofType([SOCK_STREAM, SOCK_DGRAM])),
-      ...ifEqual(AF_INET, ofType(sockets === "tcp4" ? [SOCK_STREAM] : [SOCK_STREAM, SOCK_DGRAM])),
-      ...unsupported,
-    ];
-  }
   return [
-    ...family,
-    ...ifEqual(AF_NETLINK, [...loadArgument(2), ...ifEqual(NETLINK_ROUTE, ALLOW), ...unsupported]),
-    ...ifNoneOf([AF_UNIX, AF_INET, AF_INET6], unsupported),
-    ...ofType([SOCK_STREAM, SOCK_DGRAM]),
+    ...loadArgument(0),
+    ...ifEqual(AF_UNIX, ofType([SOCK_STREAM, SOCK_DGRAM])),
+    ...ifEqual(AF_INET, ofType(sockets === "tcp4" ? [SOCK_STREAM] : [SOCK_STREAM, SOCK_DGRAM])),
+    ...unsupported,
   ];
 }

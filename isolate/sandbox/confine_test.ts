@@ -20,11 +20,11 @@ const ignoreUnlessRoot = ignore || Deno.uid() !== 0;
 interface Trial extends Omit<ConfineOptions, "filter" | "maxOpenFiles" | "maxFileBytes"> {
   maxFileBytes?: number;
   maxOpenFiles?: number;
-  sockets?: "any" | "tcp4";
+  sockets?: "ipv4" | "tcp4";
 }
 
 /** A directory that any user may write, with the seccomp program in it. */
-async function makeDirectory(sockets: "any" | "tcp4") {
+async function makeDirectory(sockets: "ipv4" | "tcp4") {
   const dir = await Deno.makeTempDir({ prefix: "isola-confine-" });
   await Deno.chmod(dir, 0o777);
   const filterPath = `${dir}/filter.bpf`;
@@ -49,7 +49,7 @@ function command(
 
 /** What the body of a function returns in a process that confined itself. */
 async function confined(trial: Trial, body: string): Promise<unknown> {
-  await using place = await makeDirectory(trial.sockets ?? "any");
+  await using place = await makeDirectory(trial.sockets ?? "ipv4");
   const output = await new Deno.Command(Deno.execPath(), command(place, trial, body)).output();
   const stderr = new TextDecoder().decode(output.stderr);
   assert.equal(output.code, 0, stderr);
@@ -58,7 +58,7 @@ async function confined(trial: Trial, body: string): Promise<unknown> {
 
 /** What the kernel says of a process that confined itself. */
 async function inspect<T>(trial: Trial, look: (pid: number) => Promise<T>): Promise<T> {
-  await using place = await makeDirectory("any");
+  await using place = await makeDirectory("ipv4");
   const process = new Deno.Command(Deno.execPath(), command(place, trial, READY)).spawn();
   try {
     await untilReady(process.stdout);
@@ -184,7 +184,7 @@ Deno.test(
   },
 );
 
-for (const sockets of ["any", "tcp4"] as const) {
+for (const sockets of ["ipv4", "tcp4"] as const) {
   Deno.test(
     { name: `a confined process can do all that Deno does, sockets being "${sockets}"`, ignore },
     async () => {
@@ -208,7 +208,7 @@ for (const uid of [undefined, UID + 2]) {
     }`,
     ignore: uid === undefined ? ignore : ignoreUnlessRoot,
   }, async () => {
-    await using place = await makeDirectory("any");
+    await using place = await makeDirectory("ipv4");
     const { args, ...options } = command(place, { uid }, READY);
     const parent = new Deno.Command("/bin/sh", {
       args: ["-c", '"$@" & wait', "sh", Deno.execPath(), ...args],
@@ -226,7 +226,7 @@ for (const uid of [undefined, UID + 2]) {
 Deno.test(
   { name: "what cannot be confined says which call failed and why", ignore: ignoreUnlessRoot },
   async () => {
-    await using place = await makeDirectory("any");
+    await using place = await makeDirectory("ipv4");
     await Deno.writeFile(place.filterPath, new Uint8Array(8));
     const { stderr, code } = await new Deno.Command(Deno.execPath(), command(place, {}, "return 1")).output();
     assert.equal(code, 1);

@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
 import { NATIVE } from "./native_attacks.ts";
-import { type AttackerOptions, Stage } from "./stage.ts";
+import { type AttackerOptions, stageForTests } from "./stage.ts";
 
 const MIB = 1024 ** 2;
 /** What one sandbox may have of each; what the kernel counts is never exactly the limit. */
 const BOUNDS = { threads: 512, descriptors: 16_384 };
 
-let stage: Stage;
-Deno.test.beforeAll(async () => {
-  stage = await Stage.open({ level: "full" });
-});
-Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
-
-/** What the stage is reading when a test starts may be there when it ends. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false });
-}
+const suite = stageForTests({ level: "full" });
 
 /** What native code answers. */
 async function answer(code: string, options: AttackerOptions = {}): Promise<unknown> {
-  await using attacker = await stage.attacker(
+  await using attacker = await suite.stage.attacker(
     `${NATIVE}
     import process from "node:process";
     const T = JSON.parse(process.env.TARGETS);
@@ -28,11 +19,11 @@ async function answer(code: string, options: AttackerOptions = {}): Promise<unkn
     { ...options, possessed: true },
   );
   const answered = JSON.parse(await attacker.text());
-  assert.equal(await stage.askVictim(), stage.targets.secret);
+  assert.equal(await suite.stage.askVictim(), suite.stage.targets.secret);
   return answered;
 }
 
-test("native code has so many threads and no more, and the neighbour is served", async () => {
+suite.test("native code has so many threads and no more, and the neighbour is served", async () => {
   const made = await answer(
     `const { pthread_create } = Deno.dlopen("libc.so.6", {
       pthread_create: { parameters: ["buffer", "pointer", "pointer", "pointer"], result: "i32" },
@@ -44,7 +35,7 @@ test("native code has so many threads and no more, and the neighbour is served",
   assert.ok(Number(made) > 0 && Number(made) < BOUNDS.threads, `${made}`);
 });
 
-test("native code has so many descriptors and no more", async () => {
+suite.test("native code has so many descriptors and no more", async () => {
   const made = await answer(
     `let made = 0;
     while (c.dup(1) >= 0) made++;
@@ -54,8 +45,8 @@ test("native code has so many descriptors and no more", async () => {
   assert.ok(Number(made) > 0 && Number(made) < BOUNDS.descriptors, `${made}`);
 });
 
-test("memory that native code shares with itself is counted", async () => {
-  await using attacker = await stage.attacker(
+suite.test("memory that native code shares with itself is counted", async () => {
+  await using attacker = await suite.stage.attacker(
     `${NATIVE}
     const [READ_WRITE, SHARED_ANONYMOUS] = [3, 0x21];
     Deno.serve(() => {

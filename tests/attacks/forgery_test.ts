@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NATIVE } from "./native_attacks.ts";
-import { Stage } from "./stage.ts";
+import { stageForTests } from "./stage.ts";
 
 /** What a tenant says to its keeper in its host's place. What it gets for it is the end of its own isolate, or nothing. */
 const FORGERIES: Record<string, { code: string; reason?: string }> = {
@@ -25,20 +25,11 @@ const FORGERIES: Record<string, { code: string; reason?: string }> = {
   },
 };
 
-let stage: Stage;
-Deno.test.beforeAll(async () => {
-  stage = await Stage.open({ level: "full" });
-});
-Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
-
-/** What the stage is reading when a test starts may be there when it ends. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false });
-}
+const suite = stageForTests({ level: "full" });
 
 for (const [what, { code, reason }] of Object.entries(FORGERIES)) {
-  test(`a tenant that tells its keeper ${what} ends itself at most`, async () => {
-    await using attacker = await stage.attacker(
+  suite.test(`a tenant that tells its keeper ${what} ends itself at most`, async () => {
+    await using attacker = await suite.stage.attacker(
       `${NATIVE}
       // The first connected socket of the process is its host's to its keeper.
       const getpeername = Deno.dlopen("libc.so.6", {
@@ -74,13 +65,13 @@ for (const [what, { code, reason }] of Object.entries(FORGERIES)) {
     const seconds = new Set(attacker.logs.map(({ time }) => time.slice(0, 19))).size;
     assert.ok(attacker.logs.length <= 1_001 * (seconds + 1), `${attacker.logs.length} lines`);
     assert.ok(attacker.logs.every(({ message }) => message.length <= 2_048));
-    assert.equal(await stage.askVictim(), stage.targets.secret);
+    assert.equal(await suite.stage.askVictim(), suite.stage.targets.secret);
   });
 }
 
 for (const when of ["before it serves", "while it serves"]) {
-  test(`nobody is led through a link that native code puts in place of its socket ${when}`, async () => {
-    await using attacker = await stage.attacker(
+  suite.test(`nobody is led through a link that native code puts in place of its socket ${when}`, async () => {
+    await using attacker = await suite.stage.attacker(
       `${NATIVE}
       import process from "node:process";
       const T = JSON.parse(process.env.TARGETS);
@@ -102,6 +93,6 @@ for (const when of ["before it serves", "while it serves"]) {
     assert.equal(await attacker.text("/swap"), "served");
     using client = Deno.createHttpClient({ proxy: { transport: "unix", path: attacker.path } });
     assert.equal(await (await fetch("http://127.0.0.1/", { client })).text(), "served");
-    assert.equal(stage.targets.reached, 0);
+    assert.equal(suite.stage.targets.reached, 0);
   });
 }

@@ -187,3 +187,22 @@ function program(code: string, options: AttackerOptions) {
     bootTimeoutMs: options.bootTimeoutMs ?? BOOT_TIMEOUT_MS,
   };
 }
+
+/** One stage for all the tests of a file: opened before the first of them, closed after the last. */
+export function stageForTests(options: StageOptions): {
+  readonly stage: Stage;
+  /** What the stage is reading when a test starts may be there when it ends. */
+  test(name: string, fn: () => Promise<void>): void;
+} {
+  let stage: Stage | undefined;
+  Deno.test.beforeAll(async () => {
+    stage = await Stage.open(options);
+  });
+  Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
+  return {
+    get stage() {
+      return stage!;
+    },
+    test: (name, fn) => Deno.test({ name, fn, sanitizeOps: false }),
+  };
+}

@@ -12,13 +12,13 @@ import { pbkdf2 } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 
 /** Runs it; files are made in `dir`. `sockets`: which the process may have, as of its seccomp program. */
-export async function runWorkload(dir: string, sockets: "any" | "tcp4"): Promise<void> {
+export async function runWorkload(dir: string, sockets: "ipv4" | "tcp4"): Promise<void> {
   await workers();
   await files(dir);
   await database(dir);
   await webServers(dir);
   await nodeServers();
-  if (sockets === "any") await datagrams();
+  if (sockets === "ipv4") await datagrams();
   await cryptography();
   await webAssembly();
   machine();
@@ -118,7 +118,7 @@ async function datagrams() {
   assert.equal(String(message), "datagram");
   receiver.close();
   sender.close();
-  assert.ok(Deno.networkInterfaces().length > 0);
+  assert.throws(() => Deno.networkInterfaces(), /Address family not supported/);
 }
 
 async function cryptography() {
