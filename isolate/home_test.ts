@@ -128,6 +128,21 @@ Deno.test("the sandbox's code is plain JavaScript that imports only itself", asy
   await Deno.remove(dataDir, { recursive: true });
 });
 
+Deno.test("a home whose layers are required does not open with less than all, says why, and leaves nothing", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const options = { dataDir, denoPath: Deno.execPath(), layers: "required" as const };
+  const less = openSandboxHome({ ...options, strongest: "landlock" });
+  await assert.rejects(less, /^Error: Cannot sandbox untrusted code as required on this machine/);
+  await eventually(
+    "its directory is gone",
+    async () => (await Array.fromAsync(Deno.readDir(`${dataDir}/run`))).length === 0,
+  );
+  await using home = await openSandboxHome(options);
+  assert.equal(home.layers.level, "full");
+  await home[Symbol.asyncDispose]();
+  await Deno.remove(dataDir, { recursive: true });
+});
+
 Deno.test("what lies about from an earlier server is removed, and nothing else", async () => {
   const dataDir = await Deno.makeTempDir();
   const leftDir = await Deno.makeTempDir({ prefix: "isola-" });
