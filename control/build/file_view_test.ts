@@ -13,15 +13,16 @@ Deno.test({
   ignore: !HAS_NAMESPACES,
   fn: async () => {
     const dir = await Deno.makeTempDir({ prefix: "isola-view-" });
+    const dotfile = await Deno.makeTempFile({ dir: Deno.env.get("HOME"), prefix: ".isola-view-" });
     try {
       for (const name of ["given", "own", "other"]) await Deno.mkdir(join(dir, name));
       for (const name of ["given/a", "own/a", "other/a"]) await Deno.writeTextFile(join(dir, name), name);
       const paths = ["given/a", "own/a", "other/a"].map((name) => join(dir, name));
       const probe = `
         const tried = (use) => { try { use(); return true; } catch { return false; } };
-        console.log(JSON.stringify([...${
-        JSON.stringify(paths)
-      }, "/etc/passwd", "/root", "/home"].map((path) => [
+        console.log(JSON.stringify([...${JSON.stringify(paths)}, "/etc/passwd", ${
+        JSON.stringify(dotfile)
+      }].map((path) => [
           tried(() => Deno.statSync(path)),
           tried(() => Deno.writeTextFileSync(path, "changed")),
         ])));`;
@@ -40,6 +41,7 @@ Deno.test({
       assert.equal(await Deno.readTextFile(paths[2]!), "other/a");
     } finally {
       await Deno.remove(dir, { recursive: true });
+      await Deno.remove(dotfile);
     }
   },
 });
