@@ -6,8 +6,6 @@ export interface Authority {
   hostname: string;
   /** As the visitor sent it, port included. */
   host: string;
-  /** Path and query, byte for byte as sent; never empty. */
-  target: string;
 }
 
 const MAX_HOSTNAME_LENGTH = 253;
@@ -35,38 +33,16 @@ export function canonicalHostname(authority: string): string | null {
 }
 
 /**
- * Reads the authority of a request from the raw `url` and `Host`, which must agree.
+ * The authority of a request: that of an absolute-form target or an `:authority` if there is one, else the Host. Where there are
+ * both they must agree.
  *
- * `Deno.serve` validates neither: `url` is the scheme, then the authority of an absolute-form target or `:authority`, else
- * the Host header, else `fallback`, then the target. So `Host: a.test/x` moves into the path, and the two can differ.
- *
- * @param hostHeader `null` on HTTP/2 that sends `:authority` only, and on HTTP/1 without Host.
- * @param fallback What the listener puts where there is no authority at all ({@linkcode fallbackAuthority}).
  * @returns `null` = missing, malformed or contradictory: a 400 by RFC 9112 §3.2.
  */
-export function readAuthority(url: string, hostHeader: string | null, fallback: string): Authority | null {
-  const start = url.startsWith("http://") ? 7 : url.startsWith("https://") ? 8 : 0;
-  if (start === 0) return null;
-  let end = start;
-  while (end < url.length) {
-    const char = url.charCodeAt(end);
-    if (char === 0x2f || char === 0x3f || char === 0x23) break; // "/", "?", "#"
-    end++;
-  }
-  const host = url.slice(start, end);
-  if (hostHeader === null && host === fallback) return null;
-  const hostname = canonicalHostname(host);
-  if (hostname === null) return null;
-  if (hostHeader !== null && hostHeader !== host && canonicalHostname(hostHeader) !== hostname) return null;
-  const target = url.slice(end);
-  return { hostname, host, target: target.startsWith("/") ? target : `/${target}` };
-}
-
-/** The authority that `Deno.serve` on `addr` gives a request without one (`ext/http`, `req_host_from_addr`). */
-export function fallbackAuthority(addr: Deno.NetAddr): string {
-  const local = addr.hostname === "0.0.0.0" || addr.hostname === "::" || addr.hostname === "::1" ||
-    addr.hostname.startsWith("127.");
-  const literal = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
-  const hostname = local ? "localhost" : literal;
-  return addr.port === 80 ? hostname : `${hostname}:${addr.port}`;
+export function readAuthority(ofTarget: string | null, hostField: string | null): Authority | null {
+  const host = ofTarget ?? hostField;
+  const hostname = host === null ? null : canonicalHostname(host);
+  if (host === null || hostname === null) return null;
+  const contradicted = ofTarget !== null && hostField !== null && hostField !== ofTarget &&
+    canonicalHostname(hostField) !== hostname;
+  return contradicted ? null : { hostname, host };
 }

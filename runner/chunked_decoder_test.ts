@@ -7,14 +7,21 @@ const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(
 
 /** What becomes of a body that arrives in these pieces. */
 function decode(pieces: Uint8Array[]): { data: string; done: boolean; rest: number } | "refused" {
-  const decoder = new ChunkedDecoder();
+  const decoder = new ChunkedDecoder((what) => new ProtocolError(what));
   let data = "";
   let rest = 0;
   try {
     for (const piece of pieces) {
       if (decoder.done) rest += piece.length;
       else {
-        data += String.fromCharCode(...decoder.decode(piece));
+        const length = decoder.decode(piece);
+        const { pieces } = decoder;
+        let taken = "";
+        for (let i = 0; i < pieces.length; i += 2) {
+          taken += String.fromCharCode(...piece.subarray(pieces[i], pieces[i + 1]));
+        }
+        assert.equal(taken.length, length);
+        data += taken;
         rest += piece.length - decoder.consumed;
       }
     }

@@ -1,22 +1,17 @@
-import { Buffer } from "node:buffer";
 import type { IsolateUsage } from "./contract.ts";
+import { headEnd } from "./field_scanner.ts";
 import {
-  headEnd,
-  MAX_HEAD_BYTES,
-  parseResponseHead,
+  MAX_RESPONSE_HEAD_BYTES,
   ProtocolError,
   type ResponseHead,
+  ResponseReader,
 } from "./response_head.ts";
 import { Turn } from "./turn.ts";
 
 /** Holds a whole head, so that it never has to grow. Untouched pages cost nothing. */
-const READ_BUFFER_BYTES = MAX_HEAD_BYTES;
-/** A head of ordinary size; a longer one gets a buffer of its own. */
-const WRITE_BUFFER_BYTES = 4096;
+const READ_BUFFER_BYTES = MAX_RESPONSE_HEAD_BYTES;
 /** Interim responses (RFC 9110 §15.2) before the real one. */
 const MAX_INTERIM_RESPONSES = 16;
-
-const encoder = new TextEncoder();
 
 /**
  * One HTTP/1.1 client connection to an isolate, which carries one exchange at a time. A read is always outstanding while
@@ -27,7 +22,7 @@ export class Connection {
   readonly #conn: Deno.UnixConn;
   readonly #usage: IsolateUsage;
   readonly #input = new Uint8Array(READ_BUFFER_BYTES);
-  readonly #output = new Uint8Array(WRITE_BUFFER_BYTES);
+  readonly #reader = new ResponseReader();
   #start = 0;
   #end = 0;
   #reading: Promise<boolean> | null = null;
@@ -53,6 +48,11 @@ export class Connection {
     return this.#closed;
   }
 
+  /** Where the last head lies. */
+  get input(): Uint8Array {
+    return this.#input;
+  }
+
   /** What was received and not consumed: a view that the next read overwrites. */
   get unread(): Uint8Array {
     return this.#input.subarray(this.#start, this.#end);
@@ -62,23 +62,12 @@ export class Connection {
     this.#start += bytes;
   }
 
-  /** Starts a request with its head (Latin-1 characters) and, in the same write, the first bytes of its body. */
-  async send(head: string, body: Uint8Array | null): Promise<void> {
+  /** Starts a request with its head and perhaps the first bytes of its body. */
+  send(bytes: Uint8Array): Promise<void> {
     this.#onLost = null;
     this.sentBytes = 0;
     this.#turn.start();
-    let bytes: Uint8Array = this.#output;
-    const { read, written } = encoder.encodeInto(head, bytes);
-    // UTF-8 is Latin-1 exactly when every character took one byte.
-    if (read !== head.length || written !== read) bytes = encodeLatin1(head, bytes);
-    else if (body === null || head.length + body.length > WRITE_BUFFER_BYTES) {
-      bytes = bytes.subarray(0, written);
-    } else {
-      bytes.set(body, written);
-      return await this.write(bytes.subarray(0, written + body.length));
-    }
-    await this.write(bytes);
-    if (body !== null) await this.write(body);
+    return this.write(bytes);
   }
 
   /** Waits while the isolate does not read: that is the backpressure of an upload. */
@@ -100,7 +89,7 @@ export class Connection {
   }
 
   /**
-   * The head of the final response; `null` = the connection ended before it.
+   * The head of the final response, which lies in `input` until the next read; `null` = the connection ended before it.
    *
    * @param method Of the request.
    * @throws {ProtocolError}
@@ -113,11 +102,11 @@ export class Connection {
         // The last three bytes may begin the CRLF CRLF.
         searched = Math.max(0, this.#end - this.#start - 3);
         if (this.#end - this.#start === READ_BUFFER_BYTES) {
-          throw new ProtocolError(`head over ${MAX_HEAD_BYTES} bytes`);
+          throw new ProtocolError(`head over ${MAX_RESPONSE_HEAD_BYTES} bytes`);
         }
         if (!await this.fill()) return null;
       }
-      const head = parseResponseHead(decodeLatin1(this.#input.subarray(this.#start, end)), method);
+      const head = this.#reader.read(this.#input, this.#start, end, method);
       this.#start = end;
       if (head.status >= 200 || head.status === 101) return head;
     }
@@ -161,15 +150,4 @@ export class Connection {
     await this.#turn.pass(startedAt);
     return bytes !== null && !this.#closed;
   }
-}
-
-function encodeLatin1(text: string, buffer: Uint8Array): Uint8Array {
-  const bytes = text.length > buffer.length ? new Uint8Array(text.length) : buffer.subarray(0, text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-/** `TextDecoder("latin1")` is windows-1252 (WHATWG Encoding §4.2), which maps 0x80–0x9F elsewhere. */
-function decodeLatin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }

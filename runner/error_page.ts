@@ -17,18 +17,20 @@ const EXPLANATION = {
   ORIGIN_UNAVAILABLE: "The deployment cannot be reached at the moment.",
 } as const satisfies Record<ErrorCode, string>;
 
-/** What is known of the request that failed. */
-export interface ErrorPageOptions {
-  method: string;
-  /** The `Accept` header. */
-  accept: string | null;
+/** What a visitor gets instead of a response, in ASCII. */
+export interface ErrorPage {
+  status: number;
+  fields: Record<string, string>;
+  body: string;
 }
 
 /**
  * The visitor's response to a request that got none (INTERFACE §5): a short page, or JSON where `accept` prefers it.
  * **Invariant:** says only what the code says, never an error's own text.
+ *
+ * @param accept The request's `Accept` field; `null` = none.
  */
-export function errorPage(error: GatewayError, { method, accept }: ErrorPageOptions): Response {
+export function errorPage(error: GatewayError, accept: string | null): ErrorPage {
   const status = STATUS[error.code];
   const requestId = crypto.randomUUID();
   const message = EXPLANATION[error.code];
@@ -36,16 +38,16 @@ export function errorPage(error: GatewayError, { method, accept }: ErrorPageOpti
   const body = json
     ? `${JSON.stringify({ code: error.code, message, requestId })}\n`
     : page(status, error.code, message, requestId);
-  const headers = new Headers({
+  const fields: Record<string, string> = {
     "content-type": json ? "application/json; charset=utf-8" : "text/html; charset=utf-8",
     "content-length": String(body.length),
     "cache-control": "no-store",
     "vary": "accept",
     "x-isola-error": error.code,
     "x-isola-request-id": requestId,
-  });
-  if (error.retryAfterS !== undefined) headers.set("retry-after", String(error.retryAfterS));
-  return new Response(method === "HEAD" ? null : body, { status, headers });
+  };
+  if (error.retryAfterS !== undefined) fields["retry-after"] = String(error.retryAfterS);
+  return { status, fields, body };
 }
 
 /** Content negotiation (RFC 9110 §12.5.1) between the two: JSON where it weighs more, or as much but named better. */

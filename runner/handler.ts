@@ -1,50 +1,49 @@
-import { type Authority, readAuthority } from "./authority.ts";
+import { ByteBuffer } from "./byte_buffer.ts";
 import type { Connection } from "./connection.ts";
 import type { Route, RouteTable } from "./contract.ts";
 import { errorPage } from "./error_page.ts";
 import { GatewayError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import type { Leases } from "./leases.ts";
+import { decodeLatin1 } from "./octets.ts";
 import { RequestBody } from "./request_body.ts";
-import { type Peer, requestHead } from "./request_head.ts";
+import type { RequestHead } from "./request_head.ts";
+import type { Upstream } from "./upstream.ts";
+import type { VisitorConnection } from "./visitor_connection.ts";
+import { writeErrorPage } from "./visitor_response.ts";
 import { WebSocketBridge } from "./websocket.ts";
-import { isWebSocketUpgrade, WebSocketHandshake } from "./ws_handshake.ts";
+import { WebSocketHandshake } from "./ws_handshake.ts";
 
 /** Further tries of a request of which no byte reached an isolate. */
 const MAX_RESENDS = 2;
-/** A visitor of a WebSocket who does not answer a ping for so long is gone. */
-const WEBSOCKET_IDLE_TIMEOUT_S = 60;
-const POLL_MS = 20;
+/** Requests whose body no app could see: `Request` has none for these (Fetch §5.3). */
+const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
+const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
 
 /** What the handler works with. */
 export interface HandlerOptions {
   routes: RouteTable;
   leases: Leases;
-  /** What the listener puts where a request has no authority. */
-  fallbackAuthority: string;
 }
 
 /** A request as it goes to an isolate. */
 interface Outbound {
-  head: string;
+  head: RequestHead;
+  /** The isolate's head, and perhaps the first bytes of the body. */
+  bytes: ByteBuffer;
   body: RequestBody | null;
-  /** The head asks for a 101. */
-  upgrade: boolean;
 }
 
 /** Answers visitors: hostname, route, isolate, response; or an error by the one table of codes. */
 export class Handler {
   readonly #leases: Leases;
-  readonly #fallbackAuthority: string;
   readonly #bridges = new Set<WebSocketBridge>();
   #routes: RouteTable;
-  #uploads = 0;
   #draining = false;
 
-  constructor({ routes, leases, fallbackAuthority }: HandlerOptions) {
+  constructor({ routes, leases }: HandlerOptions) {
     this.#routes = routes;
     this.#leases = leases;
-    this.#fallbackAuthority = fallbackAuthority;
   }
 
   /** Requests from now on go by the new table; those in flight go on. */
@@ -52,94 +51,105 @@ export class Handler {
     this.#routes = routes;
   }
 
-  /** Never rejects. */
-  async handle(request: Request, peer: Peer): Promise<Response> {
-    try {
-      const response = await this.#answer(request, peer);
-      if (this.#draining && response.status !== 101) response.headers.set("connection", "close");
-      return response;
-    } catch (error) {
-      if (!(error instanceof GatewayError) && !request.signal.aborted) {
-        console.error("Cannot answer request:", error);
-      }
-      const known = error instanceof GatewayError
-        ? error
-        : new GatewayError("ORIGIN_UNAVAILABLE", String(error));
-      return errorPage(known, { method: request.method, accept: request.headers.get("accept") });
-    }
-  }
-
-  /**
-   * Closes WebSockets with 1001 and waits until they are gone and no upload is under way: `Deno.HttpServer.shutdown` would
-   * cut both. Responses from now on end their connection.
-   */
-  async drain(signal: AbortSignal): Promise<void> {
+  /** WebSockets are closed with 1001, and responses from now on end their connection. */
+  drain(): void {
     this.#draining = true;
     for (const bridge of this.#bridges) bridge.goAway();
-    while ((this.#bridges.size > 0 || this.#uploads > 0) && !signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+
+  /** Answers the requests of one connection, one after the other, and closes it. Never rejects. */
+  async serve(visitor: VisitorConnection): Promise<void> {
+    while (await this.#serveOne(visitor));
+    await visitor.linger();
+  }
+
+  /** Waits for a request and answers it; false = it was the connection's last. */
+  async #serveOne(visitor: VisitorConnection): Promise<boolean> {
+    let head: RequestHead | null = null;
+    let bytes: ByteBuffer | null = null;
+    try {
+      if (!await visitor.requestArrives()) return false;
+      bytes = ByteBuffer.take();
+      head = visitor.readRequest(bytes);
+      return await this.#answer(visitor, head, bytes);
+    } catch (error) {
+      if (visitor.answering || visitor.gone) {
+        visitor.close();
+        return false;
+      }
+      if (!(error instanceof GatewayError)) console.error("Cannot answer request:", error);
+      return await this.#refuse(visitor, head, bytes, error);
+    } finally {
+      bytes?.release();
     }
   }
 
-  async #answer(request: Request, peer: Peer): Promise<Response> {
-    const { method, headers } = request;
-    const authority = readAuthority(request.url, headers.get("host"), this.#fallbackAuthority);
-    if (authority === null) {
-      throw new GatewayError("BAD_REQUEST", `Cannot route "${request.url}": no valid authority`);
-    }
-    if (method === "CONNECT" || method === "TRACE") {
+  async #answer(visitor: VisitorConnection, head: RequestHead, bytes: ByteBuffer): Promise<boolean> {
+    const { method, authority } = head;
+    if (UNSUPPORTED_METHODS.has(method)) {
       throw new GatewayError("BAD_REQUEST", `Cannot forward method "${method}"`);
     }
     const route = this.#routes.get(authority.hostname);
     if (route === undefined) {
       throw new GatewayError("DEPLOYMENT_NOT_FOUND", `Cannot route "${authority.hostname}": no deployment`);
     }
-    if (isWebSocketUpgrade(method, headers)) return await this.#upgrade(request, authority, peer, route);
-    if (request.body !== null) return await this.#upload(request, request.body, authority, peer, route);
-    const head = requestHead(method, authority, headers, peer);
-    const exchange = await this.#send(request, route, { head, body: null, upgrade: false });
-    return exchange.response(await exchange.head());
-  }
-
-  async #upload(
-    request: Request,
-    stream: ReadableStream<Uint8Array>,
-    authority: Authority,
-    peer: Peer,
-    route: Route,
-  ): Promise<Response> {
-    const body = await RequestBody.open(stream, request.headers);
-    this.#uploads++;
-    body.ended.then(() => this.#uploads--);
-    try {
-      const head = requestHead(request.method, authority, request.headers, peer, body.framing);
-      const exchange = await this.#send(request, route, { head, body, upgrade: false });
-      return exchange.response(await exchange.head());
-    } catch (error) {
-      body.cancel();
-      throw error;
+    if (head.webSocket !== null) return await this.#upgrade(visitor, head, bytes, route);
+    const body = head.framed && !BODILESS_METHODS.has(method)
+      ? new RequestBody(visitor, head.contentLength)
+      : null;
+    if (body === null) bytes.text("\r\n");
+    else {
+      body.begin(bytes);
+      if (head.expectsContinue && !body.complete) await visitor.sayContinue();
     }
+    const exchange = await this.#send(visitor, route, { head, bytes, body });
+    return await this.#relay(head, body, exchange);
   }
 
-  async #upgrade(request: Request, authority: Authority, peer: Peer, route: Route): Promise<Response> {
-    const handshake = new WebSocketHandshake(request.headers.get("sec-websocket-protocol"));
-    const lines = requestHead(request.method, authority, request.headers, peer, handshake.lines);
-    const exchange = await this.#send(request, route, { head: lines, body: null, upgrade: true });
-    const head = await exchange.head();
-    if (head.status !== 101) return exchange.response(head);
+  /** False = the connection cannot carry another request. */
+  async #relay(
+    head: RequestHead,
+    body: RequestBody | null,
+    exchange: Exchange,
+  ): Promise<boolean> {
+    const { method, isOld } = head;
+    const responseHead = await exchange.head();
+    const read = body === null ? head.contentLength === 0 : body.complete;
+    const keepAlive = head.keepAlive && read && !this.#draining;
+    await exchange.relay(responseHead, { method, isOld, keepAlive });
+    return keepAlive;
+  }
+
+  async #upgrade(
+    visitor: VisitorConnection,
+    head: RequestHead,
+    bytes: ByteBuffer,
+    route: Route,
+  ): Promise<boolean> {
+    const handshake = new WebSocketHandshake(head.webSocket!);
+    bytes.text(handshake.lines);
+    const exchange = await this.#send(visitor, route, { head, bytes, body: null });
+    const responseHead = await exchange.head();
+    if (responseHead.status !== 101) {
+      const keepAlive = head.keepAlive && !this.#draining;
+      await exchange.relay(responseHead, { method: head.method, isOld: false, keepAlive });
+      return keepAlive;
+    }
+    const out = ByteBuffer.take();
     try {
-      const fields = handshake.accept(head);
-      const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: WEBSOCKET_IDLE_TIMEOUT_S });
-      for (const [name, value] of fields) response.headers.append(name, value);
-      this.#bridge(socket, exchange);
-      return response;
+      handshake.accept(responseHead, exchange.connection.input, out);
+      await visitor.write(out.view);
     } catch (error) {
       exchange.fail(error);
       throw error;
+    } finally {
+      out.release();
     }
+    await this.#bridge(visitor, exchange);
+    return false;
   }
 
-  #bridge(visitor: WebSocket, exchange: Exchange): void {
+  async #bridge(visitor: VisitorConnection, exchange: Exchange): Promise<void> {
     const { connection, upstream } = exchange;
     const bridge = new WebSocketBridge({
       visitor,
@@ -148,25 +158,24 @@ export class Handler {
     });
     this.#bridges.add(bridge);
     if (this.#draining) bridge.goAway();
-    bridge.run().catch((error) => console.error("Cannot go on with a WebSocket:", error)).finally(() => {
-      this.#bridges.delete(bridge);
-      exchange.close();
-    });
+    await bridge.run();
+    this.#bridges.delete(bridge);
+    exchange.close();
   }
 
   /** Takes a place in an isolate of the route's deployment and sends the head, elsewhere if nothing of it arrived. */
   async #send(
-    request: Request,
+    visitor: VisitorConnection,
     { deploymentId, maxConcurrency, requestTimeoutMs }: Route,
-    { head, body, upgrade }: Outbound,
+    { head, bytes, body }: Outbound,
   ): Promise<Exchange> {
-    const { method, signal } = request;
     for (let sends = 0; sends <= MAX_RESENDS; sends++) {
       const target = this.#leases.target(deploymentId);
-      const upstream = target.enter(maxConcurrency) ?? await target.wait(maxConcurrency, signal);
+      const upstream = target.enter(maxConcurrency) ??
+        await this.#wait(visitor, deploymentId, maxConcurrency);
       let connection: Connection | null = null;
       try {
-        connection = await upstream.send(head, body?.first ?? null);
+        connection = await upstream.send(bytes.view);
       } finally {
         if (connection === null) upstream.leave(false);
       }
@@ -174,14 +183,58 @@ export class Handler {
         return new Exchange({
           upstream,
           connection,
-          method,
+          visitor,
+          method: head.method,
           body,
-          upgrade,
+          upgrade: head.webSocket !== null,
           timeoutMs: requestTimeoutMs,
-          signal,
         });
       }
     }
     throw new GatewayError("ISOLATE_CRASHED", `Cannot send to deployment "${deploymentId}": nobody listens`);
   }
+
+  /** Waits for a place, unless the visitor leaves meanwhile. */
+  async #wait(visitor: VisitorConnection, deploymentId: string, maxConcurrency: number): Promise<Upstream> {
+    const gone = new AbortController();
+    visitor.watch(() => gone.abort());
+    try {
+      return await this.#leases.target(deploymentId).wait(maxConcurrency, gone.signal);
+    } finally {
+      visitor.unwatch();
+    }
+  }
+
+  /** Answers in place of an isolate; false = the connection's framing is not known any more. */
+  async #refuse(
+    visitor: VisitorConnection,
+    head: RequestHead | null,
+    bytes: ByteBuffer | null,
+    error: unknown,
+  ): Promise<boolean> {
+    const known = error instanceof GatewayError
+      ? error
+      : new GatewayError("ORIGIN_UNAVAILABLE", String(error));
+    const keepAlive = head !== null && head.keepAlive && head.contentLength === 0 && !this.#draining &&
+      known.code !== "BAD_REQUEST";
+    const options = { method: head?.method ?? "GET", isOld: head?.isOld ?? false, keepAlive };
+    const out = ByteBuffer.take();
+    try {
+      writeErrorPage(errorPage(known, acceptOf(bytes)), options, out);
+      await visitor.write(out.view);
+      return keepAlive;
+    } catch {
+      visitor.close();
+      return false;
+    } finally {
+      out.release();
+    }
+  }
+}
+
+/** The `Accept` of a head on its way to an isolate. */
+function acceptOf(head: ByteBuffer | null): string | null {
+  if (head === null) return null;
+  const text = decodeLatin1(head.view, 0, head.length);
+  return /\r\naccept:[ \t]*(.*)\r\n/i.exec(text)?.[1] ?? null;
 }

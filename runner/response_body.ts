@@ -1,22 +1,24 @@
-import { ChunkedDecoder } from "./chunked_decoder.ts";
+import type { ByteBuffer } from "./byte_buffer.ts";
+import { ChunkedDecoder, LAST_CHUNK, writeChunk } from "./chunked_decoder.ts";
 import type { Connection } from "./connection.ts";
 import { GatewayError } from "./errors.ts";
-import type { ResponseHead } from "./response_head.ts";
+import { type Framing, ProtocolError, type ResponseHead } from "./response_head.ts";
 
-const NOTHING = new Uint8Array(0);
-
-/** The body of one response as its framing delimits it. What it hands out is the receiver's own memory. */
+/** The body of one response as its framing delimits it, on its way into the visitor's framing. */
 export class ResponseBody {
   readonly #connection: Connection;
   readonly #decoder: ChunkedDecoder | null;
+  readonly #chunked: boolean;
   /** By content-length; infinite when the body ends with the connection. */
   #remainingBytes: number;
   #ended = false;
 
-  constructor(connection: Connection, { framing, length }: ResponseHead) {
+  /** @param visitorFraming What the visitor was told. */
+  constructor(connection: Connection, { framing, length }: ResponseHead, visitorFraming: Framing) {
     this.#connection = connection;
-    this.#decoder = framing === "chunked" ? new ChunkedDecoder() : null;
+    this.#decoder = framing === "chunked" ? new ChunkedDecoder((what) => new ProtocolError(what)) : null;
     this.#remainingBytes = framing === "close" ? Infinity : length;
+    this.#chunked = visitorFraming === "chunked";
   }
 
   /** The last byte was handed out. */
@@ -25,44 +27,40 @@ export class ResponseBody {
   }
 
   /**
-   * What has arrived, without waiting; perhaps nothing.
+   * Puts what has arrived into `out`, in the visitor's framing, without waiting; perhaps nothing.
    *
    * @throws {ProtocolError}
    */
-  take(): Uint8Array<ArrayBuffer> {
+  take(out: ByteBuffer): void {
     const unread = this.#connection.unread;
     if (this.#decoder !== null) {
-      const data = this.#decoder.decode(unread);
+      const length = this.#decoder.decode(unread);
+      this.#write(length, unread, this.#decoder.pieces, out);
       this.#connection.consume(this.#decoder.consumed);
-      return data;
+    } else {
+      const length = Math.min(unread.length, this.#remainingBytes);
+      this.#write(length, unread, [0, length], out);
+      this.#connection.consume(length);
+      this.#remainingBytes -= length;
     }
-    const data = unread.slice(0, Math.min(unread.length, this.#remainingBytes));
-    this.#connection.consume(data.length);
-    this.#remainingBytes -= data.length;
-    return data;
+    if (this.#chunked && this.complete) out.text(LAST_CHUNK);
   }
 
   /**
-   * Waits for the next bytes; none = `complete`.
+   * Waits for more, so that there is something to take.
    *
-   * @throws {ProtocolError}
    * @throws {GatewayError} `BAD_RESPONSE`: the connection ended before the body.
    */
-  async next(): Promise<Uint8Array<ArrayBuffer>> {
-    while (!this.complete) {
-      if (!await this.#connection.fill()) {
-        if (this.#remainingBytes !== Infinity) {
-          throw new GatewayError(
-            "BAD_RESPONSE",
-            "Cannot read response: the connection ended before the body",
-          );
-        }
-        this.#ended = true;
-        break;
-      }
-      const data = this.take();
-      if (data.length > 0) return data;
+  async more(): Promise<void> {
+    if (await this.#connection.fill()) return;
+    if (this.#remainingBytes !== Infinity || this.#decoder !== null) {
+      throw new GatewayError("BAD_RESPONSE", "Cannot read response: the connection ended before the body");
     }
-    return NOTHING;
+    this.#ended = true;
+  }
+
+  #write(length: number, source: Uint8Array, pieces: readonly number[], out: ByteBuffer): void {
+    if (this.#chunked) return writeChunk(length, source, pieces, out);
+    for (let i = 0; i < pieces.length; i += 2) out.copy(source, pieces[i]!, pieces[i + 1]!);
   }
 }

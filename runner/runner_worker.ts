@@ -1,11 +1,11 @@
 /** The runner's thread: one listener and its leases, driven by the messages of `contract.ts`. */
-import { fallbackAuthority } from "./authority.ts";
 import type { Acquired, FromRunner, RouteTable, RunnerOptions, ToRunner } from "./contract.ts";
 import { Handler } from "./handler.ts";
 import { type IsolateSource, Leases } from "./leases.ts";
+import { Listener } from "./listener.ts";
 
 interface Running {
-  server: Deno.HttpServer<Deno.NetAddr>;
+  listener: Listener;
   handler: Handler;
   leases: Leases;
 }
@@ -34,23 +34,21 @@ const source: IsolateSource = {
 };
 
 function start(options: RunnerOptions, routes: RouteTable): Running {
-  const { hostname, port, reusePort } = options;
-  const server = Deno.serve(
-    { hostname, port, reusePort, onListen: () => {} },
-    (request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) =>
-      running!.handler.handle(request, remoteAddr),
-  );
   const leases = new Leases(options, source);
-  const handler = new Handler({ routes, leases, fallbackAuthority: fallbackAuthority(server.addr) });
-  post({ type: "listening", hostname: server.addr.hostname, port: server.addr.port });
-  return { server, handler, leases };
+  const handler = new Handler({ routes, leases });
+  try {
+    const { hostname, port, reusePort } = options;
+    const listener = new Listener({ hostname, port, reusePort }, handler);
+    post({ type: "listening", hostname: listener.addr.hostname, port: listener.addr.port });
+    return { listener, handler, leases };
+  } catch (error) {
+    leases[Symbol.dispose]();
+    throw error;
+  }
 }
 
-async function drain({ server, handler, leases }: Running, deadlineMs: number): Promise<void> {
-  const signal = AbortSignal.timeout(deadlineMs);
-  const deadline = new Promise((resolve) => signal.addEventListener("abort", resolve));
-  await handler.drain(signal);
-  await Promise.race([server.shutdown(), deadline]);
+async function drain({ listener, leases }: Running, deadlineMs: number): Promise<void> {
+  await listener.drain(AbortSignal.timeout(deadlineMs));
   leases[Symbol.dispose]();
   post({ type: "drained" });
 }

@@ -81,10 +81,10 @@ export class Upstream {
    * @returns The connection, whatever became of the bytes; `null` = none of them reached the isolate.
    * @throws {GatewayError} `OVERLOADED`: no descriptor here, or no room in the backlog there.
    */
-  async send(head: string, body: Uint8Array | null): Promise<Connection | null> {
+  async send(bytes: Uint8Array): Promise<Connection | null> {
     const connection = this.#idle.pop() ?? await this.#connect();
     try {
-      await connection?.send(head, body);
+      await connection?.send(bytes);
     } catch {
       if (connection!.sentBytes === 0) {
         // The isolate hung up on this connection, so probably on the others too.

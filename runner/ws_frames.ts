@@ -3,7 +3,7 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
 
 /** What a peer sent, with the fragments of a message joined. */
 export type FrameEvent =
-  | { type: "text"; data: string }
+  | { type: "text"; data: Uint8Array<ArrayBuffer> }
   | { type: "binary"; data: Uint8Array<ArrayBuffer> }
   | { type: "ping"; data: Uint8Array<ArrayBuffer> }
   | { type: "pong" }
@@ -19,16 +19,18 @@ export class FrameError extends Error {
   }
 }
 
-/** Of one message, fragments joined; also what `Deno.upgradeWebSocket` takes from the other side. */
+/** Of one message, fragments joined; also what `Deno.upgradeWebSocket` takes in an app. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-const MAX_HEADER_BYTES = 10;
+const MAX_HEADER_BYTES = 14;
+const MASK_BYTES = 4;
 const MAX_CONTROL_BYTES = 125;
 const MIN_CAPACITY_BYTES = 4096;
 
 const encoder = new TextEncoder();
 
-/** Decodes the unmasked frames of a server (RFC 6455 §5) as their bytes arrive, however they are split. */
+/** Decodes the frames of one side (RFC 6455 §5) as their bytes arrive, however they are split. */
 export class FrameDecoder {
+  readonly #masked: boolean;
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
   #headerBytes = 0;
   /** Of the current frame's payload; -1 while its header is read. */
@@ -37,6 +39,14 @@ export class FrameDecoder {
   #messageOpcode = 0;
   readonly #message = new ByteQueue();
   readonly #control = new ByteQueue();
+  #mask = new Uint8Array(0);
+  /** Of the current frame's payload, what was unmasked already. */
+  #unmaskedBytes = 0;
+
+  /** @param options.masked The frames of a client are, those of a server are not (§5.1). */
+  constructor({ masked }: { masked: boolean }) {
+    this.#masked = masked;
+  }
 
   /**
    * The events that `input` completes; their data is their own.
@@ -52,7 +62,9 @@ export class FrameDecoder {
         this.#readHeader();
       } else {
         const end = Math.min(at + this.#remainingBytes, input.length);
-        (this.#isControl ? this.#control : this.#message).push(input.subarray(at, end));
+        const pushed = (this.#isControl ? this.#control : this.#message).push(input.subarray(at, end));
+        if (this.#masked) applyMask(pushed, this.#mask, this.#unmaskedBytes);
+        this.#unmaskedBytes += end - at;
         this.#remainingBytes -= end - at;
         at = end;
       }
@@ -80,11 +92,15 @@ export class FrameDecoder {
     const length = this.#header[1]! & 0x7f;
     if (this.#headerBytes === 1) this.#checkOpcode();
     else if (this.#headerBytes === 2) {
-      if (this.#header[1]! & 0x80) throw new FrameError(1002, "masked by the server");
+      if (((this.#header[1]! & 0x80) !== 0) !== this.#masked) {
+        throw new FrameError(1002, this.#masked ? "not masked by the client" : "masked by the server");
+      }
       if (this.#isControl && length > MAX_CONTROL_BYTES) throw new FrameError(1002, "control frame too long");
     }
-    const headerBytes = length === 127 ? 10 : length === 126 ? 4 : 2;
-    if (this.#headerBytes < headerBytes) return;
+    const maskAt = length === 127 ? 10 : length === 126 ? 4 : 2;
+    if (this.#headerBytes < (this.#masked ? maskAt + MASK_BYTES : maskAt)) return;
+    this.#mask = this.#header.slice(maskAt, maskAt + MASK_BYTES);
+    this.#unmaskedBytes = 0;
 
     const view = new DataView(this.#header.buffer);
     let payloadBytes = length;
@@ -120,7 +136,9 @@ export class FrameDecoder {
     const opcode = this.#messageOpcode;
     const data = this.#message.take();
     this.#messageOpcode = 0;
-    return opcode === OPCODE.text ? { type: "text", data: decodeUtf8(data) } : { type: "binary", data };
+    if (opcode === OPCODE.binary) return { type: "binary", data };
+    decodeUtf8(data);
+    return { type: "text", data };
   }
 }
 
@@ -133,7 +151,8 @@ class ByteQueue {
     return this.#length;
   }
 
-  push(bytes: Uint8Array): void {
+  /** Returns where it is now. */
+  push(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     const length = this.#length + bytes.length;
     if (length > this.#bytes.length) {
       const grown = new Uint8Array(
@@ -143,7 +162,9 @@ class ByteQueue {
       this.#bytes = grown;
     }
     this.#bytes.set(bytes, this.#length);
+    const pushed = this.#bytes.subarray(this.#length, length);
     this.#length = length;
+    return pushed;
   }
 
   take(): Uint8Array<ArrayBuffer> {
@@ -178,19 +199,27 @@ function decodeUtf8(data: Uint8Array): string {
   }
 }
 
-/** A final frame of a client: masked (RFC 6455 §5.3). `payload` is overwritten. */
-export function encodeFrame(opcode: number, payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/**
+ * A final frame.
+ *
+ * @param masked As a client must (RFC 6455 §5.3); `payload` is overwritten then.
+ */
+export function encodeFrame(
+  opcode: number,
+  payload: Uint8Array<ArrayBuffer>,
+  masked: boolean,
+): Uint8Array<ArrayBuffer> {
   const length = payload.length;
   const lengthBytes = length < 126 ? 0 : length < 65536 ? 2 : 8;
-  const frame = new Uint8Array(2 + lengthBytes + 4 + length);
+  const payloadAt = 2 + lengthBytes + (masked ? MASK_BYTES : 0);
+  const frame = new Uint8Array(payloadAt + length);
   const view = new DataView(frame.buffer);
   frame[0] = 0x80 | opcode;
-  frame[1] = 0x80 | (lengthBytes === 0 ? length : lengthBytes === 2 ? 126 : 127);
+  frame[1] = (masked ? 0x80 : 0) | (lengthBytes === 0 ? length : lengthBytes === 2 ? 126 : 127);
   if (lengthBytes === 2) view.setUint16(2, length);
   else if (lengthBytes === 8) view.setBigUint64(2, BigInt(length));
-  const mask = crypto.getRandomValues(frame.subarray(2 + lengthBytes, 6 + lengthBytes));
-  applyMask(payload, mask);
-  frame.set(payload, 6 + lengthBytes);
+  if (masked) applyMask(payload, crypto.getRandomValues(frame.subarray(2 + lengthBytes, payloadAt)), 0);
+  frame.set(payload, payloadAt);
   return frame;
 }
 
@@ -203,13 +232,17 @@ export function closePayload(code: number | null, reason: string): Uint8Array<Ar
   return payload.slice(0, 2 + encoder.encodeInto(reason, payload.subarray(2)).written);
 }
 
-/** Four bytes at a time where alignment allows: a byte loop takes 60 ms for 64 MiB. */
-function applyMask(payload: Uint8Array<ArrayBuffer>, mask: Uint8Array): void {
-  const words = payload.byteOffset % 4 === 0 ? payload.length >> 2 : 0;
+/**
+ * Masks or unmasks a piece of a payload which begins at `offset`. Four bytes at a time where alignment allows: a byte loop
+ * takes 60 ms for 64 MiB.
+ */
+function applyMask(piece: Uint8Array<ArrayBuffer>, mask: Uint8Array, offset: number): void {
+  const turned = Uint8Array.from({ length: MASK_BYTES }, (_, i) => mask[(offset + i) % MASK_BYTES]!);
+  const words = piece.byteOffset % 4 === 0 ? piece.length >> 2 : 0;
   if (words > 0) {
-    const word = new DataView(mask.buffer, mask.byteOffset, 4).getUint32(0, true);
-    const aligned = new Uint32Array(payload.buffer, payload.byteOffset, words);
+    const word = new DataView(turned.buffer).getUint32(0, true);
+    const aligned = new Uint32Array(piece.buffer, piece.byteOffset, words);
     for (let i = 0; i < words; i++) aligned[i]! ^= word;
   }
-  for (let i = words * 4; i < payload.length; i++) payload[i]! ^= mask[i % 4]!;
+  for (let i = words * 4; i < piece.length; i++) piece[i]! ^= turned[i % MASK_BYTES]!;
 }

@@ -26,7 +26,7 @@ function frame(first: number, payload: Uint8Array | number[]): Uint8Array {
 
 /** What becomes of bytes that arrive in these pieces: the events, and the close code if they were refused. */
 function decode(pieces: Uint8Array[]): { events: FrameEvent[]; refused: number | null } {
-  const decoder = new FrameDecoder();
+  const decoder = new FrameDecoder({ masked: false });
   const events: FrameEvent[] = [];
   try {
     for (const piece of pieces) events.push(...decoder.decode(piece));
@@ -43,7 +43,7 @@ Deno.test("messages of every length form arrive whole", () => {
   for (const length of [0, 1, 125, 126, 127, 65535, 65536, 200_000]) {
     const data = new Uint8Array(length).fill(0x61);
     assert.deepEqual(decode([frame(0x82, data)]).events, [{ type: "binary", data }]);
-    assert.deepEqual(decode([frame(0x81, data)]).events, [{ type: "text", data: "a".repeat(length) }]);
+    assert.deepEqual(decode([frame(0x81, data)]).events, [{ type: "text", data: utf8("a".repeat(length)) }]);
   }
 });
 
@@ -57,13 +57,13 @@ Deno.test("fragments are joined, even inside a character, and control frames may
     frame(0x80, b),
   );
   assert.deepEqual(decode([bytes]), {
-    events: [{ type: "ping", data: utf8("hi") }, { type: "pong" }, { type: "text", data: "ä€" }],
+    events: [{ type: "ping", data: utf8("hi") }, { type: "pong" }, { type: "text", data: utf8("ä€") }],
     refused: null,
   });
 });
 
 Deno.test("a byte order mark in a text is part of it", () => {
-  assert.deepEqual(decode([frame(0x81, utf8("\ufeffa"))]).events, [{ type: "text", data: "\ufeffa" }]);
+  assert.deepEqual(decode([frame(0x81, utf8("\ufeffa"))]).events, [{ type: "text", data: utf8("\ufeffa") }]);
 });
 
 Deno.test("a close frame tells its code and reason", () => {
@@ -102,7 +102,7 @@ Deno.test("whatever is not exactly RFC 6455 is refused with the right code", () 
 });
 
 Deno.test("fragments together may not exceed the limit of a message", () => {
-  const decoder = new FrameDecoder();
+  const decoder = new FrameDecoder({ masked: false });
   const half = new Uint8Array(MAX_MESSAGE_BYTES / 2);
   const header = (first: number) => {
     const bytes = new Uint8Array(10);
@@ -133,15 +133,20 @@ Deno.test("the same bytes mean the same however they are split, and nothing else
   }
 });
 
-Deno.test("our own frames are final and masked, and mean what was given", () => {
+Deno.test("our own frames are final, masked where they have to be, and mean what was given", () => {
+  const random = new SeededRandom(5);
   for (const length of [0, 1, 3, 4, 125, 126, 65535, 65536]) {
-    const payload = new Uint8Array(length).map((_, i) => i);
-    const bytes = encodeFrame(OPCODE.binary, payload.slice());
-    assert.equal(bytes[0], 0x82);
-    assert.equal(bytes[1]! & 0x80, 0x80);
-    const at = bytes.length - length;
-    const mask = bytes.subarray(at - 4, at);
-    assert.deepEqual(bytes.slice(at).map((byte, i) => byte ^ mask[i % 4]!), payload);
+    const data = new Uint8Array(length).map((_, i) => i);
+    for (const masked of [false, true]) {
+      const bytes = encodeFrame(OPCODE.binary, data.slice(), masked);
+      assert.equal(bytes[0], 0x82);
+      for (const pieces of [[bytes], random.split(bytes)]) {
+        const decoder = new FrameDecoder({ masked });
+        assert.deepEqual(pieces.flatMap((piece) => decoder.decode(piece)), [{ type: "binary", data }]);
+      }
+      const other = new FrameDecoder({ masked: !masked });
+      assert.throws(() => other.decode(bytes), { closeCode: 1002 });
+    }
   }
 });
 

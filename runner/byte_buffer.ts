@@ -1,0 +1,67 @@
+/** A head of ordinary size and a small body. */
+const INITIAL_BYTES = 8 * 1024;
+/** Kept for the next ones who want one. */
+const MAX_SPARE = 256;
+/** A copy of fewer bytes is faster as a loop than as a call. */
+const SHORT_BYTES = 48;
+
+const spare: ByteBuffer[] = [];
+
+/** Bytes on their way out, put together from text and pieces of what came in. Whoever fills it bounds it. */
+export class ByteBuffer {
+  #bytes = new Uint8Array(INITIAL_BYTES);
+  #length = 0;
+
+  /** An empty one, the caller's until it is given back. */
+  static take(): ByteBuffer {
+    return spare.pop() ?? new ByteBuffer();
+  }
+
+  /** Nobody may have it any more, nor a view of it. */
+  release(): void {
+    this.clear();
+    if (this.#bytes.length === INITIAL_BYTES && spare.length < MAX_SPARE) spare.push(this);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was put in: a view that the next change overwrites. */
+  get view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Latin-1 characters, each one byte. */
+  text(text: string): void {
+    this.#reserve(text.length);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.#length = at;
+  }
+
+  /** `source[start, end)`. */
+  copy(source: Uint8Array, start = 0, end = source.length): void {
+    const length = end - start;
+    this.#reserve(length);
+    if (length < SHORT_BYTES) {
+      const bytes = this.#bytes;
+      let at = this.#length;
+      for (let i = start; i < end; i++) bytes[at++] = source[i]!;
+    } else this.#bytes.set(source.subarray(start, end), this.#length);
+    this.#length += length;
+  }
+
+  #reserve(length: number): void {
+    const needed = this.#length + length;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}

@@ -1,0 +1,32 @@
+import { Buffer } from "node:buffer";
+
+/** What an octet may be part of; combined by `|`. */
+export const OCTET = {
+  /** A token (RFC 9110 §5.6.2): methods and field names. */
+  token: 1,
+  /** A field value or a reason phrase (RFC 9110 §5.5). */
+  value: 2,
+  /** The path of a target, and its query: what the `http` crate, which reads behind us, takes. */
+  path: 4,
+  query: 8,
+} as const;
+
+/** Octet → where it may stand. */
+export const OCTETS: Readonly<Uint8Array> = classify();
+
+function classify(): Uint8Array {
+  const classes = new Uint8Array(256);
+  const add = (pattern: RegExp, octet: number) => {
+    for (let i = 0; i < 256; i++) if (pattern.test(String.fromCharCode(i))) classes[i]! |= octet;
+  };
+  add(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/, OCTET.token);
+  add(/[\t\x20-\x7e\x80-\xff]/, OCTET.value);
+  add(/[!"$-;=@-_a-~\x80-\xff]/, OCTET.path);
+  add(/[!$-;=?-~\x80-\xff]/, OCTET.query);
+  return classes;
+}
+
+/** `TextDecoder("latin1")` is windows-1252 (WHATWG Encoding §4.2), which maps 0x80–0x9F elsewhere. */
+export function decodeLatin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+}

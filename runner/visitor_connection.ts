@@ -1,0 +1,211 @@
+import type { ByteBuffer } from "./byte_buffer.ts";
+import { GatewayError } from "./errors.ts";
+import { headEnd } from "./field_scanner.ts";
+import {
+  isHopeless,
+  MAX_REQUEST_HEAD_BYTES,
+  type Peer,
+  type RequestHead,
+  RequestReader,
+} from "./request_head.ts";
+
+/** What an idle connection costs. */
+const IDLE_BUFFER_BYTES = 4 * 1024;
+/** A whole head, or what is read of a body at once. */
+const MAX_BUFFER_BYTES = MAX_REQUEST_HEAD_BYTES;
+/** After a response that ended before the request did, for the visitor to read it: a reset would destroy it. */
+const LINGER_MS = 2000;
+const MAX_LINGER_BYTES = 16 * 1024 * 1024;
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** The bytes of a visitor, whatever they come through. */
+export type VisitorSocket = Pick<Deno.TcpConn, "read" | "write" | "close" | "closeWrite">;
+
+/**
+ * One HTTP/1.1 connection of a visitor. While a request is served a read stays outstanding, so that the end of the visitor
+ * is seen at once; what it brings besides is the next request.
+ */
+export class VisitorConnection {
+  readonly #socket: VisitorSocket;
+  readonly #reader: RequestReader;
+  #input = new Uint8Array(IDLE_BUFFER_BYTES);
+  #start = 0;
+  #end = 0;
+  #reading: Promise<boolean> | null = null;
+  #onGone: (() => void) | null = null;
+  #onFull: (() => void) | null = null;
+  #ended = false;
+  #closed = false;
+  /** The first byte of the current response was sent. */
+  answering = false;
+  /** No request is under way, nor the beginning of one. */
+  idle = true;
+
+  constructor(socket: VisitorSocket, peer: Peer) {
+    this.#socket = socket;
+    this.#reader = new RequestReader(peer);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** What was received and not consumed: a view that is good until the next `fill`. */
+  get unread(): Uint8Array {
+    return this.#input.subarray(this.#start, this.#end);
+  }
+
+  consume(bytes: number): void {
+    this.#start += bytes;
+    if (this.#start === this.#end && this.#reading === null) this.#start = this.#end = 0;
+  }
+
+  /** Waits for more `unread` bytes; false = there will be none. */
+  fill(): Promise<boolean> {
+    return this.#reading ??= this.#read();
+  }
+
+  /** The visitor will send nothing more: as every proxy, we take it that it does not wait for an answer either. */
+  get gone(): boolean {
+    return this.#ended;
+  }
+
+  /**
+   * Calls `onGone` when the visitor is gone, perhaps at once.
+   *
+   * @param onFull Called instead when so much has arrived meanwhile that nobody would hear it leave.
+   */
+  watch(onGone: () => void, onFull: (() => void) | null = null): void {
+    this.#onGone = onGone;
+    this.#onFull = onFull;
+    if (this.#ended) onGone();
+    else this.#reading ??= this.#read();
+  }
+
+  unwatch(): void {
+    this.#onGone = this.#onFull = null;
+  }
+
+  /**
+   * Waits for a request; false = there is none any more.
+   *
+   * @throws {GatewayError} `BAD_REQUEST`
+   */
+  async requestArrives(): Promise<boolean> {
+    this.answering = false;
+    let searched = 0;
+    for (;;) {
+      this.#skipEmptyLine();
+      this.idle = this.#start === this.#end;
+      if (headEnd(this.#input, this.#start + searched, this.#end) !== -1) return true;
+      // The last three bytes may begin the CRLF CRLF.
+      searched = Math.max(0, this.#end - this.#start - 3);
+      const isLong = this.#end - this.#start >= MAX_REQUEST_HEAD_BYTES;
+      if (isLong || this.#start < this.#end && isHopeless(this.#input[this.#start]!)) {
+        throw new GatewayError(
+          "BAD_REQUEST",
+          `Cannot read a request: no head in ${this.#end - this.#start} bytes`,
+        );
+      }
+      if (!await this.fill()) return false;
+    }
+  }
+
+  /**
+   * Reads the head that has arrived. What the isolate gets of it is written to `out`.
+   *
+   * @throws {GatewayError} `BAD_REQUEST`, `LOOP_DETECTED`
+   */
+  readRequest(out: ByteBuffer): RequestHead {
+    const end = headEnd(this.#input, this.#start, this.#end);
+    const head = this.#reader.read(this.#input, this.#start, end, out);
+    this.consume(end - this.#start);
+    return head;
+  }
+
+  /** Waits while the visitor does not read: that is the backpressure of a response. Throws when it is gone. */
+  async write(bytes: Uint8Array): Promise<void> {
+    this.answering = true;
+    await this.#send(bytes);
+  }
+
+  /** Asks for the body of a request (RFC 9110 §10.1.1). */
+  sayContinue(): Promise<void> {
+    return this.#send(CONTINUE);
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < bytes.length;) {
+      offset += await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
+    }
+  }
+
+  /** Ends the connection after a response, in such a way that the visitor can read all of it. */
+  async linger(): Promise<void> {
+    if (this.#closed || this.#ended) return this.close();
+    const timer = setTimeout(() => this.close(), LINGER_MS);
+    try {
+      await this.#socket.closeWrite();
+      for (let bytes = 0; bytes < MAX_LINGER_BYTES; bytes += this.#end - this.#start) {
+        this.consume(this.#end - this.#start);
+        if (!await this.fill()) break;
+      }
+    } catch {
+      // The visitor was faster.
+    }
+    clearTimeout(timer);
+    this.close();
+  }
+
+  /** A read that waits gets the end of the connection. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+
+  async #read(): Promise<boolean> {
+    this.#makeRoom();
+    let bytes: number | null = null;
+    try {
+      if (!this.#closed) bytes = await this.#socket.read(this.#input.subarray(this.#end));
+    } catch {
+      // A reset by the visitor and our own close are ends like any other.
+    }
+    if (bytes === null) {
+      this.#ended = true;
+      this.#onGone?.();
+      return false;
+    }
+    this.#reading = null;
+    this.#end += bytes;
+    if (this.#onGone !== null) {
+      if (this.#end - this.#start === MAX_BUFFER_BYTES) this.#onFull?.();
+      else this.#reading = this.#read();
+    }
+    return true;
+  }
+
+  #makeRoom(): void {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#end < this.#input.length) return;
+    if (this.#start > 0) this.#input.copyWithin(0, this.#start, this.#end);
+    else {
+      const grown = new Uint8Array(Math.min(this.#input.length * 4, MAX_BUFFER_BYTES));
+      grown.set(this.#input);
+      this.#input = grown;
+    }
+    this.#end -= this.#start;
+    this.#start = 0;
+  }
+
+  /** RFC 9112 §2.2: one before a request is to be ignored. */
+  #skipEmptyLine(): void {
+    const input = this.#input;
+    if (this.#end - this.#start >= 2 && input[this.#start] === CR && input[this.#start + 1] === LF) {
+      this.#start += 2;
+    }
+  }
+}
