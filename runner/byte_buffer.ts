@@ -5,6 +5,8 @@ const MAX_SPARE = 256;
 /** A copy of fewer bytes is faster as a loop than as a call. */
 const SHORT_BYTES = 48;
 
+const HEX_DIGITS = new TextEncoder().encode("0123456789abcdef");
+
 const spare: ByteBuffer[] = [];
 
 /** Bytes on their way out, put together from text and pieces of what came in. Whoever fills it bounds it. */
@@ -55,6 +57,18 @@ export class ByteBuffer {
       for (let i = start; i < end; i++) bytes[at++] = source[i]!;
     } else this.#bytes.set(source.subarray(start, end), this.#length);
     this.#length += length;
+  }
+
+  /** `source[start, end)` in hexadecimal digits. */
+  hex(source: Uint8Array, start: number, end: number): void {
+    this.#reserve((end - start) * 2);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = start; i < end; i++) {
+      bytes[at++] = HEX_DIGITS[source[i]! >> 4]!;
+      bytes[at++] = HEX_DIGITS[source[i]! & 0x0f]!;
+    }
+    this.#length = at;
   }
 
   #reserve(length: number): void {

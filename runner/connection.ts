@@ -106,8 +106,8 @@ export class Connection {
         }
         if (!await this.fill()) return null;
       }
-      const head = this.#reader.read(this.#input, this.#start, end, method);
-      this.#start = end;
+      const head = this.#reader.read(this.#input, this.#start, this.#end, method);
+      this.#start = head.end;
       if (head.status >= 200 || head.status === 101) return head;
     }
     throw new ProtocolError(`more than ${MAX_INTERIM_RESPONSES} interim responses`);
@@ -147,7 +147,8 @@ export class Connection {
       this.close();
       this.#onLost();
     } else if (bytes !== null) this.#usage.lastActiveAt = Date.now();
-    await this.#turn.pass(startedAt);
+    const pause = this.#turn.pass(startedAt);
+    if (pause !== undefined) await pause;
     return bytes !== null && !this.#closed;
   }
 }

@@ -73,6 +73,8 @@ const BY_LENGTH: readonly (readonly Known[])[] = Array.from(
 );
 const BY_PREFIX: readonly Known[] = PREFIXES.map(known);
 
+/** What is below `Number.MAX_SAFE_INTEGER` whatever the digits are. */
+const MAX_DIGITS = 15;
 const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
@@ -104,7 +106,7 @@ export class FieldScanner {
     this.#malformed = malformed;
   }
 
-  /** Begins with the section in `bytes[start, end)`, which ends in CRLF. */
+  /** Begins with the section at `start`; its end is in `bytes[start, end)`. */
   begin(bytes: Uint8Array, start: number, end: number): void {
     this.#bytes = bytes;
     this.#at = start;
@@ -112,14 +114,14 @@ export class FieldScanner {
     this.#fields = 0;
   }
 
-  /** Goes to the next field; false = the section's empty line, which must be its last. */
+  /** Goes to the next field; false = the section's empty line, after which is `lineEnd`. */
   next(): boolean {
     const bytes = this.#bytes;
     let at = this.#at;
-    if (at >= this.#end) throw this.#malformed("header section without an end");
+    if (at + 2 > this.#end) throw this.#malformed("header section without an end");
     if (bytes[at] === CR) {
       if (bytes[at + 1] !== LF) throw this.#malformed("malformed header field");
-      if (at + 2 !== this.#end) throw this.#malformed("bytes after the header section");
+      this.lineEnd = at + 2;
       return false;
     }
     if (this.#fields++ === this.#maxFields) {
@@ -149,6 +151,24 @@ export class FieldScanner {
 
   value(): string {
     return decodeLatin1(this.#bytes, this.valueStart, this.valueEnd);
+  }
+
+  /** The value as digits alone; -1 = it is none, or past `Number.MAX_SAFE_INTEGER`. */
+  integer(): number {
+    const digits = this.valueEnd - this.valueStart;
+    if (digits === 0 || digits > MAX_DIGITS) return -1;
+    let integer = 0;
+    for (let at = this.valueStart; at < this.valueEnd; at++) {
+      const digit = this.#bytes[at]! - 0x30;
+      if (digit < 0 || digit > 9) return -1;
+      integer = integer * 10 + digit;
+    }
+    return integer;
+  }
+
+  /** Adds the value to those of other fields of its name (RFC 9110 §5.3). */
+  listed(others: string | null): string {
+    return others === null ? this.value() : `${others}, ${this.value()}`;
   }
 }
 

@@ -3,7 +3,7 @@ import { GatewayError } from "./errors.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
-import { isTraceparent, newTraceparent } from "./trace_context.ts";
+import { isTraceparent, writeNewTrace } from "./trace_context.ts";
 
 /** The other end of the visitor's connection. */
 export interface Peer {
@@ -27,6 +27,8 @@ export interface RequestHead {
   expectsContinue: boolean;
   /** An opening handshake (RFC 6455 §4.2.1): anything less is an ordinary request. */
   webSocket: { key: string; protocols: string | null } | null;
+  /** Index after the head. */
+  end: number;
 }
 
 /** Of a whole head in bytes. */
@@ -37,12 +39,12 @@ const MAX_METHOD_BYTES = 32;
 const PROTO = "http";
 /** This edge's name in `CDN-Loop` (RFC 8586 §2). */
 const CDN_ID = "isola";
+const CDN_LOOP_LINE = `cdn-loop: ${CDN_ID}\r\n`;
 const MAX_LOOPS = 8;
-/** 15 digits are below `Number.MAX_SAFE_INTEGER`. */
-const CONTENT_LENGTH = /^\d{1,15}$/;
 /** 16 bytes in base64. */
 const WEBSOCKET_KEY = /^[A-Za-z0-9+/]{22}==$/;
 const WEBSOCKET_VERSION = "13";
+const NO_OPTIONS: readonly string[] = [];
 const SCHEME = /^https?:\/\//i;
 
 const CR = 0x0d;
@@ -60,23 +62,39 @@ function malformed(what: string): GatewayError {
   return new GatewayError("BAD_REQUEST", `Cannot read a request: ${what}`);
 }
 
-/** What the fields of one head say, while they are read. */
-interface Fields {
-  host: string | null;
-  contentLength: string | null;
-  transferEncoding: string | null;
+/** What the fields of one head say; -1 and `null` = nothing. */
+interface Said {
+  /** Where the value of `Host` lies. */
+  hostStart: number;
+  hostEnd: number;
+  contentLength: number;
+  chunked: boolean;
   connection: string | null;
   upgrade: string | null;
   expect: string | null;
   traceparent: string | null;
-  /** How often it came. */
-  traceparents: number;
   tracestate: string | null;
   cdnLoop: string | null;
   webSocketKey: string | null;
   webSocketVersion: string | null;
   webSocketProtocol: string | null;
 }
+
+const NOTHING_SAID: Readonly<Said> = {
+  hostStart: -1,
+  hostEnd: -1,
+  contentLength: -1,
+  chunked: false,
+  connection: null,
+  upgrade: null,
+  expect: null,
+  traceparent: null,
+  tracestate: null,
+  cdnLoop: null,
+  webSocketKey: null,
+  webSocketVersion: null,
+  webSocketProtocol: null,
+};
 
 /** Where the target of a request line lies. */
 interface Target {
@@ -86,6 +104,19 @@ interface Target {
   end: number;
   lineEnd: number;
   isOld: boolean;
+}
+
+/** An authority, and what an isolate is told about a request for it. */
+interface Addressed {
+  authority: Authority;
+  /** As it came in `Host`. */
+  host: Uint8Array;
+  /** From the target's scheme to its path. */
+  origin: Uint8Array;
+  /** From after the target to after the `host` field. */
+  hostLine: Uint8Array;
+  /** Who asks. */
+  forwarded: Uint8Array;
 }
 
 /**
@@ -99,9 +130,9 @@ export class RequestReader {
   readonly #scanner = new FieldScanner(MAX_FIELDS, malformed);
   /** Start and end of each piece that is passed on as it is. */
   readonly #pieces: number[] = [];
-  /** Of the last request, which is usually the next one's, too. */
-  #authority: Authority | null = null;
-  #peerLines = "";
+  readonly #said: Said = { ...NOTHING_SAID };
+  /** The last request's, which is usually the next one's, too. */
+  #addressed: Addressed | null = null;
 
   constructor(peer: Peer) {
     this.#address = peerAddress(peer);
@@ -109,82 +140,89 @@ export class RequestReader {
   }
 
   /**
-   * Reads the head in `bytes[start, end)`, which ends in an empty line, and writes to `out` the isolate's but for its framing
-   * and its own empty line.
+   * Reads the head at `start`, whose end is in `bytes[start, end)`, and writes to `out` the isolate's but for its framing and
+   * its own empty line.
    *
    * @throws {GatewayError} `BAD_REQUEST`; `LOOP_DETECTED` past 8 passes through this edge.
    */
   read(bytes: Uint8Array, start: number, end: number, out: ByteBuffer): RequestHead {
     const methodEnd = methodEndOf(bytes, start);
+    const method = methodOf(bytes, start, methodEnd);
     const target = readTarget(bytes, methodEnd + 1);
-    let fields = this.#readFields(bytes, target.lineEnd, end, null);
-    const options = fields.connection === null ? [] : listOf(fields.connection);
+    this.#readFields(bytes, target.lineEnd, end, null);
+    const said = this.#said;
+    const options = said.connection === null ? NO_OPTIONS : listOf(said.connection);
     if (options.some((option) => option !== "close" && option !== "keep-alive")) {
-      fields = this.#readFields(bytes, target.lineEnd, end, new Set(options));
+      this.#readFields(bytes, target.lineEnd, end, new Set(options));
     }
-    const authority = this.#readAuthority(target.authority, fields.host);
-    if (authority === null) throw malformed("no valid authority");
+    const { authority, origin, hostLine, forwarded } = this.#addressedTo(target.authority, bytes);
 
     out.copy(bytes, start, methodEnd + 1);
-    out.text(`${PROTO}://`);
-    out.text(authority.host);
+    out.copy(origin);
     if (bytes[target.start] !== SLASH) out.text("/");
     out.copy(bytes, target.start, target.end);
-    out.text(" HTTP/1.1\r\nhost: ");
-    out.text(authority.host);
-    out.text("\r\n");
+    out.copy(hostLine);
     const pieces = this.#pieces;
     for (let i = 0; i < pieces.length; i += 2) out.copy(bytes, pieces[i]!, pieces[i + 1]!);
-    out.text(this.#peerLines);
-    writeTrace(fields, out);
-    out.text(`cdn-loop: ${cdnLoop(fields.cdnLoop)}\r\n`);
+    out.copy(forwarded);
+    writeTrace(said, out);
+    out.text(said.cdnLoop === null ? CDN_LOOP_LINE : `cdn-loop: ${cdnLoop(said.cdnLoop)}\r\n`);
 
-    const method = decodeLatin1(bytes, start, methodEnd);
-    return { method, authority, isOld: target.isOld, ...hopFacts(method, fields, options, target.isOld) };
+    const { isOld } = target;
+    const { chunked, contentLength } = said;
+    if (chunked && (contentLength !== -1 || isOld)) throw malformed("transfer-encoding where none may be");
+    return {
+      method,
+      authority,
+      isOld,
+      keepAlive: isOld ? options.includes("keep-alive") : !options.includes("close"),
+      contentLength: chunked ? Infinity : Math.max(contentLength, 0),
+      framed: chunked || contentLength !== -1,
+      expectsContinue: !isOld && said.expect?.toLowerCase() === "100-continue",
+      webSocket: method === "GET" && !isOld ? handshakeIn(said, options) : null,
+      end: this.#scanner.lineEnd,
+    };
   }
 
   /** @param named By the `Connection` field, besides the usual ones. */
-  #readFields(bytes: Uint8Array, start: number, end: number, named: ReadonlySet<string> | null): Fields {
+  #readFields(bytes: Uint8Array, start: number, end: number, named: ReadonlySet<string> | null): void {
     const scanner = this.#scanner;
     const pieces = this.#pieces;
-    const fields: Fields = {
-      host: null,
-      contentLength: null,
-      transferEncoding: null,
-      connection: null,
-      upgrade: null,
-      expect: null,
-      traceparent: null,
-      traceparents: 0,
-      tracestate: null,
-      cdnLoop: null,
-      webSocketKey: null,
-      webSocketVersion: null,
-      webSocketProtocol: null,
-    };
+    const said = Object.assign(this.#said, NOTHING_SAID);
     pieces.length = 0;
     scanner.begin(bytes, start, end);
     while (scanner.next()) {
-      if (scanner.kind !== FIELD.other) noteField(scanner, fields);
+      if (scanner.kind !== FIELD.other) note(scanner, said);
       else if (named === null || !named.has(scanner.name())) {
         if (pieces.length > 0 && pieces[pieces.length - 1] === scanner.lineStart) {
           pieces[pieces.length - 1] = scanner.lineEnd;
         } else pieces.push(scanner.lineStart, scanner.lineEnd);
       }
     }
-    return fields;
   }
 
-  #readAuthority(ofTarget: string | null, host: string | null): Authority | null {
-    if (host === null) return null; // RFC 9112 §3.2: whatever the target says.
-    if (ofTarget === null && this.#authority?.host === host) return this.#authority;
+  #addressedTo(ofTarget: string | null, bytes: Uint8Array): Addressed {
+    const { hostStart, hostEnd } = this.#said;
+    if (hostStart === -1) throw malformed("no host"); // RFC 9112 §3.2: whatever the target says.
+    const last = this.#addressed;
+    if (ofTarget === null && last !== null && isEqual(last.host, bytes, hostStart, hostEnd)) return last;
+    const host = decodeLatin1(bytes, hostStart, hostEnd);
     const authority = readAuthority(ofTarget, host);
-    if (authority === null) return null;
-    this.#authority = authority;
-    this.#peerLines = `x-forwarded-for: ${this.#address}\r\nx-forwarded-proto: ${PROTO}\r\n` +
-      `x-forwarded-host: ${authority.host}\r\n` +
-      `forwarded: for="${this.#node}";host="${authority.host}";proto=${PROTO}\r\n`;
-    return authority;
+    if (authority === null) throw malformed("no valid authority");
+    const addressed = {
+      authority,
+      // What an absolute form says is not what the next one's `Host` has to be compared with.
+      host: encode(ofTarget === null ? host : ""),
+      origin: encode(`${PROTO}://${authority.host}`),
+      hostLine: encode(` HTTP/1.1\r\nhost: ${authority.host}\r\n`),
+      forwarded: encode(
+        `x-forwarded-for: ${this.#address}\r\nx-forwarded-proto: ${PROTO}\r\n` +
+          `x-forwarded-host: ${authority.host}\r\n` +
+          `forwarded: for="${this.#node}";host="${authority.host}";proto=${PROTO}\r\n`,
+      ),
+    };
+    this.#addressed = addressed;
+    return addressed;
   }
 }
 
@@ -195,6 +233,13 @@ function methodEndOf(bytes: Uint8Array, start: number): number {
     throw malformed("malformed method");
   }
   return at;
+}
+
+/** The most usual ones without decoding them. */
+function methodOf(bytes: Uint8Array, start: number, end: number): string {
+  const isGet = end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 &&
+    bytes[start + 2] === 0x54;
+  return isGet ? "GET" : decodeLatin1(bytes, start, end);
 }
 
 function readTarget(bytes: Uint8Array, start: number): Target {
@@ -237,61 +282,69 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Fields that may come once. */
-const SINGLE = {
-  [FIELD.host]: "host",
-  [FIELD.contentLength]: "contentLength",
-  [FIELD.transferEncoding]: "transferEncoding",
-  [FIELD.webSocketKey]: "webSocketKey",
-  [FIELD.webSocketVersion]: "webSocketVersion",
-} as const;
-/** Fields that are lists. */
-const LISTS = {
-  [FIELD.connection]: "connection",
-  [FIELD.upgrade]: "upgrade",
-  [FIELD.expect]: "expect",
-  [FIELD.tracestate]: "tracestate",
-  [FIELD.cdnLoop]: "cdnLoop",
-  [FIELD.webSocketProtocol]: "webSocketProtocol",
-} as const;
-
-function noteField(scanner: FieldScanner, fields: Fields): void {
-  const { kind } = scanner;
-  if (kind in SINGLE) {
-    const key = SINGLE[kind as keyof typeof SINGLE];
-    if (fields[key] !== null) throw malformed(`two ${scanner.name()} fields`);
-    fields[key] = scanner.value();
-  } else if (kind in LISTS) {
-    const key = LISTS[kind as keyof typeof LISTS];
-    const value = scanner.value();
-    fields[key] = fields[key] === null ? value : `${fields[key]}, ${value}`;
-  } else if (kind === FIELD.traceparent) {
-    fields.traceparent = scanner.value();
-    fields.traceparents++;
+function note(scanner: FieldScanner, said: Said): void {
+  switch (scanner.kind) {
+    case FIELD.host:
+      if (said.hostStart !== -1) throw malformed("two host fields");
+      said.hostStart = scanner.valueStart;
+      said.hostEnd = scanner.valueEnd;
+      return;
+    case FIELD.contentLength:
+      if (said.contentLength !== -1) throw malformed("two content-length fields");
+      said.contentLength = scanner.integer();
+      if (said.contentLength === -1) throw malformed("malformed content-length");
+      return;
+    case FIELD.transferEncoding:
+      if (said.chunked) throw malformed("two transfer-encoding fields");
+      if (scanner.value().toLowerCase() !== "chunked") throw malformed("unknown transfer-encoding");
+      said.chunked = true;
+      return;
+    case FIELD.connection:
+      said.connection = scanner.listed(said.connection);
+      return;
+    case FIELD.upgrade:
+      said.upgrade = scanner.listed(said.upgrade);
+      return;
+    case FIELD.expect:
+      said.expect = scanner.listed(said.expect);
+      return;
+    case FIELD.traceparent: // Two of them are one with a comma, which is none.
+      said.traceparent = scanner.listed(said.traceparent);
+      return;
+    case FIELD.tracestate:
+      said.tracestate = scanner.listed(said.tracestate);
+      return;
+    case FIELD.cdnLoop:
+      said.cdnLoop = scanner.listed(said.cdnLoop);
+      return;
+    case FIELD.webSocketKey:
+      said.webSocketKey = scanner.listed(said.webSocketKey);
+      return;
+    case FIELD.webSocketVersion:
+      said.webSocketVersion = scanner.listed(said.webSocketVersion);
+      return;
+    case FIELD.webSocketProtocol:
+      said.webSocketProtocol = scanner.listed(said.webSocketProtocol);
   }
 }
 
-/** What ends at this hop: the framing, the connection, the handshake. */
-function hopFacts(method: string, fields: Fields, options: readonly string[], isOld: boolean) {
-  const { contentLength, transferEncoding, webSocketKey } = fields;
-  if (transferEncoding !== null) {
-    if (contentLength !== null) throw malformed("both content-length and transfer-encoding");
-    if (isOld || transferEncoding.toLowerCase() !== "chunked") throw malformed("unknown transfer-encoding");
-  }
-  if (contentLength !== null && !CONTENT_LENGTH.test(contentLength)) {
-    throw malformed("malformed content-length");
-  }
-  const isHandshake = method === "GET" && !isOld && webSocketKey !== null &&
-    WEBSOCKET_KEY.test(webSocketKey) &&
-    fields.webSocketVersion === WEBSOCKET_VERSION && options.includes("upgrade") &&
-    fields.upgrade !== null && listOf(fields.upgrade).includes("websocket");
-  return {
-    keepAlive: isOld ? options.includes("keep-alive") : !options.includes("close"),
-    contentLength: transferEncoding === null ? Number(contentLength ?? 0) : Infinity,
-    framed: contentLength !== null || transferEncoding !== null,
-    expectsContinue: !isOld && fields.expect?.toLowerCase() === "100-continue",
-    webSocket: isHandshake ? { key: webSocketKey, protocols: fields.webSocketProtocol } : null,
-  };
+/** An opening handshake (RFC 6455 §4.2.1). */
+function handshakeIn(said: Said, options: readonly string[]): RequestHead["webSocket"] {
+  const { webSocketKey, webSocketVersion, webSocketProtocol, upgrade } = said;
+  const isWhole = webSocketKey !== null && WEBSOCKET_KEY.test(webSocketKey) &&
+    webSocketVersion === WEBSOCKET_VERSION && options.includes("upgrade") &&
+    upgrade !== null && listOf(upgrade).includes("websocket");
+  return isWhole ? { key: webSocketKey, protocols: webSocketProtocol } : null;
+}
+
+function encode(latin1: string): Uint8Array {
+  return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== one.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[start + i]) return false;
+  return true;
 }
 
 /** A dual-stack listener shows IPv4 peers as `::ffff:1.2.3.4` (RFC 4291 §2.5.5.2). */
@@ -300,16 +353,13 @@ function peerAddress({ hostname }: Peer): string {
 }
 
 /** A trace goes on with its state, or a new one begins. */
-function writeTrace({ traceparent, traceparents, tracestate }: Fields, out: ByteBuffer): void {
-  const goesOn = traceparents === 1 && isTraceparent(traceparent!);
-  if (goesOn && tracestate !== null) out.text(`tracestate: ${tracestate}\r\n`);
-  out.text("traceparent: ");
-  out.text(goesOn ? traceparent! : newTraceparent());
-  out.text("\r\n");
+function writeTrace({ traceparent, tracestate }: Said, out: ByteBuffer): void {
+  if (traceparent === null || !isTraceparent(traceparent)) return writeNewTrace(out);
+  if (tracestate !== null) out.text(`tracestate: ${tracestate}\r\n`);
+  out.text(`traceparent: ${traceparent}\r\n`);
 }
 
-function cdnLoop(received: string | null): string {
-  if (received === null) return CDN_ID;
+function cdnLoop(received: string): string {
   const passes =
     received.split(",").filter((hop) => hop.split(";")[0]!.trim().toLowerCase() === CDN_ID).length;
   if (passes >= MAX_LOOPS) {

@@ -1,7 +1,7 @@
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "./errors.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
-import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
+import { OCTET, OCTETS } from "./octets.ts";
 
 /** Where a response's body ends (RFC 9112 §6.3). */
 export type Framing = "none" | "length" | "chunked" | "close";
@@ -14,21 +14,18 @@ export interface ResponseHead {
   length: number;
   /** The connection may carry another request after this response. */
   keepAlive: boolean;
-  /** A content-length is said, of this body or of the one that a GET would have had. */
-  saysLength: boolean;
   saysDate: boolean;
-  /** Index after the head. */
+  /** Where it lies: the status line through its CRLF, and the header section through its empty line. */
+  start: number;
+  fieldsStart: number;
   end: number;
-  /** After the status, with the space before: the reason phrase, and the CRLF. */
-  reasonStart: number;
-  reasonEnd: number;
-  /** Start and end of each piece of the header section that is passed on. Held until the next head is read. */
+  /** Start and end of each piece of the header section that is passed on. Good until the next head is read. */
   pieces: readonly number[];
-  /** What a handshake says. */
+  /** Of a 101. Good until the next head is read. */
   upgrade: UpgradeFields | null;
 }
 
-/** The fields of a 101 (RFC 6455 §4.1); `null` = not there. */
+/** What a 101 says (RFC 6455 §4.1); `null` = nothing. */
 export interface UpgradeFields {
   upgrade: string | null;
   connection: string | null;
@@ -37,14 +34,30 @@ export interface UpgradeFields {
   extensions: string | null;
 }
 
+interface Said extends UpgradeFields {
+  /** -1 = nothing. */
+  contentLength: number;
+  chunked: boolean;
+  date: boolean;
+}
+
+const NOTHING_SAID: Readonly<Said> = {
+  contentLength: -1,
+  chunked: false,
+  date: false,
+  connection: null,
+  upgrade: null,
+  accept: null,
+  protocol: null,
+  extensions: null,
+};
+
 /** Of the whole head in bytes, and its header lines. */
 export const MAX_RESPONSE_HEAD_BYTES = 64 * 1024;
 const MAX_FIELDS = 256;
 /** `HTTP/1.1 ` and three digits. */
 const VERSION = new TextEncoder().encode("HTTP/1.1 ");
 const STATUS_DIGITS = 3;
-/** 15 digits are below `Number.MAX_SAFE_INTEGER`. */
-const CONTENT_LENGTH = /^\d{1,15}$/;
 const CLOSE = /(?:^|[,\t ])close(?:$|[,\t ])/i;
 
 const CR = 0x0d;
@@ -64,45 +77,39 @@ export class ProtocolError extends GatewayError {
 export class ResponseReader {
   readonly #scanner = new FieldScanner(MAX_FIELDS, (what) => new ProtocolError(what));
   readonly #pieces: number[] = [];
+  readonly #said: Said = { ...NOTHING_SAID };
 
   /**
-   * Reads the head in `bytes[start, end)`, which ends in an empty line.
+   * Reads the head at `start`, whose end is in `bytes[start, end)`.
    *
    * @param method Of the request: a response to HEAD has no body.
    * @throws {ProtocolError}
    */
   read(bytes: Uint8Array, start: number, end: number, method: string): ResponseHead {
     const status = readStatus(bytes, start);
-    const reasonStart = start + VERSION.length + STATUS_DIGITS;
-    let reasonEnd = reasonStart;
-    while (OCTETS[bytes[reasonEnd]!]! & OCTET.value) reasonEnd++;
-    if (bytes[reasonStart] !== SPACE || bytes[reasonEnd] !== CR || bytes[reasonEnd + 1] !== LF) {
-      throw new ProtocolError("malformed status line");
-    }
-    reasonEnd += 2;
-    const said = this.#readFields(bytes, reasonEnd, end, status, null);
-    const { contentLength, transferEncoding, connection } = said;
+    const fieldsStart = endOfReason(bytes, start + VERSION.length + STATUS_DIGITS);
+    const said = Object.assign(this.#said, NOTHING_SAID);
+    this.#readFields(bytes, fieldsStart, end, status, null);
+    const { contentLength, chunked, connection } = said;
     if (connection !== null && connection !== "keep-alive" && connection !== "close") {
-      this.#readFields(bytes, reasonEnd, end, status, new Set(listOf(connection)));
+      Object.assign(said, NOTHING_SAID);
+      this.#readFields(bytes, fieldsStart, end, status, new Set(listOf(connection)));
     }
-    if (contentLength !== null && transferEncoding !== null) {
-      throw new ProtocolError("both content-length and transfer-encoding");
-    }
+    if (contentLength !== -1 && chunked) throw new ProtocolError("both content-length and transfer-encoding");
     let framing: Framing = "length";
     if (method === "HEAD" || status < 200 || status === 204 || status === 205 || status === 304) {
       framing = "none";
-    } else if (transferEncoding !== null) framing = "chunked";
-    else if (contentLength === null) framing = "close";
+    } else if (chunked) framing = "chunked";
+    else if (contentLength === -1) framing = "close";
     return {
       status,
       framing,
-      length: framing === "length" ? Number(contentLength) : 0,
+      length: framing === "length" ? contentLength : 0,
       keepAlive: framing !== "close" && (connection === null || !CLOSE.test(connection)),
-      saysLength: contentLength !== null,
       saysDate: said.date,
-      end,
-      reasonStart,
-      reasonEnd,
+      start,
+      fieldsStart,
+      end: this.#scanner.lineEnd,
       pieces: this.#pieces,
       upgrade: status === 101 ? said : null,
     };
@@ -115,68 +122,54 @@ export class ResponseReader {
     end: number,
     status: number,
     named: ReadonlySet<string> | null,
-  ) {
+  ): void {
     const scanner = this.#scanner;
     const pieces = this.#pieces;
-    const said = {
-      contentLength: null as string | null,
-      transferEncoding: null as string | null,
-      connection: null as string | null,
-      date: false,
-      upgrade: null as string | null,
-      accept: null as string | null,
-      protocol: null as string | null,
-      extensions: null as string | null,
-    };
-    const isUpgrade = status === 101;
     pieces.length = 0;
     scanner.begin(bytes, start, end);
     while (scanner.next()) {
-      switch (scanner.kind) {
-        case FIELD.hop:
-          continue;
-        case FIELD.connection:
-          said.connection = said.connection === null
-            ? scanner.value()
-            : `${said.connection},${scanner.value()}`;
-          continue;
-        case FIELD.transferEncoding:
-          if (said.transferEncoding !== null) throw new ProtocolError("two transfer-encoding fields");
-          said.transferEncoding = scanner.value();
-          if (said.transferEncoding.toLowerCase() !== "chunked") {
-            throw new ProtocolError("unknown transfer-encoding");
-          }
-          continue;
-        case FIELD.contentLength:
-          if (said.contentLength !== null) throw new ProtocolError("two content-length fields");
-          said.contentLength = scanner.value();
-          if (!CONTENT_LENGTH.test(said.contentLength)) throw new ProtocolError("malformed content-length");
-          if (isUpgrade || status === 204 || status === 205) continue; // RFC 9110 §8.6, §15.3.6
-          break;
-        case FIELD.upgrade:
-          said.upgrade = said.upgrade === null ? scanner.value() : `${said.upgrade},${scanner.value()}`;
-          continue;
-        case FIELD.webSocketAccept:
-          said.accept = said.accept === null ? scanner.value() : `${said.accept},${scanner.value()}`;
-          if (isUpgrade) continue;
-          break;
-        case FIELD.webSocketProtocol:
-          said.protocol = said.protocol === null ? scanner.value() : `${said.protocol},${scanner.value()}`;
-          break;
-        case FIELD.webSocketExtensions:
-          said.extensions = scanner.value();
-          if (isUpgrade) continue;
-          break;
-        case FIELD.date:
-          said.date = true;
-          break;
-      }
+      if (scanner.kind !== FIELD.other && !this.#note(scanner, status)) continue;
       if (named !== null && named.has(scanner.name())) continue;
       if (pieces.length > 0 && pieces[pieces.length - 1] === scanner.lineStart) {
         pieces[pieces.length - 1] = scanner.lineEnd;
       } else pieces.push(scanner.lineStart, scanner.lineEnd);
     }
-    return said;
+  }
+
+  /** Whether the visitor gets the field, too. */
+  #note(scanner: FieldScanner, status: number): boolean {
+    const said = this.#said;
+    switch (scanner.kind) {
+      case FIELD.date:
+        return said.date = true;
+      case FIELD.contentLength:
+        if (said.contentLength !== -1) throw new ProtocolError("two content-length fields");
+        said.contentLength = scanner.integer();
+        if (said.contentLength === -1) throw new ProtocolError("malformed content-length");
+        return status !== 101 && status !== 204 && status !== 205; // RFC 9110 §8.6, §15.3.6
+      case FIELD.transferEncoding:
+        if (said.chunked) throw new ProtocolError("two transfer-encoding fields");
+        if (scanner.value().toLowerCase() !== "chunked") throw new ProtocolError("unknown transfer-encoding");
+        said.chunked = true;
+        return false;
+      case FIELD.connection:
+        said.connection = scanner.listed(said.connection);
+        return false;
+      case FIELD.upgrade:
+        said.upgrade = scanner.listed(said.upgrade);
+        return false;
+      case FIELD.webSocketAccept:
+        said.accept = scanner.listed(said.accept);
+        return status !== 101;
+      case FIELD.webSocketProtocol:
+        said.protocol = scanner.listed(said.protocol);
+        return true;
+      case FIELD.webSocketExtensions:
+        said.extensions = scanner.listed(said.extensions);
+        return true;
+      default:
+        return scanner.kind !== FIELD.hop;
+    }
   }
 }
 
@@ -194,13 +187,18 @@ function readStatus(bytes: Uint8Array, start: number): number {
   return status;
 }
 
+/** Index after the reason phrase and its CRLF. */
+function endOfReason(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (OCTETS[bytes[at]!]! & OCTET.value) at++;
+  if (bytes[start] !== SPACE || bytes[at] !== CR || bytes[at + 1] !== LF) {
+    throw new ProtocolError("malformed status line");
+  }
+  return at + 2;
+}
+
 /** The field lines that a visitor gets of a response, as they came. */
 export function copyFields(head: ResponseHead, bytes: Uint8Array, out: ByteBuffer): void {
   const { pieces } = head;
   for (let i = 0; i < pieces.length; i += 2) out.copy(bytes, pieces[i]!, pieces[i + 1]!);
-}
-
-/** The reason phrase and its CRLF, with the space before. */
-export function reasonOf(head: ResponseHead, bytes: Uint8Array): string {
-  return decodeLatin1(bytes, head.reasonStart, head.reasonEnd);
 }

@@ -108,7 +108,6 @@ Deno.test("whatever is not exactly RFC 9112 is refused", () => {
     head(ok, "transfer-encoding: \x0bchunked"),
     head(ok, "transfer-encoding: chunked;a=b"),
     head(ok, ...Array.from({ length: 257 }, (_, i) => `a${i}: b`)),
-    `${head(ok)}x`,
   ];
   for (const row of rows) {
     assert.throws(() => parse(row, "GET"), ProtocolError, JSON.stringify(row.slice(0, 99)));

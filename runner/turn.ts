@@ -16,15 +16,19 @@ export class Turn {
   }
 
   /**
-   * After each operation: lets others in if it is their turn.
+   * After each operation: lets others in if it is their turn. To be awaited.
    *
    * @param operationStartedAt By `performance.now()`.
    */
-  async pass(operationStartedAt: number): Promise<void> {
+  pass(operationStartedAt: number): Promise<void> | undefined {
     const now = performance.now();
     if (now - operationStartedAt >= WAITED_MS) this.#startedAt = now;
-    if (now - this.#startedAt < MAX_TURN_MS) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    this.start();
+    if (now - this.#startedAt < MAX_TURN_MS) return undefined;
+    return new Promise((resolve) =>
+      setTimeout(() => {
+        this.start();
+        resolve();
+      }, 0)
+    );
   }
 }

@@ -99,7 +99,10 @@ export class VisitorConnection {
     for (;;) {
       this.#skipEmptyLine();
       this.idle = this.#start === this.#end;
-      if (headEnd(this.#input, this.#start + searched, this.#end) !== -1) return true;
+      // Mostly the head is all that there is. Otherwise its end is found, somewhere, before the fields are read.
+      if (this.#endsInEmptyLine() || headEnd(this.#input, this.#start + searched, this.#end) !== -1) {
+        return true;
+      }
       // The last three bytes may begin the CRLF CRLF.
       searched = Math.max(0, this.#end - this.#start - 3);
       const isLong = this.#end - this.#start >= MAX_REQUEST_HEAD_BYTES;
@@ -119,16 +122,16 @@ export class VisitorConnection {
    * @throws {GatewayError} `BAD_REQUEST`, `LOOP_DETECTED`
    */
   readRequest(out: ByteBuffer): RequestHead {
-    const end = headEnd(this.#input, this.#start, this.#end);
-    const head = this.#reader.read(this.#input, this.#start, end, out);
-    this.consume(end - this.#start);
+    const head = this.#reader.read(this.#input, this.#start, this.#end, out);
+    this.consume(head.end - this.#start);
     return head;
   }
 
   /** Waits while the visitor does not read: that is the backpressure of a response. Throws when it is gone. */
   async write(bytes: Uint8Array): Promise<void> {
     this.answering = true;
-    await this.#send(bytes);
+    const written = await this.#socket.write(bytes);
+    if (written < bytes.length) await this.#send(bytes.subarray(written));
   }
 
   /** Asks for the body of a request (RFC 9110 §10.1.1). */
@@ -199,6 +202,14 @@ export class VisitorConnection {
     }
     this.#end -= this.#start;
     this.#start = 0;
+  }
+
+  #endsInEmptyLine(): boolean {
+    const input = this.#input;
+    const end = this.#end;
+    return end - this.#start >= 4 && input[end - 1] === LF && input[end - 2] === CR &&
+      input[end - 3] === LF &&
+      input[end - 4] === CR;
   }
 
   /** RFC 9112 §2.2: one before a request is to be ignored. */

@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { ByteBuffer } from "./byte_buffer.ts";
 import type { ErrorPage } from "./error_page.ts";
 import type { Framing, ResponseHead } from "./response_head.ts";
-import { copyFields, reasonOf } from "./response_head.ts";
+import { copyFields } from "./response_head.ts";
 
 /** To whom a response goes. */
 export interface VisitorResponseOptions {
@@ -47,8 +47,7 @@ export function writeResponseHead(
   out: ByteBuffer,
 ): Framing {
   const { status, framing } = head;
-  out.text(`HTTP/1.1 ${status}`);
-  out.text(reasonOf(head, input));
+  out.copy(input, head.start, head.fieldsStart);
   copyFields(head, input, out);
   if (!head.saysDate) out.text(dateField());
   const chunked = framing === "chunked" || framing === "close";
