@@ -33,6 +33,8 @@ export class VisitorConnection {
   #input = new Uint8Array(IDLE_BUFFER_BYTES);
   #start = 0;
   #end = 0;
+  /** The last read took all the room that there was. */
+  #filled = false;
   #reading: Promise<boolean> | null = null;
   #onGone: (() => void) | null = null;
   #onFull: (() => void) | null = null;
@@ -95,6 +97,11 @@ export class VisitorConnection {
    */
   async requestArrives(): Promise<boolean> {
     this.answering = false;
+    if (this.#start === this.#end && this.#reading === null && this.#input.length > IDLE_BUFFER_BYTES) {
+      this.#input = new Uint8Array(IDLE_BUFFER_BYTES);
+      this.#start = this.#end = 0;
+      this.#filled = false;
+    }
     let searched = 0;
     for (;;) {
       this.#skipEmptyLine();
@@ -184,6 +191,7 @@ export class VisitorConnection {
     }
     this.#reading = null;
     this.#end += bytes;
+    this.#filled = this.#end === this.#input.length;
     if (this.#onGone !== null) {
       if (this.#end - this.#start === MAX_BUFFER_BYTES) this.#onFull?.();
       else this.#reading = this.#read();
@@ -191,17 +199,17 @@ export class VisitorConnection {
     return true;
   }
 
+  /** After a read that filled the buffer, more of it. */
   #makeRoom(): void {
-    if (this.#start === this.#end) this.#start = this.#end = 0;
-    if (this.#end < this.#input.length) return;
-    if (this.#start > 0) this.#input.copyWithin(0, this.#start, this.#end);
-    else {
-      const grown = new Uint8Array(Math.min(this.#input.length * 4, MAX_BUFFER_BYTES));
-      grown.set(this.#input);
-      this.#input = grown;
-    }
-    this.#end -= this.#start;
+    const { unread } = this;
+    if (this.#filled && this.#input.length < MAX_BUFFER_BYTES) {
+      this.#input = new Uint8Array(Math.min(this.#input.length * 4, MAX_BUFFER_BYTES));
+      this.#input.set(unread);
+    } else if (unread.length === 0 || this.#end === this.#input.length) {
+      this.#input.copyWithin(0, this.#start, this.#end);
+    } else return;
     this.#start = 0;
+    this.#end = unread.length;
   }
 
   #endsInEmptyLine(): boolean {
