@@ -1,1 +1,2 @@
-Deno.serve(() => new Response("Hello, world"));
+/** Runs in Deno, Isola and workerd as it is. */
+export default { fetch: () => new Response("Hello, world") };

@@ -1,5 +1,7 @@
 import { cpuMs } from "./cpu.ts";
+import { run } from "./run.ts";
 import type { Subject } from "./subject.ts";
+import { wrk } from "./wrk.ts";
 
 /** With Host, twelve request headers: what a browser sends. */
 const HEADERS = [
@@ -15,6 +17,9 @@ const HEADERS = [
   "upgrade-insecure-requests: 1",
   "user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 ];
+const CONNECTIONS = 32;
+/** How much longer a subject that does not keep up may take for all requests of a fixed rate. */
+const GRACE_MS = 10_000;
 
 /** What one subject did under closed-loop load. */
 export interface Throughput {
@@ -23,61 +28,53 @@ export interface Throughput {
   cpuMicrosPerRequest: number;
 }
 
+/** Response times at a fixed rate. */
+export interface Latencies {
+  /** Of every request. */
+  latenciesMs: number[];
+  /** Less than what was asked for when the subject could not keep up. */
+  requestsPerSecond: number;
+}
+
 /** As many requests as 32 connections can get answered. Throws when any of them failed. */
 export async function throughput(subject: Subject, seconds: number): Promise<Throughput> {
-  const headers = [`Host: ${subject.host}`, ...HEADERS].flatMap((header) => ["-H", header]);
   const cpuBeforeMs = cpuMs(subject.pids);
-  const output = await run("wrk", [
-    "-t2",
-    "-c32",
-    `-d${seconds}s`,
-    ...headers,
-    `http://127.0.0.1:${subject.port}/`,
-  ]);
+  const load = { threads: 2, connections: CONNECTIONS, seconds, headers: HEADERS };
+  const { requests, requestsPerSecond } = await wrk(subject, load);
   const cpuUsedMs = cpuMs(subject.pids) - cpuBeforeMs;
-  const failed = /Non-2xx.*|Socket errors.*/.exec(output);
-  if (failed) throw new Error(`Cannot measure "${subject.name}": ${failed[0]}`);
-  const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
-  const requestsPerSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]);
   return { requestsPerSecond, cpuMicrosPerRequest: cpuUsedMs * 1000 / requests };
 }
 
-/** Response times in ms, sorted, at a fixed rate over 32 connections. Throws when a request failed. */
-export async function latenciesMs(
-  subject: Subject,
-  requestsPerSecond: number,
-  seconds: number,
-): Promise<number[]> {
-  const connections = 32;
-  const perConnection = Math.max(1, Math.round(requestsPerSecond / connections));
+/** At a fixed rate over 32 connections. Throws when a request failed. */
+export async function latencies(subject: Subject, rate: number, seconds: number): Promise<Latencies> {
+  const perConnection = Math.max(1, Math.round(rate / CONNECTIONS));
   const log = await Deno.makeTempFile();
   try {
     await run("h2load", [
-      ...[
-        "--h1",
-        "-t1",
-        `-c${connections}`,
-        `-n${perConnection * connections * seconds}`,
-        `--rps=${perConnection}`,
-      ],
+      ...["--h1", "-t1", `-c${CONNECTIONS}`],
+      ...[`-n${perConnection * CONNECTIONS * seconds}`, `--rps=${perConnection}`],
       ...[`--connect-to=127.0.0.1:${subject.port}`, `--log-file=${log}`],
       ...HEADERS.flatMap((header) => ["-H", header]),
       `http://${subject.host.split(":", 1)[0]}:${subject.port}/`,
-    ]);
-    const rows = (await Deno.readTextFile(log)).trim().split("\n").map((row) => row.split("\t"));
-    const failed = rows.filter(([, status]) => status !== "200").length;
-    if (failed > 0) {
-      throw new Error(`Cannot measure "${subject.name}": ${failed} of ${rows.length} requests failed`);
-    }
-    return rows.map(([, , micros]) => Number(micros) / 1000).sort((a, b) => a - b);
+    ], seconds * 1000 + GRACE_MS);
+    return read(await Deno.readTextFile(log), subject.host);
   } finally {
     await Deno.remove(log);
   }
 }
 
-async function run(program: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`Cannot run "${program}": ${decoder.decode(stderr)}`);
-  return decoder.decode(stdout);
+/** h2load's log: start in µs since 1970, status, µs to the end of the response (h2load(1), --log-file). */
+function read(log: string, host: string): Latencies {
+  const rows = log.trim().split("\n").map((row) => row.split("\t").map(Number));
+  const failed = rows.filter(([, status]) => status !== 200).length;
+  if (failed > 0) throw new Error(`Cannot load "${host}": ${failed} of ${rows.length} requests failed`);
+  let [first, last] = [Infinity, -Infinity];
+  for (const [startedAt] of rows) {
+    first = Math.min(first, startedAt!);
+    last = Math.max(last, startedAt!);
+  }
+  return {
+    latenciesMs: rows.map(([, , micros]) => micros! / 1000),
+    requestsPerSecond: rows.length / (last - first) * 1e6,
+  };
 }

@@ -1,18 +1,11 @@
 import { until } from "./child.ts";
 import { cpuMs } from "./cpu.ts";
+import type { BenchOptions, Findings } from "./findings.ts";
 import { GOOD_APP, type Neighbour, neighbours } from "./neighbour_apps.ts";
 import { endedSince, type NeighbourResults, type NeighbourRound, report } from "./neighbour_report.ts";
 import type { VisitPlan, Visits } from "./neighbour_visitors.ts";
 import { quantile } from "./statistics.ts";
 import { type IsolaSubject, startIsola } from "./subject_isola.ts";
-
-/** How much {@linkcode benchNeighbours} measures. */
-export interface NeighbourOptions {
-  rounds: number;
-  /** Of each scenario in each round. */
-  seconds: number;
-  progress(text: string): void;
-}
 
 /** Far below what one isolate can answer. */
 const GOOD_REQUESTS_PER_SECOND = 500;
@@ -34,7 +27,9 @@ const VISITORS = new URL("./neighbour_visitors.ts", import.meta.url).pathname;
  * round begins and ends with nobody beside the good one. The bad one is deployed anew each time, so that it is not held back for
  * how often it died in the round before.
  */
-export async function benchNeighbours({ rounds, seconds, progress }: NeighbourOptions): Promise<string> {
+export async function benchNeighbours(
+  { rounds = 3, seconds = 3, progress }: BenchOptions,
+): Promise<Findings> {
   await using isola = await startIsola();
   await using good = await isola.deployProgram(GOOD_APP);
   const results: NeighbourResults[] = neighbours().map(({ name }) => ({ name, rounds: [] }));
@@ -46,8 +41,9 @@ export async function benchNeighbours({ rounds, seconds, progress }: NeighbourOp
       measured.push(await runRound(isola, good.host, index, seconds));
     }
   }
-  const level = /level="(\w+)"/.exec(await isola.metrics())?.[1];
-  return report({ results, level: level!, requestsPerSecond: GOOD_REQUESTS_PER_SECOND, seconds });
+  const { level } = isola;
+  const markdown = report({ results, level, requestsPerSecond: GOOD_REQUESTS_PER_SECOND, seconds });
+  return { markdown, verdicts: [] };
 }
 
 async function runRound(

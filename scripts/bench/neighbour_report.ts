@@ -1,3 +1,4 @@
+import { table } from "./markdown.ts";
 import { format, quantile, spread } from "./statistics.ts";
 
 /** What was measured of one scenario. */
@@ -56,11 +57,10 @@ export function report({ results, level, requestsPerSecond, seconds }: Neighbour
     ...["p50 ms", "ratio", "p99 ms", "ratio", "max ms", "sent late, p99 ms", "errors"],
     ...["its isolates ended", "its visitors got"],
   ];
-  const ruler = head.map((_, column) => column > 0 && column < 8 ? "---:" : "---");
   return [
     `### A good tenant's latency at ${requestsPerSecond}/s, rounds of ${seconds} s, sandbox level \`${level}\``,
-    ...[head, ruler, ...rows].map((cells) => `| ${cells.join(" | ")} |`),
-  ].join("\n");
+    table(head, rows, [0, 8, 9]),
+  ].join("\n\n");
 }
 
 /** How many isolates failed between two texts of `/metrics`, by reason. */

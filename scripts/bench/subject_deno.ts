@@ -1,19 +1,16 @@
 import { type Child, freePort, startChild, until } from "./child.ts";
 import { firstByteMs } from "./first_byte.ts";
-import type { Subject } from "./subject.ts";
+import { HELLO_APP, type Subject } from "./subject.ts";
 
-const APP = new URL("./hello_app.ts", import.meta.url).pathname;
-
-/** `Deno.serve` with nothing before it: the upper bound. */
-export async function startDeno(): Promise<Subject> {
+/** `deno serve` with nothing before it: the upper bound. */
+export async function startDeno(app: URL = HELLO_APP): Promise<Subject> {
   await using started = new AsyncDisposableStack();
   const port = freePort();
-  const child = started.use(startHello(`tcp:127.0.0.1:${port}`));
+  const child = started.use(startApp(`tcp:127.0.0.1:${port}`, app));
   const host = `127.0.0.1:${port}`;
-  await until("Deno.serve", () => firstByteMs(port, host));
+  await until("deno serve", () => firstByteMs(port, host), child);
   const owned = started.move();
   return {
-    name: "`Deno.serve`",
     port,
     host,
     pids: [child.pid],
@@ -22,8 +19,8 @@ export async function startDeno(): Promise<Subject> {
 }
 
 /** The app in a Deno process, listening at `address` ("tcp:HOST:PORT" or "unix:PATH"). */
-export function startHello(address: string): Child {
-  return startChild(Deno.execPath(), ["run", "--quiet", "--no-config", "-A", APP], {
+export function startApp(address: string, app: URL = HELLO_APP): Child {
+  return startChild(Deno.execPath(), ["serve", "--quiet", "--no-config", "-A", app.pathname], {
     DENO_SERVE_ADDRESS: address,
   });
 }

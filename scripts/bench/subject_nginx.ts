@@ -1,31 +1,30 @@
 import { freePort, startChild, until } from "./child.ts";
 import { firstByteMs } from "./first_byte.ts";
-import type { Subject } from "./subject.ts";
-import { startHello } from "./subject_deno.ts";
+import { HELLO_APP, type Subject } from "./subject.ts";
+import { startApp } from "./subject_deno.ts";
 
-/** One nginx worker with kept-alive connections to `Deno.serve` on a unix socket: what an operator sets up by hand. */
-export async function startNginx(): Promise<Subject> {
+/** One nginx worker with kept-alive connections to `deno serve` on a unix socket: what an operator sets up by hand. */
+export async function startNginx(app: URL = HELLO_APP): Promise<Subject> {
   await using started = new AsyncDisposableStack();
   const port = freePort();
   const directory = await Deno.makeTempDir({ prefix: "isola-bench-nginx-" });
   started.defer(() => Deno.remove(directory, { recursive: true }));
   const socket = `${directory}/app.sock`;
-  const app = started.use(startHello(`unix:${socket}`));
+  const server = started.use(startApp(`unix:${socket}`, app));
   // nginx started by root runs its worker as another user.
-  await until("the app", () => Deno.chmod(socket, 0o777));
+  await until("the app", () => Deno.chmod(socket, 0o777), server);
   await Deno.chmod(directory, 0o755);
   await Deno.writeTextFile(`${directory}/nginx.conf`, configuration(directory, socket, port));
   const nginx = started.use(
     startChild("nginx", ["-p", directory, "-c", `${directory}/nginx.conf`, "-e", "stderr"]),
   );
   const host = "bench.localhost";
-  await until("nginx", () => firstByteMs(port, host));
+  await until("nginx", () => firstByteMs(port, host), nginx);
   const owned = started.move();
   return {
-    name: "nginx → `Deno.serve`",
     port,
     host,
-    pids: [nginx.pid, app.pid],
+    pids: [nginx.pid, server.pid],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -45,6 +44,8 @@ http {
   uwsgi_temp_path ${directory}/uwsgi;
   scgi_temp_path ${directory}/scgi;
   keepalive_requests 1000000000;
+  client_max_body_size 0;
+  proxy_request_buffering off; # which is also faster: bodies do not pass through files
   upstream app { server unix:${socket}; keepalive 64; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port};
