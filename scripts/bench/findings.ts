@@ -1,5 +1,5 @@
 import { table } from "./markdown.ts";
-import { format } from "./statistics.ts";
+import { format } from "./measures/statistics.ts";
 
 /** How much a benchmark measures; what is not set is for it to choose. */
 export interface BenchOptions {

@@ -1,4 +1,4 @@
-import { format } from "./statistics.ts";
+import { format } from "./measures/statistics.ts";
 
 /** What a benchmark's figures are of, in one line: when, with which Deno, on which machine. */
 export function machine(): string {

@@ -3,17 +3,17 @@
  * promises are met. `main.ts NAME…` runs some of the benchmarks, `--rounds` and `--seconds` say how much of each.
  */
 import { parseArgs } from "node:util";
-import { benchBodies } from "./bodies.ts";
-import { benchBurst } from "./burst.ts";
-import { benchCold } from "./cold.ts";
-import { benchDeploy } from "./deploy.ts";
+import { benchBodies } from "./scenarios/bodies.ts";
+import { benchBurst } from "./scenarios/burst.ts";
+import { benchCold } from "./scenarios/cold.ts";
+import { benchDeploy } from "./scenarios/deploy.ts";
 import { type BenchOptions, type Findings, type Verdict, verdictTable } from "./findings.ts";
-import { benchLarge } from "./large.ts";
+import { benchLarge } from "./scenarios/large.ts";
 import { machine } from "./machine.ts";
-import { benchMemory } from "./memory.ts";
-import { benchNeighbours } from "./neighbour.ts";
-import { benchPeers } from "./peers.ts";
-import { benchScale } from "./scale.ts";
+import { benchMemory } from "./scenarios/memory.ts";
+import { benchNeighbours } from "./neighbour/neighbour.ts";
+import { benchPeers } from "./scenarios/peers.ts";
+import { benchScale } from "./scenarios/scale.ts";
 
 const BENCHMARKS: Record<string, (options: BenchOptions) => Promise<Findings>> = {
   peers: benchPeers,
