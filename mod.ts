@@ -12,7 +12,7 @@ import {
   type RunningServer,
   type Supervisor,
 } from "./control/mod.ts";
-import { type Runner, startRunner } from "./runner/mod.ts";
+import { type Runner, scheduleInBatches, startRunner } from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
 
 /** How long requests in flight may take after SIGTERM. */
@@ -25,6 +25,7 @@ const DRAIN_TIMEOUT_MS = 10_000;
  */
 async function startServer(config: Config): Promise<RunningServer> {
   await using starting = new AsyncDisposableStack();
+  scheduleInBatches();
   const control = starting.use(
     await openControl(config, { version: metadata.version, env: Deno.env.toObject(), failed }),
   );
@@ -35,7 +36,8 @@ async function startServer(config: Config): Promise<RunningServer> {
     ({ port } = runner);
     runners.push(runner);
   }
-  control.routing.onChange(async (routes) => {
+  control.routing.onChange(async () => {
+    const routes = control.routing.current;
     for (const runner of runners) runner.setRoutes(routes);
     // Messages are ordered: whoever answers this has the table.
     await Promise.all(runners.map((runner) => runner.usage()));
