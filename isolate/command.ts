@@ -7,7 +7,7 @@ export interface SandboxPaths {
   /** The deployment's files. */
   appDir: string;
   socketsDir: string;
-  /** Deno's cache, this sandbox's own: the Cache API and code caches leak between tenants that share one. */
+  /** Deno's cache: `NO_CACHE`, or this sandbox's own, because what is in it leaks to whoever shares it. Never writable. */
   cacheDir: string;
 }
 
@@ -107,12 +107,14 @@ export function sandboxCommand({ paths, proxyPort, config, maxHeapMb, shared }: 
       "--no-lock",
       "--no-remote",
       "--cached-only",
+      // Deno would compile each program for a cache that keeps nothing.
+      ...(cacheDir === NO_CACHE ? ["--no-code-cache"] : []),
       "--node-modules-dir=manual",
       ...(config === undefined ? ["--no-config"] : [`--config=${appDir}/${config}`]),
       "--unstable-worker-options",
       "--unstable-no-legacy-abort",
       "--unstable-raw-imports",
-      `--v8-flags=--max-heap-size=${maxHeapMb}`,
+      v8Flags(maxHeapMb),
       `--allow-read=${[appDir, bootDir, ...sockets].join(",")}`,
       `--allow-write=${sockets.join(",")}`,
       "--allow-net",
@@ -129,9 +131,21 @@ export function sandboxCommand({ paths, proxyPort, config, maxHeapMb, shared }: 
       DENO_EMIT_CACHE_MODE: "disable",
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
+      // An allocator's arena for each thread would keep 1 MB that others could use (mallopt(3), M_ARENA_MAX), and grow by
+      // single pages, with a system call for each.
+      MALLOC_ARENA_MAX: "1",
+      // Larger ones that each thread keeps for itself are 0.2 MB (GNU C library manual, "Memory Allocation Tunables").
+      GLIBC_TUNABLES: "glibc.malloc.tcache_max=128",
+      // Has the runtime collect garbage and return memory at each REST_SIGNAL (cli's environment variables).
+      DENO_USR2_MEMORY_TRIM: "1",
       CONTROL_SOCKET: `${socketsDir}/${SOCKETS.control}`,
     },
   };
+}
+
+/** For V8. What one process compiled is of use to another only if these are the same. */
+export function v8Flags(maxHeapMb: number): string {
+  return `--v8-flags=--max-heap-size=${maxHeapMb}`;
 }
 
 /**

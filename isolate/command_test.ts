@@ -34,6 +34,9 @@ Deno.test("a sandbox's process is given its own paths and nothing that widens it
     "DENO_DIR",
     "DENO_EMIT_CACHE_MODE",
     "DENO_NO_UPDATE_CHECK",
+    "DENO_USR2_MEMORY_TRIM",
+    "GLIBC_TUNABLES",
+    "MALLOC_ARENA_MAX",
     "NO_COLOR",
   ]);
 });

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { writeBootCode } from "./boot_code.ts";
+import { NO_CACHE } from "./command.ts";
 import { type Egress, startEgress } from "./egress/egress.ts";
 import type { Enclosure, SandboxLevel } from "./enclosure.ts";
 import { startJanitor, sweep } from "./janitor.ts";
@@ -9,6 +10,7 @@ import { type Cgroups, openCgroups } from "./layers/cgroup.ts";
 import { findEnclosure, type FoundEnclosure } from "./layers/find_enclosure.ts";
 import { sandboxUsers } from "./layers/sandbox_users.ts";
 import type { SandboxTraffic } from "./program.ts";
+import { writeCacheTemplate } from "./deno_cache/program_cache.ts";
 import { SharedIsolation } from "./shared_isolation.ts";
 
 /**
@@ -73,6 +75,8 @@ export interface SandboxHome extends AsyncDisposable {
   readonly denoPath: string;
   /** The compiled code of `sandbox/`. */
   readonly bootDir: string;
+  /** An empty cache of Deno's. */
+  readonly cacheTemplateDir: string;
   readonly socketsDir: string;
   readonly programsDir: string;
   readonly enclosure: Enclosure;
@@ -108,6 +112,9 @@ export async function openSandboxHome(
   });
   const bootDir = join(socketsDir, "boot");
   await writeBootCode(bootDir);
+  const cacheTemplateDir = join(socketsDir, "cache");
+  await Deno.mkdir(cacheTemplateDir, { mode: 0o700 });
+  writeCacheTemplate(cacheTemplateDir);
   const uids = wanted !== "off" && Deno.build.os === "linux" && Deno.uid() === 0
     ? sandboxUsers(await Deno.readTextFile("/proc/self/uid_map"))
     : undefined;
@@ -137,6 +144,7 @@ export async function openSandboxHome(
   const grounds = {
     denoPath,
     bootDir,
+    cacheTemplateDir,
     socketsDir,
     programsDir: uids === undefined || enclosure.level === "full"
       ? programsDir
@@ -223,7 +231,7 @@ async function tryEnclosures(
     bootDir,
     appDir: join(programsDir, "trial"),
     socketsDir: join(socketsDir, "trial"),
-    cacheDir: join(socketsDir, "trial", "cache"),
+    cacheDir: NO_CACHE,
   };
   await Deno.mkdir(paths.appDir);
   await Deno.mkdir(paths.socketsDir);

@@ -51,8 +51,9 @@ const RELAY = `
   // What it is to serve, so that it is taken for one that could.
   for (const name of ["http", "node"]) Deno.listen({ transport: "unix", path: control.replace("control", name) });
   const keeper = await Deno.connect({ transport: "unix", path: control });
+  const guest = await Deno.connect({ transport: "unix", path: control });
   const test = await Deno.connect({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });
-  const writers = [keeper, Deno.stdout, Deno.stderr];
+  const writers = [keeper, Deno.stdout, Deno.stderr, guest];
   const writeAll = async (writer, bytes) => { for (let at = 0; at < bytes.length;) at += await writer.write(bytes.subarray(at)); };
   keeper.readable.pipeTo(new WritableStream()).catch(() => {});
   // Each piece: to whom, its length in three bytes, its bytes.
@@ -69,7 +70,7 @@ const RELAY = `
 `;
 
 interface Piece {
-  /** 0 = the keeper, 1 = standard output, 2 = standard error. */
+  /** 0 = the keeper, 1 = standard output, 2 = standard error, 3 = the keeper, which waits for the program's start. */
   to: number;
   bytes: Uint8Array;
 }
@@ -98,6 +99,14 @@ async function say(home: SandboxHome, pieces: Piece[]): Promise<{ sandbox?: Sand
   await send(connection, [{ to: 0, bytes: encodeLine({ type: "blank" }) }, ...pieces]);
   const sandbox = await started;
   if (sandbox !== undefined) {
+    const assigned = sandbox.assign({
+      entry: "main.js",
+      env: {},
+      net: true,
+      memoryMb: 64,
+      bootTimeoutMs: 1_000,
+    });
+    assigned.catch(() => {}); // Whether it gets ready is its own affair.
     // It has said all: whoever still lives is alive, or waits for the end of a line.
     await connection.closeWrite().catch(() => {});
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -130,7 +139,7 @@ async function send(connection: Deno.Conn, pieces: Piece[]) {
 function hostilePieces(random: SeededRandom): Piece[] {
   const pieces: Piece[] = [];
   while (pieces.length < MAX_PIECES && !random.chance(0.02)) {
-    const to = random.chance(0.7) ? 0 : random.between(1, 2);
+    const to = random.chance(0.7) ? 0 : random.between(1, 3);
     const message = random.chance(0.01) ? EXIT : random.pick(MESSAGES);
     const bytes = encodeLine(message as FromSandbox);
     const hostile = random.chance(0.7)

@@ -2,9 +2,15 @@
  * One sandboxed deployment: start a blank sandbox, give it a program, talk to it, end it. It knows permissions, processes
  * and files on disk. It refuses to know tenants, routes, storage or HTTP APIs.
  */
-export { DENIED_NETWORKS } from "./command.ts";
+export { DENIED_NETWORKS, v8Flags } from "./command.ts";
+export {
+  type CompiledModule,
+  encodeCompiledModule,
+  readCompiledModule,
+} from "./deno_cache/compiled_module.ts";
 export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 export { openSandboxHome, type SandboxHome, type SandboxLayers } from "./home.ts";
 export type { Program, SandboxTraffic } from "./program.ts";
 export { type Sandbox, startSandbox } from "./sandbox.ts";
+export { scheduleInBatches } from "./scheduling.ts";

@@ -95,7 +95,6 @@ Deno.test("a program cannot start processes, load libraries or signal others", (
     "a signal to its keeper": `Deno.kill(Deno.ppid, "SIGKILL")`,
     "a signal by node": `process.kill(process.ppid, "SIGKILL")`,
     "the host's load": `return Deno.loadavg()`,
-    "the host's interfaces": `return Deno.networkInterfaces()[0].address`,
   }, NOT_CAPABLE));
 
 Deno.test("a nested Worker cannot have more than its program", () =>

@@ -25,6 +25,8 @@ export interface Program {
   reclaim?: (dir: string) => Promise<void>;
   /** Module to import, relative to that directory. */
   entry: string;
+  /** Where there may be what Deno has made of that module (`encodeCompiledModule`); relative, too. */
+  compiled?: string;
   env: Record<string, string>;
   /** Hosts that it may connect to; `true` = every public one. */
   net: true | string[];

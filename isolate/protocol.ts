@@ -27,6 +27,8 @@ export interface Confinement {
 /** How a blank sandbox is made ready, before it knows its deployment. Paths are absolute, as the sandbox sees them. */
 export interface PrepareMessage {
   type: "prepare";
+  /** Where the keeper waits for the guest's own connection, which gets its program and answers `ready`. */
+  controlSocket: string;
   /** The deployment's files will be here; nothing is yet. */
   appDir: string;
   /** Served by `Deno.serve`. */
@@ -42,27 +44,33 @@ export interface PrepareMessage {
   shared: boolean;
 }
 
-/** Gives a blank sandbox its program, whose files are in place. */
+/** Tells a blank sandbox its program; `start` follows when its files are in place. */
 export interface AssignMessage {
   type: "assign";
   /** `file:` URL of the module to import, below `appDir`. */
   entry: string;
   env: Record<string, string>;
-  /** Bound on the process's data segment (RLIMIT_DATA), where it confines itself. */
-  maxDataBytes?: number;
 }
 
-/** From the keeper. */
+/** Bounds the process's data segment (RLIMIT_DATA), where it confines itself; the bound can only be lowered. */
+export interface LimitMessage {
+  type: "limit";
+  maxDataBytes: number;
+}
+
+/** From the keeper; `assign` and `start` to the guest, all else to the host. */
 export type ToSandbox =
   | PrepareMessage
   | AssignMessage
+  | { type: "start" }
+  | LimitMessage
   /** Asks how much background work is unfinished. */
   | { type: "pending"; id: number };
 
 /** Of what a program prints. */
 export type SandboxLogLevel = "debug" | "info" | "warning" | "error";
 
-/** From the host or, through it, from the guest or whoever took its place. */
+/** From the host, from the guest or whoever took its place; from the latter through the host, but for `ready`. */
 export type FromSandbox =
   /** Up, rehearsed, waiting for `assign`. */
   | { type: "blank" }
@@ -94,6 +102,7 @@ export type FromSharedHost =
 
 /** A line longer than this ends the connection. */
 export const MAX_LINE_BYTES = 256 * 1024;
+const CHUNK_BYTES = 4096;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -103,6 +112,12 @@ export function encodeLine(
   message: ToSandbox | FromSandbox | ToSharedHost | FromSharedHost,
 ): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message) + "\n");
+}
+
+/** What comes in from a connection; each piece is good until the next one is asked for. */
+export async function* unixChunks(connection: Deno.UnixConn): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  for (let length; (length = await connection.read(buffer)) !== null;) yield buffer.subarray(0, length);
 }
 
 /**

@@ -1,16 +1,19 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Carrier, Exit, SandboxUsage } from "./carrier.ts";
-import { sandboxCommand, type SandboxPaths, sandboxPaths, SOCKETS } from "./command.ts";
+import { NO_CACHE, sandboxCommand, type SandboxPaths, sandboxPaths, SOCKETS } from "./command.ts";
 import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 import { missingWalls } from "./layers/verify.ts";
 import { LogIntake } from "./log_intake.ts";
 import { paced } from "./paced.ts";
 import type { Program, SandboxOptions, SandboxTraffic } from "./program.ts";
-import { encodeLine, type FromSandbox, type PrepareMessage, readLines, type ToSandbox } from "./protocol.ts";
+import { ProgramCache } from "./deno_cache/program_cache.ts";
+import { ProgramLine, sendLine } from "./program_line.ts";
+import { type FromSandbox, type PrepareMessage, readLines, type ToSandbox } from "./protocol.ts";
 import { SandboxDirectories } from "./sandbox_directories.ts";
 import { SandboxProcess } from "./sandbox_process.ts";
 import type { SharedIsolation } from "./shared_isolation.ts";
+import { processGone, Waits } from "./waits.ts";
 
 /** How long a process may take until it is blank. */
 const START_TIMEOUT_MS = 30_000;
@@ -57,12 +60,15 @@ export class Sandbox implements AsyncDisposable {
   readonly #waiting = new Map<FromSandbox["type"], (message: FromSandbox) => void>();
   /** Questions of which a live event loop answers each once. */
   readonly #asked = new Map<number, (count: number | undefined) => void>();
-  /** How each wait learns that the process is gone. */
-  readonly #waits = new Set<(end: SandboxEnd) => void>();
+  readonly #waits = new Waits();
   readonly #evaluated = Promise.withResolvers<void>();
   #nextQuestion = 1;
+  /** As the kernel was told last; 0 = not yet. */
+  #limitedMb = 0;
   #carrier: Carrier | undefined;
   #connection: Deno.UnixConn | undefined;
+  #cache: ProgramCache | undefined;
+  #programLine: ProgramLine | undefined;
   #reading: Promise<void> | undefined;
   #reclaim: Program["reclaim"];
   #reason: SandboxEndReason | undefined;
@@ -79,7 +85,10 @@ export class Sandbox implements AsyncDisposable {
     this.id = id;
     // What a process is started with is the same for all that share it.
     this.#shared = tree === undefined && maxHeapMb <= (home.shared?.maxHeapMb ?? 0) ? home.shared : undefined;
-    this.#paths = sandboxPaths(this.#shared?.outside ?? home, id);
+    const paths = sandboxPaths(this.#shared?.outside ?? home, id);
+    // Where it could be written to, the Cache API would, without a bound.
+    const hasCache = this.#shared === undefined && home.enclosure.level === "full";
+    this.#paths = hasCache ? { ...paths, cacheDir: join(paths.appDir, "..", "cache") } : paths;
     this.#inside = this.#shared === undefined
       ? home.enclosure.inside(this.#paths)
       : sandboxPaths(this.#shared.inside, id);
@@ -102,6 +111,9 @@ export class Sandbox implements AsyncDisposable {
     await this.#directories.make();
     this.#reclaim = tree?.reclaim;
     await tree?.populate?.(this.#directories.appDir);
+    if (this.#paths.cacheDir !== NO_CACHE) {
+      this.#cache = new ProgramCache(this.#paths.cacheDir, home.cacheTemplateDir);
+    }
     await home.egress?.open(this.id, this.#directories.socket("egress"));
     using listener = Deno.listen({ transport: "unix", path: this.#directories.socket("control") });
     // Its directory is the sandbox's alone.
@@ -110,13 +122,15 @@ export class Sandbox implements AsyncDisposable {
       ? await this.#startProcess()
       : await this.#shared.open(join(this.#inside.socketsDir, SOCKETS.control));
     void this.#carrier.exited.then((exit) => this.#finish(exit));
-    this.#connection = await this.#wait(listener.accept(), deadline);
+    this.#connection = await this.#waits.until(listener.accept(), deadline);
     this.#reading = this.#readMessages(this.#connection);
     const blank = this.#next(["blank"], deadline);
     void this.#send(this.#prepareMessage(this.#carrier.proxy));
-    await blank;
+    await Promise.all([this.#acceptGuest(listener, deadline), blank]);
     this.#carrier.settle();
     await this.#verify();
+    // As most programs want it, so that they need not wait for it.
+    if (this.#shared === undefined) await this.#limitMemory(this.#options.maxHeapMb);
     await this.#directories.seal();
   }
 
@@ -127,25 +141,23 @@ export class Sandbox implements AsyncDisposable {
    * @throws {SandboxError} `boot_failure`, `boot_timeout`, or how it ended meanwhile
    */
   async assign(program: Program): Promise<string> {
-    const { populate, reclaim, entry, env, net, memoryMb, bootTimeoutMs } = program;
+    const { populate, reclaim, entry, compiled, env, net, memoryMb, bootTimeoutMs } = program;
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     this.startedAt = Date.now();
     this.#reclaim ??= reclaim;
     this.#options.home.egress?.allow(this.id, net);
-    let maxDataBytes: number | undefined;
+    const url = pathToFileURL(join(this.#inside.appDir, entry)).href;
+    this.#programLine?.assign({ type: "assign", entry: url, env });
     try {
-      maxDataBytes = await this.#carrier?.limitMemory(memoryMb * 1024 ** 2);
+      await this.#limitMemory(memoryMb);
       await populate?.(this.#directories.appDir);
     } catch (error) {
       throw this.#end === undefined ? error : processGone(this.#end);
     }
+    if (compiled !== undefined) this.#cache?.addFile(url, join(this.#directories.appDir, compiled));
     const answer = this.#next(["ready", "failed"], deadline);
-    void this.#send({
-      type: "assign",
-      entry: pathToFileURL(join(this.#inside.appDir, entry)).href,
-      env,
-      maxDataBytes,
-    });
+    void this.#startProgram();
+    this.#cache?.[Symbol.dispose]();
     const message = await answer;
     if (message.type === "failed") throw new SandboxError("boot_failure", String(message.message));
     // The path is ours: what the sandbox says only chooses between the two.
@@ -228,6 +240,7 @@ export class Sandbox implements AsyncDisposable {
     const { confinement } = this.#options.home.enclosure;
     return {
       type: "prepare",
+      controlSocket: `${socketsDir}/${SOCKETS.control}`,
       appDir,
       httpSocket: `${socketsDir}/${SOCKETS.http}`,
       nodeSocket: `${socketsDir}/${SOCKETS.node}`,
@@ -236,6 +249,17 @@ export class Sandbox implements AsyncDisposable {
       confinement: confinement && { ...confinement, uid: this.#uid },
       shared: this.#shared !== undefined,
     };
+  }
+
+  async #acceptGuest(listener: Deno.UnixListener, deadline: AbortSignal) {
+    this.#programLine = new ProgramLine(await this.#waits.until(listener.accept(), deadline));
+  }
+
+  async #limitMemory(memoryMb: number) {
+    if (memoryMb === this.#limitedMb) return;
+    this.#limitedMb = memoryMb;
+    const maxDataBytes = await this.#carrier?.limitMemory(memoryMb * 1024 ** 2);
+    if (maxDataBytes !== undefined) void this.#send({ type: "limit", maxDataBytes });
   }
 
   /** @throws {SandboxError} when the kernel says that a wall is missing */
@@ -305,6 +329,8 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #finish({ status, lastWords, outOfMemory }: Exit) {
+    this.#cache?.[Symbol.dispose]();
+    this.#programLine?.[Symbol.dispose]();
     await this.#reading;
     const reason = this.#reason ?? (outOfMemory ? "memory_limit" : "crashed");
     const detail = reason === "exited"
@@ -315,7 +341,7 @@ export class Sandbox implements AsyncDisposable {
     this.#logs.flush();
     for (const answer of this.#asked.values()) answer(undefined);
     await this.#remove();
-    for (const tell of this.#waits) tell(end);
+    this.#waits.end(end);
     this.#settleEnded(end);
   }
 
@@ -327,10 +353,18 @@ export class Sandbox implements AsyncDisposable {
     ]);
   }
 
-  async #send(message: ToSandbox) {
-    const bytes = encodeLine(message);
+  async #startProgram() {
     try {
-      for (let sent = 0; sent < bytes.length;) sent += await this.#connection!.write(bytes.subarray(sent));
+      const answer = await this.#programLine!.start();
+      if (answer !== undefined) this.#receive(answer);
+    } catch (error) {
+      this.#breach(error);
+    }
+  }
+
+  async #send(message: ToSandbox) {
+    try {
+      await sendLine(this.#connection!, message);
     } catch {
       this.#carrier?.kill(); // The connection is broken. Whoever waits for an answer learns how it ended.
     }
@@ -354,32 +388,9 @@ export class Sandbox implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<FromSandbox>();
     for (const type of types) this.#waiting.set(type, resolve);
     try {
-      return await this.#wait(promise, deadline) as Extract<FromSandbox, { type: T }>;
+      return await this.#waits.until(promise, deadline) as Extract<FromSandbox, { type: T }>;
     } finally {
       for (const type of types) this.#waiting.delete(type);
     }
   }
-
-  /** Waits for no longer than the process lives and the deadline allows. */
-  async #wait<T>(work: Promise<T>, deadline: AbortSignal): Promise<T> {
-    const { promise: failure, reject } = Promise.withResolvers<never>();
-    const late = () => {
-      reject(new SandboxError("boot_timeout", "Cannot start the program: it was not ready in time"));
-    };
-    const gone = (end: SandboxEnd) => reject(processGone(end));
-    if (this.#end !== undefined) gone(this.#end);
-    else if (deadline.aborted) late();
-    this.#waits.add(gone);
-    deadline.addEventListener("abort", late, { once: true });
-    try {
-      return await Promise.race([work, failure]);
-    } finally {
-      this.#waits.delete(gone);
-      deadline.removeEventListener("abort", late);
-    }
-  }
-}
-
-function processGone({ reason, detail }: SandboxEnd): SandboxError {
-  return new SandboxError(reason, `Cannot start the program: its process ended (${detail})`);
 }

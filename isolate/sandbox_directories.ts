@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type SandboxPaths, SOCKETS } from "./command.ts";
+import { NO_CACHE, type SandboxPaths, SOCKETS } from "./command.ts";
 import { SandboxError } from "./ending.ts";
 
 /** What {@linkcode SandboxDirectories} works with. */
@@ -16,12 +16,14 @@ export interface SandboxDirectoriesOptions {
 /** What one sandbox has on disk. */
 export class SandboxDirectories {
   readonly appDir: string;
+  readonly #cacheDir: string;
   readonly #socketsDir: string;
   readonly #servedDir: string;
   readonly #uid: number | undefined;
 
   constructor({ id, paths, servedDir, uid }: SandboxDirectoriesOptions) {
     this.appDir = paths.appDir;
+    this.#cacheDir = paths.cacheDir;
     this.#socketsDir = paths.socketsDir;
     this.#servedDir = join(servedDir, id);
     this.#uid = uid;
@@ -47,6 +49,9 @@ export class SandboxDirectories {
     await Deno.mkdir(this.#servedDir, { recursive: true, mode: 0o700 });
     await Deno.mkdir(this.appDir, { recursive: true });
     await Deno.chmod(this.appDir, 0o755);
+    if (this.#cacheDir === NO_CACHE) return;
+    await Deno.mkdir(this.#cacheDir);
+    await Deno.chmod(this.#cacheDir, 0o755);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { SandboxGroup } from "./layers/cgroup.ts";
 import { dataBytes, firstChild, measureProcess, type ProcessUsage, runDelayMs } from "./measure.ts";
 import { readOutputLines } from "./output_lines.ts";
 import { paced } from "./paced.ts";
+import { Rest, REST_SIGNAL } from "./rest.ts";
 import { spawnCommand } from "./spawn.ts";
 
 /** How much of stderr is kept to explain a death. */
@@ -25,6 +26,12 @@ export interface SandboxProcessOptions {
   /** Processes between the one that is started and the one that carries the tenant: bubblewrap stays. */
   ancestors: number;
   proxy?: Carrier["proxy"];
+  /**
+   * How many run in it.
+   *
+   * @default {() => 1}
+   */
+  programs?: () => number;
   onOutput: (level: "info" | "error", line: string) => void;
 }
 
@@ -42,6 +49,8 @@ export class SandboxProcess implements Carrier {
   #ownCpuMs = 0;
   /** Of Deno's own program and libraries, which all sandboxes share. */
   #ownSharedBytes = 0;
+  /** Only Linux's Deno knows the signal (runtime/worker.rs). */
+  readonly #rest = Deno.build.os === "linux" ? new Rest() : undefined;
   #gone = false;
 
   constructor(options: SandboxProcessOptions) {
@@ -81,6 +90,8 @@ export class SandboxProcess implements Carrier {
         cpuMs: Math.max(this.#usage.cpuMs, cpuMs - this.#ownCpuMs),
         memoryBytes: memoryBytes === 0 ? this.#usage.memoryBytes : memoryBytes - this.#ownSharedBytes,
       };
+      const rests = this.#rest?.look(performance.now(), this.#usage, this.#options.programs?.());
+      if (rests) kill(() => Deno.kill(this.#pid, REST_SIGNAL));
     }
     return this.#usage;
   }

@@ -155,12 +155,19 @@ async function withImpostor(
   await using home = await openSandboxHome({ dataDir, denoPath: Deno.execPath() });
   const script = `
     const keeper = await Deno.connect({ transport: "unix", path: Deno.env.get("CONTROL_SOCKET") });
+    const guest = await Deno.connect({ transport: "unix", path: Deno.env.get("CONTROL_SOCKET") });
     const write = async (text) => {
       const bytes = new TextEncoder().encode(text);
       for (let sent = 0; sent < bytes.length;) sent += await keeper.write(bytes.subarray(sent));
     };
     const dir = Deno.env.get("CONTROL_SOCKET").replace(/[^/]+$/, "");
     for (const name of ["http", "node"]) Deno.listen({ transport: "unix", path: dir + name + ".sock" });
+    const started = async () => {
+      for (let heard = ""; !heard.includes('"start"');) {
+        const bytes = new Uint8Array(1024);
+        heard += new TextDecoder().decode(bytes.subarray(0, await guest.read(bytes)));
+      }
+    };
     const say = (message) => write(JSON.stringify(message) + "\\n");
     const heard = new Response(keeper.readable).text().catch(() => {});
     try { ${code} } catch {}
@@ -208,13 +215,46 @@ for (const [name, code] of Object.entries(GARBAGE)) {
 
 Deno.test("a sandbox can choose only between its own two sockets", () =>
   withImpostor(
-    `await say({ type: "blank" }); await say({ type: "ready", socket: "../../../../run/docker" });`,
+    `
+    await say({ type: "blank" });
+    await started();
+    await say({ type: "ready", socket: "../../../../run/docker" });
+    `,
     async (start) => {
       const sandbox = await start;
-      const path = await sandbox.assign({ ...PROGRAM, bootTimeoutMs: 20_000 }).catch((error) => error);
-      // Too early to be heard, or heard as one of the two.
-      if (typeof path === "string") assert.match(path, /\/served\/impostor\/http\.sock$/);
-      else assert.equal(path.code, "boot_timeout");
+      assert.match(await sandbox.assign(PROGRAM), /\/served\/impostor\/http\.sock$/);
+    },
+  ));
+
+const ANSWERS = {
+  "what is no JSON": `"GET / HTTP/1.1\\n"`,
+  "a line that is too long": `JSON.stringify("x".repeat(2_000)) + "\\n"`,
+  "what is no message": `"null\\n"`,
+};
+
+for (const [name, text] of Object.entries(ANSWERS)) {
+  Deno.test(`a guest that answers its program with ${name} is ended for breaking the protocol`, () =>
+    withImpostor(
+      `await say({ type: "blank" }); await guest.write(new TextEncoder().encode(${text}));`,
+      async (start) => {
+        const sandbox = await start;
+        await assert.rejects(sandbox.assign(PROGRAM), { name: "SandboxError", code: "protocol" });
+      },
+    ));
+}
+
+Deno.test("a guest that hangs up on its program may still serve it, or be too late", () =>
+  withImpostor(
+    `
+    await say({ type: "blank" });
+    await started();
+    guest.close();
+    await say({ type: "ready", socket: "node" });
+    `,
+    async (start) => {
+      const sandbox = await start;
+      assert.match(await sandbox.assign(PROGRAM), /\/served\/impostor\/node\.sock$/);
+      assert.equal((await sandbox.end("idle")).reason, "idle");
     },
   ));
 

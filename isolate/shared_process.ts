@@ -83,6 +83,7 @@ export class SharedProcess implements SharedCarrier {
       cwd: paths.appDir,
       group,
       ancestors: enclosure.ancestors,
+      programs: () => Math.max(1, this.#slots.size),
       onOutput,
     });
     this.exited = this.#process.exited.then((exit) => this.#finish(exit));

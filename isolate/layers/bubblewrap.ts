@@ -19,7 +19,7 @@ const INSIDE: SandboxPaths = {
   bootDir: "/boot",
   appDir: "/app",
   socketsDir: "/run",
-  cacheDir: NO_CACHE,
+  cacheDir: "/cache",
 };
 /** On its own loopback interface there is nobody else. */
 const PROXY_PORT = 1080;
@@ -60,7 +60,7 @@ export function bubblewrap(
   ];
   return {
     level: "full",
-    inside: () => INSIDE,
+    inside: ({ cacheDir }) => ({ ...INSIDE, cacheDir: cacheDir === NO_CACHE ? NO_CACHE : INSIDE.cacheDir }),
     proxyPort: () => PROXY_PORT,
     ancestors: 2,
     confinement,
@@ -71,6 +71,7 @@ export function bubblewrap(
         ...["--ro-bind", outside.denoPath, INSIDE.denoPath],
         ...["--ro-bind", outside.bootDir, INSIDE.bootDir],
         ...["--ro-bind", outside.appDir, INSIDE.appDir],
+        ...(outside.cacheDir === NO_CACHE ? [] : ["--ro-bind", outside.cacheDir, INSIDE.cacheDir]),
         ...["--bind", outside.socketsDir, INSIDE.socketsDir],
         // What bubblewrap made to hold the rest is memory, too.
         ...["--remount-ro", "/dev", "--remount-ro", "/"],

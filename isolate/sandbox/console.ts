@@ -1,4 +1,3 @@
-import { pathToFileURL } from "node:url";
 import type { SandboxLogLevel } from "../protocol.ts";
 import type { Post } from "./exit.ts";
 
@@ -49,7 +48,14 @@ const FOREIGN_FRAME = /\n\s+at [^\n]*(?:\bext:|\/boot\/[a-z_]+\.js:)[^\n]*/g;
 /** Where the files are on this machine is nobody's business: the program lives in `/app`. */
 function presentable(text: string, appDir: string): string {
   const own = text.includes("\n    at ") ? text.replace(FOREIGN_FRAME, "") : text;
-  return own.replaceAll(appDir, "/app").replaceAll(pathToFileURL(appDir).pathname, "/app");
+  return own.replaceAll(appDir, "/app").replaceAll(urlPath(appDir), "/app");
+}
+
+/** A path as it stands in a `file:` URL. */
+function urlPath(path: string): string {
+  const url = new URL("file:///");
+  url.pathname = path.replaceAll(/[%\\\t\n\r]/g, encodeURIComponent);
+  return url.pathname;
 }
 
 /** An error as `deno run` would print it, with its stack and causes. */

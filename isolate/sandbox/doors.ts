@@ -3,6 +3,8 @@ import { nodeBinding } from "./node_binding.ts";
 
 /** Bindings whose handles can take over a descriptor by its number. A `TTY` takes over nothing but a terminal. */
 const HANDLES = [["tcp_wrap", "TCP"], ["pipe_wrap", "Pipe"], ["udp_wrap", "UDP"]] as const;
+/** See `rest.ts`, which is not in here. */
+const REST_SIGNAL = "SIGUSR2";
 /** libuv's UV_EPERM. */
 const NOT_PERMITTED = -1;
 /** libuv's UV_EACCES. */
@@ -11,8 +13,6 @@ const NO_ACCESS = -13;
 /**
  * Closes what the runtime leaves open to a program whatever its permissions: descriptors of the process that are not its
  * own, signals to itself, devices, and calls that end the process. A second line: none of it leads out of the sandbox.
- *
- * Listeners for signals stay: nobody sends any to a sandbox.
  */
 export function closeDoors(): void {
   for (const [binding, handle] of HANDLES) {
@@ -25,6 +25,7 @@ export function closeDoors(): void {
   }
   for (const bind of ["bind", "bind6"]) seal(prototypeOf("udp_wrap", "UDP"), bind, () => NO_ACCESS);
   refuseSignals();
+  hideRestSignal();
   refuseVsock();
   seal(Object.getPrototypeOf(navigator), "gpu", undefined);
 }
@@ -40,6 +41,18 @@ function refuseSignals() {
   seal(node, "_kill", (pid: number, signal: number) => signal === 0 ? _kill(pid, 0) : NOT_PERMITTED);
   seal(Deno, "kill", function kill() {
     throw new Deno.errors.NotCapable("Requires run access, which a deployment does not have");
+  });
+}
+
+/** The one signal that a sandbox gets is for the runtime. Programs may listen for any; `process.on` calls this, too. */
+function hideRestSignal() {
+  const { addSignalListener, removeSignalListener } = Deno;
+  const others = (change: typeof addSignalListener): typeof addSignalListener => (signal, listener) => {
+    if (signal !== REST_SIGNAL) change(signal, listener);
+  };
+  Object.assign(Deno, {
+    addSignalListener: others(addSignalListener),
+    removeSignalListener: others(removeSignalListener),
   });
 }
 

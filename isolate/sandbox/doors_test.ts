@@ -73,7 +73,7 @@ Deno.test("listeners for signals are accepted", async () => {
   const program = `
     const process = (await import("node:process")).default;
     const listener = () => {};
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"]) {
       Deno.addSignalListener(signal, listener);
       process.on(signal, listener);
       Deno.removeSignalListener(signal, listener);

@@ -2,7 +2,15 @@
  * The Worker that becomes the tenant: it serves its socket and rehearses while it is blank; then it is given a program,
  * closes what the program may not have, and imports it. After that import nothing in here can be relied on.
  */
-import type { AssignMessage, PrepareMessage } from "../protocol.ts";
+import {
+  type AssignMessage,
+  encodeLine,
+  type FromSandbox,
+  type PrepareMessage,
+  readLines,
+  type ToSandbox,
+  unixChunks,
+} from "../protocol.ts";
 import { pendingWork, trackBackgroundWork } from "./background.ts";
 import { closeDoors } from "./doors.ts";
 import { captureConsole, captureUncaught, describeError } from "./console.ts";
@@ -28,37 +36,49 @@ let shared = false;
 
 scope.onmessage = ({ data }: MessageEvent) => {
   if (data.type === "prepare") void prepare(data);
-  else if (data.type === "assign") void assign(data);
   else if (data.type === "pending") post({ type: "pending", id: data.id, count: pendingWork() });
 };
 
 async function prepare(message: PrepareMessage) {
   ({ appDir, shared } = message);
-  served = startServing(message.httpSocket, post);
-  bindNodeServers(message.nodeSocket, served, post);
-  for (const path of [message.httpSocket, message.nodeSocket]) dropSocketPermissions(path);
-  captureConsole(post, appDir);
-  captureExit(post);
+  const { controlSocket, httpSocket, nodeSocket } = message;
+  const keeper = await Deno.connect({ transport: "unix", path: controlSocket });
+  const ready = (message: FromSandbox) => void keeper.write(encodeLine(message)).catch(() => {});
   const proxy = message.proxy && { hostname: message.proxy.hostname, port: message.proxy.port };
   if (proxy !== undefined) routeOutbound(proxy);
+  served = startServing(httpSocket, (message) => message.type === "ready" ? ready(message) : post(message));
+  bindNodeServers(nodeSocket, served, post);
+  for (const path of [controlSocket, httpSocket, nodeSocket]) dropSocketPermissions(path);
+  captureConsole(post, appDir);
+  captureExit(post);
   setUpWorkers(publishNestedSetup(proxy));
   trackBackgroundWork();
   hideMachine();
-  // Compiles the path of a computed import.
-  await import("data:text/javascript," + "export{}");
-  post({ type: "prepared" });
-}
-
-async function assign(message: AssignMessage) {
-  if (shared) ownSurroundings({ env: message.env, name: appDir });
-  else replaceEnvironment(message.env);
+  if (!shared) emptyEnvironment();
   captureUncaught(post, appDir);
   delete scope.postMessage;
   closeDoors();
   served.open();
+  await rehearseImport();
+  post({ type: "prepared" });
+  let entry = "";
+  for await (const line of readLines(unixChunks(keeper))) {
+    const message = JSON.parse(line) as ToSandbox;
+    if (message.type === "assign") entry = assign(message);
+    else return await start(entry);
+  }
+}
+
+function assign({ entry, env }: AssignMessage): string {
+  if (shared) ownSurroundings({ env, name: appDir });
+  else for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+  return entry;
+}
+
+async function start(entry: string) {
   try {
     // Computed, so that the whole graph pays with this Worker's permissions.
-    const module = await import(message.entry);
+    const module = await import(entry);
     post({ type: "evaluated" });
     if (!served.taken && typeof module.default?.fetch === "function") served.serveDefault(module.default);
     if (!served.taken) await serveOrFail();
@@ -72,9 +92,15 @@ async function assign(message: AssignMessage) {
 }
 
 /** The environment is the program's own and nothing else, from the first line of its first module. */
-function replaceEnvironment(env: Record<string, string>) {
+function emptyEnvironment() {
   for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
-  for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+}
+
+/** A module like a program's, so that what loads one has run before. It holds nothing, and cannot be read afterwards. */
+async function rehearseImport() {
+  const path = new URL("./rehearsal.js", import.meta.url);
+  await import(path.href);
+  Deno.permissions.revokeSync({ name: "read", path });
 }
 
 /** The socket is served already, so nobody in here needs to open, remove or replace it any more. */

@@ -7,21 +7,16 @@ import { confineHost } from "./confine_host.ts";
 import { hostGuest } from "./host_guest.ts";
 
 let confined: Confined | undefined;
-let appDir = "";
 
 try {
   await hostGuest({
     control: Deno.env.get("CONTROL_SOCKET")!,
     // What the tenant must not be able to do is out of this process's reach before there is a tenant.
     prepare(message) {
-      ({ appDir } = message);
       confined = confineHost(message.confinement);
     },
     prepared: () => confined?.settle(),
-    assign({ maxDataBytes }) {
-      if (maxDataBytes !== undefined) confined?.limitData(maxDataBytes);
-      Deno.chdir(appDir);
-    },
+    limit: ({ maxDataBytes }) => confined?.limitData(maxDataBytes),
   });
 } finally {
   // The keeper is gone: so is the reason to live. `exit` ends a busy Worker too, `terminate` would not.

@@ -1,7 +1,7 @@
 import {
-  type AssignMessage,
   encodeLine,
   type FromSandbox,
+  type LimitMessage,
   type PrepareMessage,
   readLines,
   type ToSandbox,
@@ -16,8 +16,8 @@ export interface HostGuestOptions {
   prepare(message: PrepareMessage): void;
   /** When it has all that it opens, and before its keeper hears of it. */
   prepared?(): void;
-  /** Before it is given its program. */
-  assign?(message: AssignMessage): void;
+  /** When it must not use more than it is told. */
+  limit?(message: LimitMessage): void;
   /** Ends it. */
   signal?: AbortSignal;
 }
@@ -34,6 +34,11 @@ const HARMLESS_SYSTEM_INFORMATION = [
   "gid",
 ] as const;
 
+/** Of ours, those that the guest reads and then may not read any more. */
+const OWN_FILES = ["rehearsal.js", "nested_guest.js"].map((name) =>
+  new URL(`./${name}`, import.meta.url).pathname
+);
+
 type Send = (message: FromSandbox) => void;
 
 /**
@@ -41,7 +46,7 @@ type Send = (message: FromSandbox) => void;
  * Worker that is busy does not stop then.
  */
 export async function hostGuest(options: HostGuestOptions): Promise<void> {
-  const { control, prepare, prepared, assign, signal } = options;
+  const { control, prepare, prepared, limit, signal } = options;
   const ended = new AbortController();
   const keeper = await Deno.connect({ transport: "unix", path: control });
   const disconnect = () => keeper[Symbol.dispose]();
@@ -57,10 +62,8 @@ export async function hostGuest(options: HostGuestOptions): Promise<void> {
         prepare(message);
         if (message.proxy !== undefined) startForwarder({ ...message.proxy, signal: ended.signal });
         guest = startGuest(message, send, prepared);
-        continue;
-      }
-      if (message.type === "assign") assign?.(message);
-      guest!.postMessage(message);
+      } else if (message.type === "limit") limit?.(message);
+      else guest!.postMessage(message);
     }
   } finally {
     ended.abort();
@@ -70,12 +73,12 @@ export async function hostGuest(options: HostGuestOptions): Promise<void> {
 }
 
 function startGuest(message: PrepareMessage, send: Send, prepared: HostGuestOptions["prepared"]): Worker {
-  const sockets = [message.httpSocket, message.nodeSocket];
+  const sockets = [message.controlSocket, message.httpSocket, message.nodeSocket];
   const worker = new Worker(new URL("./guest.js", import.meta.url), {
     type: "module",
     deno: {
       permissions: {
-        read: [message.appDir, ...sockets],
+        read: [message.appDir, ...sockets, ...OWN_FILES],
         write: sockets,
         net: message.net === true ? true : [...message.net, ...sockets.map((path) => `unix:${path}`)],
         env: true,
@@ -105,8 +108,6 @@ const text = (value: unknown) => String(value).slice(0, MAX_TEXT);
 /** A tenant can post what it likes from its Worker: only known messages of known shape go on. */
 function pass(data: Record<string, unknown>, send: Send) {
   switch (data?.type) {
-    case "ready":
-      return send({ type: "ready", socket: data.socket === "node" ? "node" : "http" });
     case "evaluated":
       return send({ type: "evaluated" });
     case "failed":

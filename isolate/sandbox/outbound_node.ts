@@ -1,5 +1,4 @@
 /** Sockets of `node:net`, and so of `node:tls`, `node:http(s)` and `node:http2`, by way of the egress proxy. */
-import os from "node:os";
 import process from "node:process";
 import { NameNotFoundError, openTunnel } from "./egress_client.ts";
 import { nodeBinding } from "./node_binding.ts";
@@ -34,7 +33,7 @@ interface Socket {
   once(event: "close", listener: () => void): void;
 }
 
-const ERRNO: Record<string, number> = os.constants.errno;
+const ERRNO = nodeBinding<{ os: { errno: Record<string, number> } }>("constants").os.errno;
 /** libuv's UV_EAI_NONAME. */
 const NO_NAME = -3008;
 

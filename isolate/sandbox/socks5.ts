@@ -1,5 +1,4 @@
 /** The messages of SOCKS5 (RFC 1928) that a client sends and reads. */
-import { isIPv4, isIPv6 } from "node:net";
 
 /** Somewhere to connect to. */
 export interface Target {
@@ -15,6 +14,9 @@ const ATYP_IPV4 = 1;
 const ATYP_DOMAIN = 3;
 const ATYP_IPV6 = 4;
 const MAX_DOMAIN_BYTES = 255;
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+/** What an address without a zone is written with. */
+const IPV6_CHARACTERS = /^[\da-f:.]+$/i;
 
 /** The first message (RFC 1928 §3). */
 export const GREETING = Uint8Array.of(VERSION, 1, NO_AUTHENTICATION);
@@ -44,9 +46,11 @@ export function encodeRequest({ hostname, port }: Target): Uint8Array<ArrayBuffe
 }
 
 function encodeHost(hostname: string): number[] {
-  if (isIPv4(hostname)) return [ATYP_IPV4, ...hostname.split(".").map(Number)];
+  if (IPV4.test(hostname)) return [ATYP_IPV4, ...hostname.split(".").map(Number)];
   // An address with a zone belongs to a network of the sandbox's own: sent as a name, there is no such.
-  if (isIPv6(hostname) && !hostname.includes("%")) return [ATYP_IPV6, ...encodeIpv6(hostname)];
+  if (IPV6_CHARACTERS.test(hostname) && URL.canParse(`http://[${hostname}]`)) {
+    return [ATYP_IPV6, ...encodeIpv6(hostname)];
+  }
   const name = encoder.encode(hostname);
   if (name.length === 0 || name.length > MAX_DOMAIN_BYTES) {
     throw new RangeError(`Cannot connect to "${hostname}": a name has 1 to ${MAX_DOMAIN_BYTES} bytes`);

@@ -9,6 +9,8 @@ const ENCODED: [hostname: string, port: number, bytes: number[]][] = [
   ["::ffff:192.0.2.1", 1, [5, 1, 0, 4, ...Array(10).fill(0), 255, 255, 192, 0, 2, 1, 0, 1]],
   ["1:2:3:4:5:6:7:8", 1, [5, 1, 0, 4, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 1]],
   ["fe80::1%lo", 1, [5, 1, 0, 3, 10, ...new TextEncoder().encode("fe80::1%lo"), 0, 1]],
+  ["cafe", 1, [5, 1, 0, 3, 4, ...new TextEncoder().encode("cafe"), 0, 1]],
+  ["192.0.2.256", 1, [5, 1, 0, 3, 11, ...new TextEncoder().encode("192.0.2.256"), 0, 1]],
   ["127.1", 1, [5, 1, 0, 3, 5, ...new TextEncoder().encode("127.1"), 0, 1]],
 ];
 

@@ -5,6 +5,7 @@ import { WORKERS } from "./workers.ts";
 export const TENANT = `${WORKERS}
   import fs from "node:fs";
   import net from "node:net";
+  import os from "node:os";
   import vm from "node:vm";
   import { exec, execFileSync, fork, spawn, spawnSync } from "node:child_process";
   import { createRequire } from "node:module";
@@ -189,7 +190,10 @@ export const TENANT_ATTACKS: Attack[] = attacksOf({
   "learn of secrets by arguments": `
     const text = [...Deno.args, ...process.argv, ...process.execArgv].join(" ");
     return text.includes("do-not-leak") || text.includes("TARGETS") ? text : refuse("none")`,
-  "learn the machine's interfaces": `return Deno.networkInterfaces().map(({ address }) => address)`,
+  "learn the machine's interfaces": `
+    const names = [Deno.networkInterfaces(), Object.values(os.networkInterfaces())].flat(2)
+      .map(({ address, mac }) => address + mac);
+    return names.every((name) => name === "127.0.0.100:00:00:00:00:00") ? refuse("one of its own") : names`,
   "learn the machine's load": `return Deno.loadavg()`,
   "learn the machine's name":
     `const name = Deno.hostname(); return name === "localhost" ? refuse("a name of its own") : name`,
