@@ -12,7 +12,8 @@ import {
   type RunningServer,
   type Supervisor,
 } from "./control/mod.ts";
-import { type Runner, scheduleInBatches, startRunner } from "./runner/mod.ts";
+import { scheduleInBatches } from "./isolate/mod.ts";
+import { type Runner, startRunner } from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
 
 /** How long requests in flight may take after SIGTERM. */
@@ -36,9 +37,8 @@ async function startServer(config: Config): Promise<RunningServer> {
     ({ port } = runner);
     runners.push(runner);
   }
-  control.routing.onChange(async () => {
-    const routes = control.routing.current;
-    for (const runner of runners) runner.setRoutes(routes);
+  control.routing.onChange(async (changes) => {
+    for (const runner of runners) runner.changeRoutes(changes);
     // Messages are ordered: whoever answers this has the table.
     await Promise.all(runners.map((runner) => runner.usage()));
   });

@@ -25,7 +25,10 @@ export interface Control extends AsyncDisposable {
   readonly sandbox: SandboxLayers;
   /** The first access token, if this start generated it. */
   readonly generatedToken: string | undefined;
-  /** Starts to answer the control API and returns its URL; `httpPort` is the data plane's, for the URLs that it tells. */
+  /**
+   * Starts to answer the control API, takes up the builds that were cut off, and returns the API's URL; `httpPort` is the
+   * data plane's, for the URLs that it tells. Routes change from now on: whoever follows them does so already.
+   */
   serve(httpPort: number): string;
   /** From now on `/healthz` says that the server is about to end. */
   drain(): void;
@@ -41,7 +44,7 @@ export interface ControlOptions {
 }
 
 /**
- * Opens the state, starts the supervisor and takes up the builds that were cut off.
+ * Opens the state and starts the supervisor.
  *
  * @throws {StoreError} when another server has the data directory open
  */
@@ -91,6 +94,7 @@ export async function openControl(
     await createBuilds({
       dataDir: config.dataDir,
       env,
+      memoryMb: config.limits.memoryMb,
       store: {
         source(deploymentId) {
           const record = store.deployments.get(deploymentId);
@@ -111,7 +115,6 @@ export async function openControl(
       },
     }),
   );
-  for (const deploymentId of store.pendingDeployments()) builds.submit(deploymentId);
   opening.use(collectRegularly(store));
 
   let status: "starting" | "ok" | "draining" = "starting";
@@ -157,7 +160,7 @@ export async function openControl(
             isolates: supervisor.memory(),
             usage: usage.totals(),
             waiting: supervisor.waiting,
-            hostnames: routing.current.size,
+            hostnames: routing.size,
           }),
         baseDomain: config.baseDomain,
         publicUrl: (hostname) => `http://${hostname}${httpPort === 80 ? "" : `:${httpPort}`}`,
@@ -169,6 +172,7 @@ export async function openControl(
         logs.close(); // Ends the live readers, for whom shutdown would wait.
         await server.shutdown();
       });
+      for (const deploymentId of store.pendingDeployments()) builds.submit(deploymentId);
       status = "ok";
       const { hostname, port } = server.addr;
       return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;

@@ -1,6 +1,6 @@
 import { AppTrees } from "./app_trees.ts";
 import { materialize } from "./build/materialize.ts";
-import type { Image, Limits, Manifest } from "./model.ts";
+import type { Image, Limits } from "./model.ts";
 import type { Store } from "./store/mod.ts";
 import type { Launch } from "./supervisor/supervisor.ts";
 import { Turn } from "./turn.ts";
@@ -20,10 +20,15 @@ export interface LaunchesOptions {
 /** How many are remembered; the others are read from the store when they are started. */
 const MAX_REMEMBERED = 500;
 
+interface Remembered {
+  projectId: string;
+  launch: Launch;
+}
+
 /** What it takes to start each deployment, read from the store. */
 export class Launches {
   readonly #options: LaunchesOptions;
-  readonly #remembered = new Map<string, Launch>();
+  readonly #remembered = new Map<string, Remembered>();
   /** Images of builds that have not ended. */
   readonly #trialImages = new Map<string, Image>();
   readonly #trees: AppTrees;
@@ -36,8 +41,8 @@ export class Launches {
       isWanted: (deploymentId) => (store.deployments.get(deploymentId)?.status ?? "failed") !== "failed",
     });
     // A deployment never changes once it succeeded, but it can be deleted and its project renamed.
-    store.onRoutesChanged(() => {
-      this.#remembered.clear();
+    store.onRoutesChanged((projectId) => {
+      this.#forget(projectId);
       this.#trees.sweep().catch((error) =>
         console.error("Cannot remove files of deleted deployments:", error)
       );
@@ -48,15 +53,15 @@ export class Launches {
    * @throws {Error} when there is no such deployment, it was not built, or it must not share a process
    */
   get(deploymentId: string): Launch {
-    let launch = this.#remembered.get(deploymentId);
-    if (launch === undefined) {
-      launch = this.#read(deploymentId);
+    let remembered = this.#remembered.get(deploymentId);
+    if (remembered === undefined) {
+      remembered = this.#read(deploymentId);
       if (this.#remembered.size >= MAX_REMEMBERED) {
         this.#remembered.delete(this.#remembered.keys().next().value!);
       }
-      this.#remembered.set(deploymentId, launch);
+      this.#remembered.set(deploymentId, remembered);
     }
-    return launch;
+    return remembered.launch;
   }
 
   /** Starts a deployment whose build is not recorded yet, for as long as `use` takes. */
@@ -70,15 +75,22 @@ export class Launches {
     }
   }
 
-  #read(deploymentId: string): Launch {
+  #forget(projectId: string): void {
+    for (const [deploymentId, remembered] of this.#remembered) {
+      if (remembered.projectId === projectId) this.#remembered.delete(deploymentId);
+    }
+  }
+
+  #read(deploymentId: string): Remembered {
     const { store, region, limits, isolation } = this.#options;
     const record = store.deployments.get(deploymentId);
     if (!record) throw notBuilt(deploymentId);
     const project = store.projects.get(record.projectId);
     if (project?.untrusted && isolation === "shared") throw untrusted(deploymentId);
-    const { image: { entry, config } } = this.#snapshot(deploymentId);
-    return {
-      image: { entry, config },
+    const image = this.#trialImages.get(deploymentId) ?? store.deployments.entry(deploymentId);
+    if (!image) throw notBuilt(deploymentId);
+    const launch: Launch = {
+      image: { entry: image.entry, config: image.config },
       // Read when they are needed: a manifest may be large, and what is remembered are many.
       populate: (dir) => this.#trees.populate(deploymentId, dir, (into) => this.#layOut(deploymentId, into)),
       reclaim: (dir) => this.#trees.reclaim(deploymentId, dir),
@@ -91,23 +103,19 @@ export class Launches {
       net: record.net,
       limits: { ...limits, ...record.limits },
     };
+    return { projectId: record.projectId, launch };
   }
 
   /** Returns the number of files. */
   async #layOut(deploymentId: string, dir: string): Promise<number> {
     const turn = new Turn();
-    const { files, image } = this.#snapshot(deploymentId);
-    Object.assign(files, image.files);
-    if (turn.isOver()) await turn.next();
-    await materialize(files, dir, (sha256) => this.#options.store.blobs.path(sha256));
-    return Object.keys(files).length;
-  }
-
-  #snapshot(deploymentId: string): { files: Manifest; image: Image } {
     const snapshot = this.#options.store.deployments.snapshot(deploymentId);
     const image = this.#trialImages.get(deploymentId) ?? snapshot?.image;
     if (!snapshot || !image) throw notBuilt(deploymentId);
-    return { files: snapshot.files, image };
+    const files = Object.assign(snapshot.files, image.files);
+    if (turn.isOver()) await turn.next();
+    await materialize(files, dir, (sha256) => this.#options.store.blobs.path(sha256));
+    return Object.keys(files).length;
   }
 }
 

@@ -127,6 +127,20 @@ Deno.test("A deployment of an untrusted project is not started where isolates sh
   assert.ok(launches.get(id));
 });
 
+Deno.test("A launch is read again when something of its project changes, and only then", async () => {
+  await using bench = await Bench.open();
+  const { store, launches } = bench;
+  const [id, other] = [await bench.create("first"), await bench.create("second")];
+  for (const each of [id, other]) store.deployments.finish(each, { status: "success", image: IMAGE });
+  const launch = launches.get(id);
+  assert.deepEqual(launch.image, { entry: "main.js", config: undefined });
+  store.domains.attach(other, "shop.example.com");
+  store.deployments.delete(other);
+  assert.equal(launches.get(id), launch);
+  store.projects.update(store.deployments.get(id)!.projectId, { name: "renamed" });
+  assert.equal(launches.get(id).env.ISOLA_PROJECT, "renamed");
+});
+
 async function waitFor(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }

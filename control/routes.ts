@@ -1,7 +1,7 @@
 import type { Limits, Project } from "./model.ts";
 import type { Route, RouteTable } from "../runner/mod.ts";
 
-/** All that a route table is made of. */
+/** What the routes of some projects, or of all, are made of. */
 export interface RouteSource {
   projects: Pick<Project, "id" | "name" | "productionDeploymentId">[];
   /** Those that succeeded. */
@@ -18,6 +18,12 @@ export interface RouteOptions {
   limits: Limits;
 }
 
+/** The hostnames of one project, by why it has them. */
+export interface ProjectRoutes {
+  defaults: RouteTable;
+  custom: RouteTable;
+}
+
 /** The hostname of a project's production deployment. */
 export function productionHostname(projectName: string, baseDomain: string): string {
   return `${projectName}.${baseDomain}`;
@@ -29,32 +35,33 @@ export function previewHostname(projectName: string, deploymentId: string, baseD
 }
 
 /**
- * Makes the table of every hostname served (INTERFACE §2). A deployment that was created with a list of domains, even an
- * empty one, has no default URLs. A default URL comes before a custom domain of the same name.
+ * Finds every hostname of each project (INTERFACE §2). A deployment that was created with a list of domains, even an empty
+ * one, has no default URLs.
  */
-export function routeTable(source: RouteSource, options: RouteOptions): RouteTable {
-  const routes = new Map<string, Route>();
-  const projects = new Map(source.projects.map((project) => [project.id, project]));
-  const byDeployment = new Map<string, Route>();
-  for (const { id, limits } of source.deployments) {
-    byDeployment.set(id, {
+export function projectRoutes(source: RouteSource, options: RouteOptions): Map<string, ProjectRoutes> {
+  const projects = new Map(source.projects.map(({ id, name, productionDeploymentId }) => {
+    const defaults = new Map<string, Route>();
+    const custom = new Map<string, Route>();
+    return [id, { name, productionDeploymentId, defaults, custom }];
+  }));
+  const deployments = new Map<string, { route: Route; custom: Map<string, Route> }>();
+  for (const { id, projectId, limits, defaultUrls } of source.deployments) {
+    const project = projects.get(projectId);
+    if (project === undefined) continue;
+    const { name, productionDeploymentId, defaults, custom } = project;
+    const route: Route = {
       deploymentId: id,
       maxConcurrency: limits.maxConcurrency ?? options.limits.maxConcurrency,
       requestTimeoutMs: limits.requestTimeoutMs ?? options.limits.requestTimeoutMs,
-    });
+    };
+    deployments.set(id, { route, custom });
+    if (!defaultUrls) continue;
+    defaults.set(previewHostname(name, id, options.baseDomain), route);
+    if (productionDeploymentId === id) defaults.set(productionHostname(name, options.baseDomain), route);
   }
   for (const { hostname, deploymentId } of source.domains) {
-    const route = byDeployment.get(deploymentId);
-    if (route !== undefined) routes.set(hostname, route);
+    const deployment = deployments.get(deploymentId);
+    deployment?.custom.set(hostname, deployment.route);
   }
-  for (const { id, projectId, defaultUrls } of source.deployments) {
-    const project = projects.get(projectId);
-    const route = byDeployment.get(id);
-    if (!defaultUrls || project === undefined || route === undefined) continue;
-    routes.set(previewHostname(project.name, id, options.baseDomain), route);
-    if (project.productionDeploymentId === id) {
-      routes.set(productionHostname(project.name, options.baseDomain), route);
-    }
-  }
-  return routes;
+  return projects;
 }

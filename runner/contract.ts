@@ -16,6 +16,9 @@ export interface Route {
  */
 export type RouteTable = ReadonlyMap<string, Route>;
 
+/** What becomes of some hostnames: where they lead from now on; `null` = nowhere. */
+export type RouteChanges = ReadonlyMap<string, Route | null>;
+
 /** The answer to {@linkcode AcquireMessage}: a live isolate, or the error that the visitor gets. */
 export type Acquired =
   | { isolateId: string; socketPath: string }
@@ -54,7 +57,7 @@ export interface AcquireMessage {
 /** What a runner is told. */
 export type ToRunner =
   | { type: "start"; options: RunnerOptions; routes: RouteTable }
-  | { type: "routes"; routes: RouteTable }
+  | { type: "routes"; changes: RouteChanges }
   | { type: "acquired"; requestId: number; result: Acquired }
   /** The isolate is gone; requests in flight there end with `code`. */
   | { type: "ended"; isolateId: string; code: ErrorCode }

@@ -1,8 +1,9 @@
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { DENIED_NETWORKS } from "../../isolate/mod.ts";
-import type { BuildLog, Image, Manifest, SourceOptions } from "../model.ts";
+import { DENIED_NETWORKS, v8Flags } from "../../isolate/mod.ts";
+import { type BuildLog, DEFAULT_LIMITS, type Image, type Manifest, type SourceOptions } from "../model.ts";
 import { BuildError } from "./build_error.ts";
+import { type BuildPlace, openBuildPlace } from "./build_place.ts";
 import { type Builder, startBuilder } from "./builder_process.ts";
 import { operatorFiles } from "./operator_files.ts";
 import { storeImage } from "./store_image.ts";
@@ -33,11 +34,17 @@ export type BuildResult = { status: "success"; image: Image } | { status: "faile
 
 /** Where and with what builds run. */
 export interface BuildsOptions {
-  /** Builds run in `build/`, packages are kept in `cache/deno/`. */
+  /** Builds run below `build/`, where what they download is kept. */
   dataDir: string;
   store: BuildStore;
   /** The server's environment, of which builds get what names registries, proxies and certificates. */
   env: Readonly<Record<string, string>>;
+  /**
+   * Of most isolates, for which programs are compiled.
+   *
+   * @default {512}
+   */
+  memoryMb?: number;
   /**
    * How long one build may take.
    *
@@ -77,21 +84,16 @@ const CONFIG_NAMES: ReadonlySet<string> = new Set([
 /** Removes what earlier builds left, and keeps a builder process started for the next one. */
 export async function createBuilds(options: BuildsOptions): Promise<Builds> {
   const dir = join(options.dataDir, "build");
-  await removeDir(dir);
-  await Deno.mkdir(dir, { recursive: true });
-  const cacheDir = join(options.dataDir, "cache", "deno");
-  await Deno.mkdir(cacheDir, { recursive: true });
+  const names = Array.from({ length: MAX_RUNNING }, (_, index) => String(index));
   return new BuildQueue(options, {
-    dir: await Deno.realPath(dir),
-    cacheDir: await Deno.realPath(cacheDir),
+    places: await Promise.all(names.map((name) => openBuildPlace(join(dir, name)))),
     operatorFiles: await operatorFiles(options.env),
   });
 }
 
-interface Places {
-  /** Has a directory for each build that runs. */
-  dir: string;
-  cacheDir: string;
+interface Premises {
+  /** As many as builds run at once. */
+  places: BuildPlace[];
   operatorFiles: string[];
 }
 
@@ -102,15 +104,18 @@ interface Running {
 
 class BuildQueue implements Builds {
   readonly #options: BuildsOptions;
-  readonly #places: Places;
+  readonly #operatorFiles: string[];
+  /** Places where no build is; the one used last is the last, because it has the most packages. */
+  readonly #free: BuildPlace[];
   readonly #waiting = new Set<string>();
   readonly #running = new Map<string, Running>();
   #next: Builder | undefined;
   #closed = false;
 
-  constructor(options: BuildsOptions, places: Places) {
+  constructor(options: BuildsOptions, { places, operatorFiles }: Premises) {
     this.#options = options;
-    this.#places = places;
+    this.#free = places;
+    this.#operatorFiles = operatorFiles;
     this.#next = this.#start();
   }
 
@@ -139,24 +144,35 @@ class BuildQueue implements Builds {
 
   #advance(): void {
     for (const deploymentId of this.#waiting) {
-      if (this.#running.size >= MAX_RUNNING) return;
+      if (this.#free.length === 0) return;
       if (this.#running.has(deploymentId)) continue;
       this.#waiting.delete(deploymentId);
+      const place = this.#free.pop()!;
       const cancel = new AbortController();
-      const done = this.#build(deploymentId, cancel.signal)
+      const done = this.#build(deploymentId, place, cancel.signal)
         .catch((error) => console.error(`Cannot record the build of "${deploymentId}":`, error))
+        .then(() => this.#leave(place))
+        .catch((error) => console.error(`Cannot clear "${place.dir}" after a build:`, error))
         .finally(() => {
           this.#running.delete(deploymentId);
+          this.#free.push(place);
           this.#advance();
         });
       this.#running.set(deploymentId, { cancel, done });
     }
   }
 
-  async #build(deploymentId: string, signal: AbortSignal): Promise<void> {
+  async #leave(place: BuildPlace): Promise<void> {
+    // Not before: it would take its start's time from the build.
+    if (!this.#closed) this.#next ??= this.#start();
+    await place.clear();
+    if (!this.#closed) await place.boundCache();
+  }
+
+  async #build(deploymentId: string, place: BuildPlace, signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
     try {
-      const image = await this.#makeImage(deploymentId, signal);
+      const image = await this.#makeImage(deploymentId, place, signal);
       if (!image || signal.aborted) return;
       await store.finish(deploymentId, { status: "success", image });
     } catch (error) {
@@ -169,35 +185,34 @@ class BuildQueue implements Builds {
   }
 
   /** Nothing if the deployment is gone. */
-  async #makeImage(deploymentId: string, signal: AbortSignal): Promise<Image | undefined> {
+  async #makeImage(
+    deploymentId: string,
+    place: BuildPlace,
+    signal: AbortSignal,
+  ): Promise<Image | undefined> {
     const { store, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
     const snapshot = store.source(deploymentId);
     if (!snapshot) return undefined;
-    const dir = join(this.#places.dir, deploymentId);
     const onLog = (line: BuildLog) => store.log(deploymentId, line);
-    try {
-      await Deno.mkdir(dir);
-      await laidOut(store.materialize(withoutNpmrc(snapshot.files, onLog), dir));
-      const built = await this.#take().run(this.#request(dir, snapshot), {
-        onLog,
-        timeoutMs,
-        bounds: {
-          dir,
-          memoryBytes: MAX_MEMORY_BYTES,
-          processes: MAX_PROCESSES,
-          freeDiskBytes: MIN_FREE_DISK_BYTES,
-        },
-        signal,
-      });
-      const image = await storeImage(built, dir, store);
-      await booted(store.boot(deploymentId, image));
-      return image;
-    } finally {
-      await removeDir(dir);
-    }
+    const dir = await place.enter(deploymentId);
+    await laidOut(store.materialize(withoutNpmrc(snapshot.files, onLog), dir));
+    const built = await this.#take().run(this.#request(dir, place, snapshot), {
+      onLog,
+      timeoutMs,
+      bounds: {
+        dir,
+        memoryBytes: MAX_MEMORY_BYTES,
+        processes: MAX_PROCESSES,
+        freeDiskBytes: MIN_FREE_DISK_BYTES,
+      },
+      signal,
+    });
+    const image = await storeImage(built, dir, store);
+    await booted(store.boot(deploymentId, image));
+    return image;
   }
 
-  #request(dir: string, { files, source }: BuildSource): BuildRequest {
+  #request(dir: string, place: BuildPlace, { files, source }: BuildSource): BuildRequest {
     const names = Object.keys(files);
     const isConfig = (path: string) =>
       CONFIG_NAMES.has(path.slice(path.lastIndexOf("/") + 1)) && !/(?:^|\/)node_modules\//.test(path);
@@ -206,17 +221,19 @@ class BuildQueue implements Builds {
       source,
       configs: names.filter(isConfig),
       hasNodeModules: names.some((path) => path.startsWith("node_modules/")),
-      cacheDir: this.#places.cacheDir,
-      operatorFiles: this.#places.operatorFiles,
+      placeDir: place.dir,
+      cacheDir: place.cacheDir,
+      operatorFiles: this.#operatorFiles,
+      v8Flags: v8Flags(this.#options.memoryMb ?? DEFAULT_LIMITS.memoryMb),
       deniedNetworks: DENIED_NETWORKS,
     };
   }
 
-  /** The builder that is ready, while the next one starts. */
+  /** The builder that is ready, if another build has not just taken it. */
   #take(): Builder {
-    const ready = this.#next?.isAlive ? this.#next : this.#start();
-    this.#next = this.#closed ? undefined : this.#start();
-    return ready;
+    const ready = this.#next;
+    this.#next = undefined;
+    return ready?.isAlive ? ready : this.#start();
   }
 
   #start(): Builder {
@@ -247,13 +264,5 @@ async function booted(boot: Promise<void>): Promise<void> {
     await boot;
   } catch (error) {
     throw new BuildError((error as Error).message, { cause: error });
-  }
-}
-
-async function removeDir(dir: string): Promise<void> {
-  try {
-    await Deno.remove(dir, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

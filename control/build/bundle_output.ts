@@ -38,14 +38,14 @@ const DEFAULT_INTEROP = "isNodeMode || !mod || !mod.__esModule ?";
 export class BundleOutput {
   readonly #code: string;
   readonly #map: RawSourceMap;
-  readonly #sourceMap: SourceMap;
+  /** Made when a place is asked for: decoding it takes longer than all the rest, and most programs need none. */
+  #sourceMap: SourceMap | undefined;
   #lineStarts: number[] | undefined;
 
   constructor(code: string, map: string) {
     this.#code = code;
     this.#map = JSON.parse(map) as RawSourceMap;
     this.#map.sources = this.#map.sources.map(bundleRelative);
-    this.#sourceMap = new SourceMap(this.#map as unknown as ConstructorParameters<typeof SourceMap>[0]);
   }
 
   /** Where in the program is something that a bundle would change, and what. */
@@ -104,6 +104,7 @@ export class BundleOutput {
   #entry(offset: number) {
     this.#lineStarts ??= [0, ...this.#code.matchAll(/\n/g).map(({ index }) => index + 1)];
     const line = this.#lineStarts.findLastIndex((start) => start <= offset);
+    this.#sourceMap ??= new SourceMap(this.#map as unknown as ConstructorParameters<typeof SourceMap>[0]);
     const entry = this.#sourceMap.findEntry(line, offset - this.#lineStarts[line]!);
     return "originalSource" in entry && entry.originalSource ? entry : undefined;
   }

@@ -8,9 +8,11 @@ import type { TenantConfig } from "./tenant_config.ts";
 export interface DenoOptions {
   paths: AppPaths;
   config: TenantConfig;
+  /** All that it may write. */
+  placeDir: string;
   /** Its `DENO_DIR`. */
   cacheDir: string;
-  /** Files that it may read outside of the build directory. */
+  /** Files that it may read elsewhere. */
   operatorFiles: readonly string[];
   /**
    * Where no import may lead. Deno checks every address that a name resolves to, also after a redirect; IPv6 addresses are
@@ -62,7 +64,8 @@ async function run(
   args: string[],
   options: DenoOptions,
 ): Promise<string> {
-  const { paths, config: { path, lock }, cacheDir, operatorFiles, deniedNetworks, view, signal } = options;
+  const { paths, config: { path, lock }, placeDir, cacheDir, operatorFiles, deniedNetworks, view, signal } =
+    options;
   const lockArgs = lock ? [`--lock=${lock.path}`, ...(lock.frozen ? ["--frozen"] : [])] : ["--no-lock"];
   const enclosed = view({
     path: Deno.execPath(),
@@ -76,7 +79,7 @@ async function run(
       `--node-modules-dir=${nodeModules}`,
       ...args,
     ],
-  }, { readable: operatorFiles, writable: [paths.dir, cacheDir] });
+  }, { readable: operatorFiles, writable: [placeDir] });
   const { success, stdout, stderr } = await new Deno.Command(enclosed.path, {
     args: enclosed.args,
     cwd: paths.dir,

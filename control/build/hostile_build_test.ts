@@ -383,3 +383,12 @@ Deno.test("Modules may import each other as deep as they like", async () => {
   const outcome = await bench.build("deep", { files });
   assert.equal(outcome.answers["/"], "1", textOf(outcome));
 });
+
+Deno.test("A deployment that is where the builder writes is not built: the name could be a link into a package", async () => {
+  await using bench = await BuildBench.open();
+  const { status, log } = await bench.build("reserved", {
+    files: { "main.ts": `const answer = 1;${SERVE}`, ".isola/main.mjs": "" },
+  });
+  assert.equal(status, "failed");
+  assert.match(log.at(-1)!.message, /AlreadyExists/);
+});

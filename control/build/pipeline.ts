@@ -2,6 +2,7 @@ import { join, posix } from "node:path";
 import type { BuildLog } from "../model.ts";
 import { AppPaths } from "./app_paths.ts";
 import { bundle } from "./bundle.ts";
+import { compileModule } from "./compile_module.ts";
 import { type DenoOptions, installPackages, readModuleGraph } from "./deno_command.ts";
 import type { FileView } from "./file_view.ts";
 import { bundleImage, treeImage } from "./image_files.ts";
@@ -28,10 +29,11 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   const took = () => `in ${Math.round(performance.now() - startedAt)} ms`;
   const paths = new AppPaths(request.dir);
   const config = prepareConfig(request);
-  const { cacheDir, operatorFiles, deniedNetworks } = request;
+  const { placeDir, cacheDir, operatorFiles, deniedNetworks } = request;
   const deno = {
     paths,
     config,
+    placeDir,
     cacheDir,
     operatorFiles,
     deniedNetworks,
@@ -40,9 +42,14 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   };
   const graph = await resolveModules(request, deno);
   const bundled = await bundle({ graph, paths, compilerOptions: config.compilerOptions });
-  Deno.mkdirSync(join(request.dir, ".isola"), { recursive: true });
+  // It is not there: no deployment has that name. Through a link one could have the builder write into a package.
+  Deno.mkdirSync(join(request.dir, ".isola"));
   if (bundled.obstacle === undefined) {
     const image = bundleImage({ request, config, graph, paths }, bundled);
+    if (await compileModule(image.entry, { ...deno, v8Flags: request.v8Flags })) {
+      const path = `${image.entry}.compiled`;
+      image.files.push({ path, from: path });
+    }
     say(`Bundled ${count(bundled.modules, "module")} ${took()}`);
     return image;
   }

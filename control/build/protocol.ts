@@ -11,10 +11,14 @@ export interface BuildRequest {
   configs: string[];
   /** Whether packages were uploaded with the snapshot (a `node_modules` folder at its root). */
   hasNodeModules: boolean;
-  /** `DENO_DIR` of the build's own Deno processes: the cache of downloaded packages. */
+  /** Holds `dir` and `cacheDir`; all of the machine's files that the build's Deno processes see and may write. */
+  placeDir: string;
+  /** Their `DENO_DIR`: the cache of downloaded packages. */
   cacheDir: string;
   /** Files outside of `dir` that Deno may read: what the operator's settings name. */
   operatorFiles: string[];
+  /** Those that isolates run with. */
+  v8Flags: string;
   /** Addresses that are not public, as Deno's permissions name them. */
   deniedNetworks: readonly string[];
 }

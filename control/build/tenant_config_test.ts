@@ -26,6 +26,8 @@ async function prepare(
       source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null, ...source },
       configs: Object.keys(files).filter((path) => /(deno\.jsonc?|(package|tsconfig)\.json)$/.test(path)),
       hasNodeModules: false,
+      placeDir: dir,
+      v8Flags: "",
       cacheDir: dir,
       operatorFiles: [],
       deniedNetworks: [],

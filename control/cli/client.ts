@@ -28,7 +28,7 @@ interface Call {
   query?: Record<string, string | number | undefined>;
   json?: unknown;
   /** Opened anew for each attempt. */
-  body?: () => Promise<ReadableStream<Uint8Array>>;
+  body?: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>;
   ndjson?: boolean;
   /** Sent again if it fails on the way. @default {true, but for POST} */
   idempotent?: boolean;

@@ -4,16 +4,6 @@ import { nearest } from "../nearest.ts";
 import { CliError, EXIT_CODE } from "./cli_error.ts";
 import { ApiClient } from "./client.ts";
 import { type Command, COMMON_OPTIONS, optionsOf, parseCommandLine, REMOTE_OPTIONS } from "./command.ts";
-import { deploy } from "./commands/deploy.ts";
-import { deployments } from "./commands/deployments.ts";
-import { dev } from "./commands/dev.ts";
-import { login } from "./commands/login.ts";
-import { logs } from "./commands/logs.ts";
-import { projects } from "./commands/projects.ts";
-import { promote } from "./commands/promote.ts";
-import { rollback } from "./commands/rollback.ts";
-import { serve } from "./commands/serve.ts";
-import { status } from "./commands/status.ts";
 import { resolveCredentials } from "./credentials.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
 import { type OutputStream, Terminal } from "./terminal.ts";
@@ -51,19 +41,24 @@ export interface CliDeps {
   startServer(config: Config): Promise<RunningServer>;
 }
 
-/** In the order of the help text. */
-export const COMMANDS: readonly Command[] = [
-  serve,
-  dev,
-  deploy,
-  projects,
-  deployments,
-  promote,
-  rollback,
-  logs,
-  status,
-  login,
-];
+/** In the order of the help text. Each is loaded when it is asked for: few need the libraries of the server. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./commands/serve.ts")).serve,
+  dev: async () => (await import("./commands/dev.ts")).dev,
+  deploy: async () => (await import("./commands/deploy.ts")).deploy,
+  projects: async () => (await import("./commands/projects.ts")).projects,
+  deployments: async () => (await import("./commands/deployments.ts")).deployments,
+  promote: async () => (await import("./commands/promote.ts")).promote,
+  rollback: async () => (await import("./commands/rollback.ts")).rollback,
+  logs: async () => (await import("./commands/logs.ts")).logs,
+  status: async () => (await import("./commands/status.ts")).status,
+  login: async () => (await import("./commands/login.ts")).login,
+};
+
+/** Every command, in the order of the help text. */
+export function loadCommands(): Promise<Command[]> {
+  return Promise.all(Object.values(COMMANDS).map((load) => load()));
+}
 
 /** Runs one command line (without the program's name); returns the exit code of {@linkcode EXIT_CODE}, 0 if it worked. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
@@ -97,9 +92,12 @@ async function dispatch(args: readonly string[], terminal: Terminal, deps: CliDe
     const { version } = parseCommandLine(command ? [] : rest, TOP_OPTIONS).values;
     const topic = command ? splitCommand(rest).command : undefined;
     if (version) return terminal.print(deps.version);
-    return terminal.print(topic === undefined ? overviewHelp(COMMANDS) : commandHelp(findCommand(topic)));
+    const help = topic === undefined
+      ? overviewHelp(await loadCommands())
+      : commandHelp(await loadCommand(topic));
+    return terminal.print(help);
   }
-  const found = findCommand(command);
+  const found = await loadCommand(command);
   if (rest.includes("--help") || rest.includes("-h")) return terminal.print(commandHelp(found));
   const { values, positionals } = parseCommandLine(rest, optionsOf(found));
   await run(found, { values, positionals }, terminal, deps);
@@ -123,10 +121,9 @@ function splitCommand(args: readonly string[]): { command: string | undefined; r
   };
 }
 
-function findCommand(name: string): Command {
-  const found = COMMANDS.find((command) => command.name === name);
-  if (found) return found;
-  const near = nearest(name, COMMANDS.map((command) => command.name));
+async function loadCommand(name: string): Promise<Command> {
+  if (Object.hasOwn(COMMANDS, name)) return await COMMANDS[name]!();
+  const near = nearest(name, Object.keys(COMMANDS));
   throw new CliError(
     "usage",
     `Unknown command "${name}": ${near ? `did you mean "${near}"?` : "see isola --help"}`,

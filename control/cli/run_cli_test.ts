@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { run, startControlPlane, testDeps } from "./control_plane_test.ts";
 import { runCli } from "./run_cli.ts";
 
@@ -94,4 +95,28 @@ Deno.test("output into a pipe that nobody reads any more ends the command withou
   };
   assert.equal(await runCli(["projects", "--json"], { ...deps, stdout: closed }), 1);
   assert.equal(deps.stderr.text, "");
+});
+
+/** The fields of `deno info --json` that are read here; `code` is absent where only types are imported. */
+interface ModuleInfo {
+  roots: string[];
+  modules: {
+    specifier: string;
+    dependencies?: { isDynamic?: boolean; code?: { specifier?: string } }[];
+  }[];
+}
+
+Deno.test("a command loads what it needs, not the libraries of the server", async () => {
+  const args = ["info", "--json", fileURLToPath(import.meta.resolve("./run_cli.ts"))];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "inherit" }).output();
+  const { roots, modules } = JSON.parse(new TextDecoder().decode(stdout)) as ModuleInfo;
+  const loaded = new Set(roots);
+  for (const specifier of loaded) {
+    const { dependencies = [] } = modules.find((module) => module.specifier === specifier) ?? {};
+    for (const { code, isDynamic } of dependencies) {
+      if (code?.specifier !== undefined && !isDynamic) loaded.add(code.specifier);
+    }
+  }
+  assert.ok([...loaded].some((specifier) => specifier.endsWith("/cli/client.ts")));
+  assert.deepEqual([...loaded].filter((specifier) => specifier.startsWith("npm:")), []);
 });

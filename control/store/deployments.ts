@@ -42,9 +42,9 @@ export type DeploymentSort = keyof typeof SORT_COLUMNS;
 export class Deployments {
   readonly #database: Database;
   readonly #domains: Domains;
-  readonly #routesChanged: () => void;
+  readonly #routesChanged: (projectId: string) => void;
 
-  constructor(database: Database, domains: Domains, routesChanged: () => void) {
+  constructor(database: Database, domains: Domains, routesChanged: (projectId: string) => void) {
     this.#database = database;
     this.#domains = domains;
     this.#routesChanged = routesChanged;
@@ -94,6 +94,17 @@ export class Deployments {
     return { files: JSON.parse(row.files), image: row.image === null ? null : JSON.parse(row.image) };
   }
 
+  /** What of its image a deployment is started with: not the files, which may be many. `null` if it is not built. */
+  entry(id: string): Pick<Image, "entry" | "config"> | null {
+    const row = this.#database.get<{ entry: string; config: string | null }>(
+      `SELECT image ->> 'entry' AS entry, image ->> 'config' AS config
+       FROM snapshots JOIN deployments ON seq = deployment_seq WHERE id = ? AND image IS NOT NULL`,
+      id,
+    );
+    if (row === undefined) return null;
+    return { entry: row.entry, ...(row.config === null ? {} : { config: row.config }) };
+  }
+
   /** Of all of a project's deployments. */
   ids(projectId: string): string[] {
     const rows = this.#database.all<{ id: string }>(
@@ -138,6 +149,8 @@ export class Deployments {
    * @throws {StoreError} `blobMissing`: content of the image is not stored.
    */
   finish(id: string, result: BuildResult): boolean {
+    const row = this.#row(id);
+    if (row === undefined) return false;
     const finished = this.#database.transaction(() => {
       const changed = this.#database.run(
         "UPDATE deployments SET status = ?, updated_at = ? WHERE id = ? AND status = 'pending'",
@@ -146,25 +159,28 @@ export class Deployments {
         id,
       );
       if (changed === 0) return false;
-      if (result.status === "success") this.#succeed(this.#row(id)!, result.image);
+      if (result.status === "success") this.#succeed(row, result.image);
       return true;
     });
-    if (finished && result.status === "success") this.#routesChanged();
+    if (finished && result.status === "success") this.#routesChanged(row.projectId);
     return finished;
   }
 
   /** Makes a deployment its project's production. False if it has not succeeded. */
   promote(id: string): boolean {
-    const promoted = this.#setProduction(id);
-    if (promoted) this.#routesChanged();
-    return promoted;
+    const row = this.#row(id);
+    if (row === undefined || !this.#setProduction(id)) return false;
+    this.#routesChanged(row.projectId);
+    return true;
   }
 
   /** Deletes a deployment. If it is its project's production, the project is left without. False if there is none. */
   delete(id: string): boolean {
-    const changed = this.#database.run("DELETE FROM deployments WHERE id = ?", id);
-    if (changed > 0) this.#routesChanged();
-    return changed > 0;
+    const row = this.#row(id);
+    if (row === undefined) return false;
+    this.#database.run("DELETE FROM deployments WHERE id = ?", id);
+    this.#routesChanged(row.projectId);
+    return true;
   }
 
   #row(id: string): Row | undefined {

@@ -16,9 +16,9 @@ export function resolveDomain(template: string, names: DomainNames): string {
 /** Custom domains: which deployment each hostname is attached to. One hostname, one deployment. */
 export class Domains {
   readonly #database: Database;
-  readonly #routesChanged: () => void;
+  readonly #routesChanged: (projectId: string) => void;
 
-  constructor(database: Database, routesChanged: () => void) {
+  constructor(database: Database, routesChanged: (projectId: string) => void) {
     this.#database = database;
     this.#routesChanged = routesChanged;
   }
@@ -41,7 +41,7 @@ export class Domains {
       hostname,
       deploymentId,
     );
-    this.#routesChanged();
+    this.#changed(deploymentId);
   }
 
   /** Detaches a hostname from a deployment. False if it was not attached to it. */
@@ -51,7 +51,7 @@ export class Domains {
       hostname,
       deploymentId,
     );
-    if (changed > 0) this.#routesChanged();
+    if (changed > 0) this.#changed(deploymentId);
     return changed > 0;
   }
 
@@ -85,5 +85,13 @@ export class Domains {
       name,
       projectId,
     );
+  }
+
+  #changed(deploymentId: string): void {
+    const { projectId } = this.#database.get<{ projectId: string }>(
+      "SELECT project_id AS projectId FROM deployments WHERE id = ?",
+      deploymentId,
+    )!;
+    this.#routesChanged(projectId);
   }
 }

@@ -22,9 +22,9 @@ type Row = Omit<Project, "untrusted"> & { untrusted: number };
 export class Projects {
   readonly #database: Database;
   readonly #domains: Domains;
-  readonly #routesChanged: () => void;
+  readonly #routesChanged: (projectId: string) => void;
 
-  constructor(database: Database, domains: Domains, routesChanged: () => void) {
+  constructor(database: Database, domains: Domains, routesChanged: (projectId: string) => void) {
     this.#database = database;
     this.#domains = domains;
     this.#routesChanged = routesChanged;
@@ -115,7 +115,7 @@ export class Projects {
       if (name !== before.name) this.#domains.renameProject(id, name);
       return name !== before.name || untrusted !== before.untrusted;
     });
-    if (rerouted) this.#routesChanged();
+    if (rerouted) this.#routesChanged(id);
     return this.get(id);
   }
 
@@ -129,7 +129,7 @@ export class Projects {
       const deleted = this.#database.run("DELETE FROM projects WHERE id = ?", id);
       return deleted === 0 ? null : deployments.map((deployment) => deployment.id);
     });
-    if (deploymentIds !== null) this.#routesChanged();
+    if (deploymentIds !== null) this.#routesChanged(id);
     return deploymentIds;
   }
 

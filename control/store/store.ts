@@ -22,11 +22,11 @@ export class Store implements Disposable {
   readonly deployments: Deployments;
   readonly domains: Domains;
   readonly #lock: Disposable;
-  readonly #routeListeners = new Set<() => void>();
+  readonly #routeListeners = new Set<(projectId: string) => void>();
   #closed = false;
 
   constructor(database: Database, blobs: Blobs, lock: Disposable) {
-    const routesChanged = () => this.#announceRoutes();
+    const routesChanged = (projectId: string) => this.#announceRoutes(projectId);
     this.database = database;
     this.blobs = blobs;
     this.#lock = lock;
@@ -37,17 +37,21 @@ export class Store implements Disposable {
     this.deployments = new Deployments(database, this.domains, routesChanged);
   }
 
-  /** All that the route table is made of. */
-  routes(): RouteSource {
+  /** All that the routes of a project, or of all projects, are made of. */
+  routes(projectId?: string): RouteSource {
+    const [ofProject, parameters] = projectId === undefined ? ["TRUE", []] : ["projects.id = ?", [projectId]];
     const deployments = this.database.all<
       { id: string; projectId: string; limits: string; defaultUrls: number }
     >(
-      `SELECT id, project_id AS projectId, limits, domains IS NULL AS defaultUrls
-       FROM deployments WHERE status = 'success'`,
+      `SELECT deployments.id, project_id AS projectId, limits, domains IS NULL AS defaultUrls
+       FROM projects JOIN deployments ON project_id = projects.id
+       WHERE status = 'success' AND ${ofProject}`,
+      ...parameters,
     );
     return {
       projects: this.database.all<Pick<Project, "id" | "name" | "productionDeploymentId">>(
-        "SELECT id, name, production_deployment_id AS productionDeploymentId FROM projects",
+        `SELECT id, name, production_deployment_id AS productionDeploymentId FROM projects WHERE ${ofProject}`,
+        ...parameters,
       ),
       deployments: deployments.map(({ id, projectId, limits, defaultUrls }) => ({
         id,
@@ -55,12 +59,20 @@ export class Store implements Disposable {
         limits: JSON.parse(limits) as Partial<Limits>,
         defaultUrls: defaultUrls === 1,
       })),
-      domains: this.database.all("SELECT hostname, deployment_id AS deploymentId FROM domains"),
+      domains: this.database.all(
+        `SELECT hostname, deployment_id AS deploymentId
+         FROM projects JOIN deployments ON project_id = projects.id JOIN domains ON deployment_id = deployments.id
+         WHERE ${ofProject}`,
+        ...parameters,
+      ),
     };
   }
 
-  /** Calls `listener` after every change of what {@linkcode Store.routes} returns. Returns how to stop that. */
-  onRoutesChanged(listener: () => void): () => void {
+  /**
+   * Calls `listener` after every change of what {@linkcode Store.routes} returns, or of what its project may do. Of a hostname
+   * that moves from one project to another, the one that gets it is told. Returns how to stop that.
+   */
+  onRoutesChanged(listener: (projectId: string) => void): () => void {
     this.#routeListeners.add(listener);
     return () => this.#routeListeners.delete(listener);
   }
@@ -83,8 +95,8 @@ export class Store implements Disposable {
     this.close();
   }
 
-  #announceRoutes(): void {
-    for (const listener of this.#routeListeners) listener();
+  #announceRoutes(projectId: string): void {
+    for (const listener of this.#routeListeners) listener(projectId);
   }
 }
 

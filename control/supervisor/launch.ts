@@ -23,6 +23,8 @@ export function programOf(
     populate: populated ? undefined : populate,
     reclaim,
     entry: image.entry,
+    // Only what the build made: no file of a deployment is in the folder of its bundle.
+    compiled: image.config === undefined ? `${image.entry}.compiled` : undefined,
     env,
     net: net ?? true,
     memoryMb: limits.memoryMb,

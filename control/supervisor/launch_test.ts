@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import type { SandboxHome } from "../../isolate/mod.ts";
 import { DEFAULT_LIMITS, type Limits } from "../model.ts";
-import { type Launch, needsOwnSandbox } from "./launch.ts";
+import { type Launch, needsOwnSandbox, programOf } from "./launch.ts";
 
 const PROXIED = { egress: {} } as SandboxHome;
 const BARE = { egress: undefined } as SandboxHome;
 
-function own(
-  home: SandboxHome,
-  launch: Partial<Omit<Launch, "limits">>,
-  limits: Partial<Limits> = {},
-): boolean {
-  const needed: Launch = {
+function launchOf(launch: Partial<Omit<Launch, "limits">>, limits: Partial<Limits> = {}): Launch {
+  return {
     image: { entry: "main.js" },
     populate: () => Promise.resolve(),
     env: {},
@@ -19,7 +15,10 @@ function own(
     ...launch,
     limits: { ...DEFAULT_LIMITS, ...limits },
   };
-  return needsOwnSandbox(needed, { home, memoryMb: 512 });
+}
+
+function own(home: SandboxHome, ...launch: Parameters<typeof launchOf>): boolean {
+  return needsOwnSandbox(launchOf(...launch), { home, memoryMb: 512 });
 }
 
 Deno.test("a program is started in a blank sandbox unless it needs something from the start", () => {
@@ -34,4 +33,11 @@ Deno.test("a program is started in a blank sandbox unless it needs something fro
 Deno.test("without an egress proxy a list of hosts is the sandbox's from the start", () => {
   assert.equal(own(BARE, {}), false);
   assert.equal(own(BARE, { net: [] }), true);
+});
+
+Deno.test("what Deno made of a program is the build's, and never a file of the deployment", () => {
+  const bundle = launchOf({ image: { entry: ".isola/main.mjs" } });
+  assert.equal(programOf(bundle, false).compiled, ".isola/main.mjs.compiled");
+  const tree = launchOf({ image: { entry: "main.ts", config: "deno.json" } });
+  assert.equal(programOf(tree, true).compiled, undefined);
 });

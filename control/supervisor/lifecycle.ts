@@ -26,6 +26,8 @@ export const ASK_INTERVAL_MS = 500;
 export const ANSWER_TIMEOUT_MS = 2_000;
 /** How long a retired isolate may finish what is in flight. */
 export const RETIRE_TIMEOUT_MS = 10_000;
+/** The pool is filled up so long after it was drawn on, unless somebody waits: a program starts while no process does. */
+export const REFILL_DELAY_MS = 50;
 const OVERLOADED_RETRY_MS = 1_000;
 const LIMIT_REASONS = { MEMORY_LIMIT: "memory_limit", TIME_LIMIT: "time_limit" } as const;
 
@@ -54,6 +56,7 @@ export class Lifecycle {
   readonly #line: WaitingLine;
   /** Of blank sandboxes. */
   readonly #startBackoff = new Backoff();
+  #refillAt: number | undefined;
   #surveyUntil = 0;
   #roomWanted = 0;
   #now = 0;
@@ -89,7 +92,7 @@ export class Lifecycle {
 
   /** When `tick` is due, or `Infinity`. */
   nextTickAt(): number {
-    let next = Infinity;
+    let next = this.#refillAt ?? Infinity;
     for (const { deploymentId, isolateId, backoff } of this.#services.values()) {
       if (isolateId !== undefined) continue;
       const first = this.#line.first(deploymentId);
@@ -289,6 +292,7 @@ export class Lifecycle {
     blank.phase = "booting";
     blank.deploymentId = service.deploymentId;
     service.isolateId = blank.id;
+    if (this.#options.warmPool > 0) this.#refillAt ??= this.#now + REFILL_DELAY_MS;
     this.#effects.push({ type: "assign", isolateId: blank.id, deploymentId: service.deploymentId });
   }
 
@@ -323,13 +327,12 @@ export class Lifecycle {
   }
 
   #fillPool() {
+    if (this.#refillAt !== undefined && this.#now >= this.#refillAt) this.#refillAt = undefined;
     if (this.#now < this.#startBackoff.retryAt) return;
     const waiting = this.#queue().filter(({ tree }) => !tree).length;
     const room = Math.max(0, this.#options.maxIsolates - this.#placesTaken());
-    const target = this.#options.warmPool + Math.min(waiting, room);
-    const starting = this.#count((isolate) =>
-      isolate.phase === "starting" && isolate.deploymentId === undefined
-    );
+    const target = Math.min(waiting, room) + (this.#refillAt === undefined ? this.#options.warmPool : 0);
+    const starting = this.#count(({ phase, deploymentId }) => phase === "starting" && !deploymentId);
     const blanks = this.#count((isolate) => isolate.phase === "blank");
     const missing = Math.min(target - blanks - starting, this.#options.maxStarting - starting);
     for (let i = 0; i < missing; i++) {

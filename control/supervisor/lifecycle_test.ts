@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { ANSWER_TIMEOUT_MS, ASK_INTERVAL_MS, type LifecycleOptions, RETIRE_TIMEOUT_MS } from "./lifecycle.ts";
+import {
+  ANSWER_TIMEOUT_MS,
+  ASK_INTERVAL_MS,
+  type LifecycleOptions,
+  REFILL_DELAY_MS,
+  RETIRE_TIMEOUT_MS,
+} from "./lifecycle.ts";
 import type { LifecycleEvent } from "./lifecycle_events.ts";
 import {
   acquire,
@@ -51,12 +57,35 @@ rule(
 );
 
 rule(
-  "a blank sandbox of the pool is taken at once and replaced",
+  "a blank sandbox of the pool is taken at once, and replaced when its program has had the time to start",
   { warmPool: 2 },
   [0, tick, [start("1"), start("2")]],
   [50, started("1"), []],
   [51, started("2"), []],
-  [60, acquire("w1", "a"), [assign("1", "a"), start("3")]],
+  [60, acquire("w1", "a"), [assign("1", "a")]],
+  [100, acquire("w2", "b"), [assign("2", "b")]],
+  [60 + REFILL_DELAY_MS, tick, [start("3"), start("4")]],
+);
+
+rule(
+  "who waits for a blank sandbox gets one started at once, whatever was taken before",
+  { warmPool: 1, maxIsolates: 10 },
+  [0, tick, [start("1")]],
+  [50, started("1"), []],
+  [60, acquire("w1", "a"), [assign("1", "a")]],
+  [61, acquire("w2", "b"), [start("2")]],
+  [60 + REFILL_DELAY_MS, tick, [start("3")]],
+);
+
+rule(
+  "programs that start one after the other do not put the filling of the pool off",
+  { warmPool: 3, maxIsolates: 10 },
+  [0, tick, [start("1"), start("2")]],
+  [10, started("1"), [start("3")]],
+  [11, started("2"), []],
+  [12, started("3"), []],
+  [60, acquire("w1", "a"), [assign("1", "a")]],
+  [60 + REFILL_DELAY_MS, acquire("w2", "b"), [assign("2", "b"), start("4"), start("5")]],
 );
 
 rule(
@@ -376,6 +405,9 @@ Deno.test("the next tick is due when something may change without an event, and 
   assert.equal(dueAfter([...retired, [9_900, tick, [recall("1")]]]), 10 + RETIRE_TIMEOUT_MS);
   const backedOff: Step[] = [[0, tick, [start("1")]], [5, bootFailed("1"), []]];
   assert.equal(dueAfter(backedOff, { warmPool: 1 }), 1_005);
+  const taken: Step[] = [...backedOff, [1_005, tick, [start("2")]], [1_010, started("2"), []]];
+  taken.push([1_020, acquire("w", "a"), [assign("2", "a")]]);
+  assert.equal(dueAfter(taken, { warmPool: 1 }), 1_020 + REFILL_DELAY_MS);
   const waiting: Step[] = [...run("1", "a"), [0, acquire("w", "b"), [survey]]];
   assert.equal(dueAfter(waiting, { maxIsolates: 1, queueTimeoutMs: 300 }), 300);
   assert.equal(dueAfter(waiting, { maxIsolates: 1 }), ASK_INTERVAL_MS);

@@ -12,8 +12,15 @@ export interface SnapshotFile {
   path: string;
   sizeBytes: number;
   gitSha1: string;
-  open(): Promise<ReadableStream<Uint8Array>>;
+  /** Its content; a large one streams. */
+  open(): Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>;
 }
+
+/**
+ * Content up to so much is read whole and sent with the head of its request. `fetch` does not set TCP_NODELAY: a short
+ * body after the head would wait 40 ms, until the server acknowledges that (tcp(7)).
+ */
+const MAX_WHOLE_BYTES = 64 * 1024;
 
 /** A folder as it is to be deployed. */
 export interface Snapshot {
@@ -52,13 +59,14 @@ export async function takeSnapshot(folder: string, options: SnapshotOptions): Pr
     path,
     sizeBytes,
     gitSha1: hashes.get(path)!,
-    open: async () => (await Deno.open(source)).readable,
+    open: async () =>
+      sizeBytes <= MAX_WHOLE_BYTES ? await Deno.readFile(source) : (await Deno.open(source)).readable,
   }));
   if (entry.kind === "module") {
     return { root, entrypoint: entry.path, foundBy: entry.foundBy, files, links, leftOut };
   }
   for (const [path, content] of staticSiteFiles([...files, ...linkedFiles(files, links)])) {
-    const open = () => Promise.resolve(new Blob([content]).stream());
+    const open = () => Promise.resolve(content);
     files.push({ path, sizeBytes: content.length, gitSha1: gitBlobSha1(content), open });
   }
   return { root, entrypoint: STATIC_SITE_ENTRYPOINT, foundBy: "static site", files, links, leftOut };

@@ -72,3 +72,17 @@ Deno.test("what is no folder is refused", async () => {
     );
   }
 });
+
+Deno.test("content is what the file has, whether it is read whole or streams", async () => {
+  const texts = { "main.ts": "small", "large.txt": "large ".repeat(100_000) };
+  using folder = new TempFolder(texts);
+  const { files } = await takeSnapshot(folder.path, {
+    entrypoint: undefined,
+    hasher: new BlobHasher(),
+    signal,
+  });
+  const read = await Promise.all(
+    files.map(async ({ path, open }) => [path, await new Response(await open()).text()] as const),
+  );
+  assert.deepEqual(Object.fromEntries(read), texts);
+});

@@ -1,0 +1,87 @@
+import { join } from "node:path";
+import { Turn } from "../turn.ts";
+
+/** Kept of what was downloaded; past that, packages are downloaded anew. The largest frameworks have 0.3 GiB. */
+const MAX_CACHE_BYTES = 2 * 1024 ** 3;
+const MAX_CACHE_FILES = 200_000;
+/** Between two looks at how much that is. */
+const BUILDS_PER_CHECK = 20;
+/** st_blocks counts in these (stat(2)). */
+const BLOCK_BYTES = 512;
+const CACHE = "deno";
+
+/** What a cache may grow to. */
+export interface CacheBounds {
+  /** @default {2147483648} */
+  maxBytes?: number;
+  /** @default {200000} */
+  maxFiles?: number;
+}
+
+/**
+ * Where one build at a time works: its files, and beside them what Deno has downloaded for it and those before. They
+ * share a directory because a file view shows that as one mount, within which Deno links the files of a package; from
+ * one mount to another it has to copy them (link(2), EXDEV).
+ */
+export class BuildPlace {
+  /** Absolute, without symlinks. All that a build sees. */
+  readonly dir: string;
+  /** `DENO_DIR` of its Deno processes. */
+  readonly cacheDir: string;
+  readonly #bounds: Required<CacheBounds>;
+  #builds = 0;
+
+  constructor(dir: string, { maxBytes = MAX_CACHE_BYTES, maxFiles = MAX_CACHE_FILES }: CacheBounds = {}) {
+    this.dir = dir;
+    this.cacheDir = join(dir, CACHE);
+    this.#bounds = { maxBytes, maxFiles };
+  }
+
+  /** Makes the directory for a build's files, and returns it. */
+  async enter(deploymentId: string): Promise<string> {
+    const dir = join(this.dir, deploymentId);
+    await Deno.mkdir(dir);
+    return dir;
+  }
+
+  /** Removes all but the cache. */
+  async clear(): Promise<void> {
+    for (const { name } of await Array.fromAsync(Deno.readDir(this.dir))) {
+      if (name !== CACHE) await Deno.remove(join(this.dir, name), { recursive: true });
+    }
+  }
+
+  /** Now and then, empties the cache if it has grown too large. No build may be under way. */
+  async boundCache(): Promise<void> {
+    if (this.#builds++ % BUILDS_PER_CHECK > 0 || !await this.#isTooLarge()) return;
+    await Deno.remove(this.cacheDir, { recursive: true });
+    await Deno.mkdir(this.cacheDir);
+  }
+
+  async #isTooLarge(): Promise<boolean> {
+    const { maxBytes, maxFiles } = this.#bounds;
+    const turn = new Turn();
+    const folders = [this.cacheDir];
+    let files = 0;
+    let bytes = 0;
+    for (const folder of folders) {
+      for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+        const path = join(folder, name);
+        if (isDirectory) folders.push(path);
+        files++;
+        bytes += (Deno.lstatSync(path).blocks ?? 0) * BLOCK_BYTES;
+        if (files > maxFiles || bytes > maxBytes) return true;
+        if (turn.isOver()) await turn.next();
+      }
+    }
+    return false;
+  }
+}
+
+/** Opens a place, and removes what an earlier build left in it. */
+export async function openBuildPlace(dir: string, bounds?: CacheBounds): Promise<BuildPlace> {
+  await Deno.mkdir(join(dir, CACHE), { recursive: true });
+  const place = new BuildPlace(await Deno.realPath(dir), bounds);
+  await place.clear();
+  return place;
+}
