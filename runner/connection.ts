@@ -97,8 +97,7 @@ export class Connection {
   async readHead(method: string): Promise<ResponseHead | null> {
     for (let interim = 0; interim <= MAX_INTERIM_RESPONSES; interim++) {
       let searched = 0;
-      let end = -1;
-      while ((end = headEnd(this.#input, this.#start + searched, this.#end)) === -1) {
+      while (headEnd(this.#input, this.#start + searched, this.#end) === -1) {
         // The last three bytes may begin the CRLF CRLF.
         searched = Math.max(0, this.#end - this.#start - 3);
         if (this.#end - this.#start === READ_BUFFER_BYTES) {

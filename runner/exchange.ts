@@ -113,8 +113,9 @@ export class Exchange {
     }
   }
 
-  /** Cuts what is still under way. Idempotent. */
+  /** Cuts what is still under way: an exchange that is over may have left its connection to another. Idempotent. */
   close(): void {
+    if (this.#over) return;
     this.#keepAlive = false;
     this.connection.close();
     this.#end();
@@ -127,11 +128,10 @@ export class Exchange {
   }
 
   #watch(): void {
-    const cut = () => {
+    this.#options.visitor.watch(() => {
       this.#gone = true;
       this.close();
-    };
-    this.#options.visitor.watch(cut, cut);
+    });
   }
 
   #uploaded(): void {

@@ -1,6 +1,6 @@
 import { ByteBuffer } from "./byte_buffer.ts";
 import type { Connection } from "./connection.ts";
-import type { Route, RouteTable } from "./contract.ts";
+import type { Route, RouteChanges, RouteTable } from "./contract.ts";
 import { errorPage } from "./error_page.ts";
 import { GatewayError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
@@ -10,7 +10,7 @@ import { RequestBody } from "./request_body.ts";
 import type { RequestHead } from "./request_head.ts";
 import type { Upstream } from "./upstream.ts";
 import type { VisitorConnection } from "./visitor_connection.ts";
-import { writeErrorPage } from "./visitor_response.ts";
+import { visitorFraming, writeErrorPage } from "./visitor_response.ts";
 import { WebSocketBridge } from "./websocket.ts";
 import { WebSocketHandshake } from "./ws_handshake.ts";
 
@@ -47,7 +47,12 @@ export class Handler {
   }
 
   /** Requests from now on go by the new table; those in flight go on. */
-  setRoutes(routes: RouteTable): void {
+  changeRoutes(changes: RouteChanges): void {
+    const routes = new Map(this.#routes);
+    for (const [hostname, route] of changes) {
+      if (route === null) routes.delete(hostname);
+      else routes.set(hostname, route);
+    }
     this.#routes = routes;
   }
 
@@ -115,7 +120,8 @@ export class Handler {
     const { method, isOld } = head;
     const responseHead = await exchange.head();
     const read = body === null ? head.contentLength === 0 : body.complete;
-    const keepAlive = head.keepAlive && read && !this.#draining;
+    const keepAlive = head.keepAlive && read && !this.#draining &&
+      visitorFraming(responseHead, isOld) !== "close";
     await exchange.relay(responseHead, { method, isOld, keepAlive });
     return keepAlive;
   }

@@ -1,3 +1,4 @@
+import { STATUS } from "./errors.ts";
 import { Http2Request } from "./http2_request.ts";
 import type { Handler } from "./handler.ts";
 import type { Peer } from "./request_head.ts";
@@ -15,7 +16,9 @@ export class Http2Gateway {
   readonly #handler: Handler;
   /** Local port of a splice → the visitor behind it. Whoever else connects is nobody's visitor. */
   readonly #visitors = new Map<number, Peer>();
+  readonly #requests = new Set<Http2Request>();
   #server: Deno.HttpServer<Deno.NetAddr> | null = null;
+  #draining = false;
 
   constructor(handler: Handler) {
     this.#handler = handler;
@@ -33,20 +36,34 @@ export class Http2Gateway {
     this.#visitors.delete(port);
   }
 
-  /** Tells every client to go, and waits for what is in flight. */
-  async drain(): Promise<void> {
-    await this.#server?.shutdown();
+  /** Tells every client to go, as soon as nobody uploads: `shutdown` would break that off. To be called until all have gone. */
+  drain(): void {
+    if (this.#server === null || this.#draining) return;
+    for (const request of this.#requests) if (request.uploading) return;
+    this.#draining = true;
+    this.#server.shutdown();
   }
 
   #listen(): Deno.HttpServer<Deno.NetAddr> {
-    return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request, { remoteAddr }) => {
+    const options = { hostname: "127.0.0.1", port: 0, onListen() {}, onError };
+    return Deno.serve(options, (request, { remoteAddr }) => {
       const peer = this.#visitors.get(remoteAddr.port);
-      if (peer === undefined) return new Response(null, { status: 421 });
-      const exchange = new Http2Request(request, this.#server!.addr);
-      this.#handler.serve(new VisitorConnection(exchange, peer));
-      return exchange.response;
+      if (peer === undefined) return new Response(null, { status: STATUS.MISDIRECTED_REQUEST });
+      return this.#serve(new Http2Request(request, this.#server!.addr), peer);
     });
   }
+
+  #serve(request: Http2Request, peer: Peer): Promise<Response> {
+    this.#requests.add(request);
+    this.#handler.serve(new VisitorConnection(request, peer)).then(() => this.#requests.delete(request));
+    return request.response;
+  }
+}
+
+/** Hears, besides surprises, of every response that was cut. */
+function onError(error: unknown): Response {
+  if (!(error instanceof Deno.errors.BrokenPipe)) console.error("Cannot answer request:", error);
+  return new Response(null, { status: STATUS.BAD_RESPONSE });
 }
 
 /** Whether a connection begins as HTTP/2 does. Nothing of it is consumed. */

@@ -2,6 +2,7 @@ import { ChunkedDecoder, LAST_CHUNK } from "./chunked_decoder.ts";
 import { headEnd } from "./field_scanner.ts";
 import { decodeLatin1 } from "./octets.ts";
 import { ProtocolError, type ResponseHead, ResponseReader } from "./response_head.ts";
+import { STATUS } from "./errors.ts";
 import type { VisitorSocket } from "./visitor_connection.ts";
 
 /** With which a `Response` takes no body, not even an empty one (Fetch §2.2.3). */
@@ -20,7 +21,7 @@ export class Http2Request implements VisitorSocket {
   readonly #body: ReadableStreamDefaultReader<Uint8Array> | null;
   readonly #isChunked: boolean;
   readonly #response = Promise.withResolvers<Response>();
-  readonly #closed = Promise.withResolvers<null>();
+  readonly #whenClosed = Promise.withResolvers<null>();
   #unread: Uint8Array;
   /** Of the response, before its head is whole. */
   #head = new Uint8Array(0);
@@ -28,6 +29,7 @@ export class Http2Request implements VisitorSocket {
   #output: ReadableStreamDefaultController<Uint8Array> | null = null;
   #wanted = Promise.withResolvers<void>();
   #bodyEnded = false;
+  #closed = false;
 
   /** @param addr Of the listener: what `Deno.serve` puts where a request has no authority. */
   constructor(request: Request, addr: Deno.NetAddr) {
@@ -42,10 +44,17 @@ export class Http2Request implements VisitorSocket {
     return this.#response.promise;
   }
 
+  /** There is more of its body to come. */
+  get uploading(): boolean {
+    return this.#body !== null && !this.#bodyEnded && !this.#closed;
+  }
+
   async read(buffer: Uint8Array): Promise<number | null> {
     while (this.#unread.length === 0) {
-      if (this.#body === null || this.#bodyEnded) return await this.#closed.promise;
+      if (this.#body === null || this.#bodyEnded) return await this.#whenClosed.promise;
       const chunk = await this.#body.read();
+      if (chunk.done) await turnOfEventLoop();
+      if (this.#closed) return null;
       this.#bodyEnded = chunk.done;
       this.#unread = this.#isChunked ? framed(chunk.value) : chunk.value ?? this.#unread;
     }
@@ -56,6 +65,7 @@ export class Http2Request implements VisitorSocket {
   }
 
   async write(bytes: Uint8Array): Promise<number> {
+    if (this.#closed) throw new Deno.errors.BrokenPipe("The request was closed");
     if (this.#output !== null) await this.#pass(bytes);
     else {
       this.#head = joined(this.#head, bytes);
@@ -66,18 +76,24 @@ export class Http2Request implements VisitorSocket {
   }
 
   closeWrite(): Promise<void> {
-    this.close();
+    this.#end((output) => output.close());
     return Promise.resolve();
   }
 
   close(): void {
-    this.#closed.resolve(null);
+    // A response that was cut short must not seem whole.
+    this.#end((output) => output.error(new Deno.errors.BrokenPipe("The response ended too early")));
+  }
+
+  #end(endOutput: (output: ReadableStreamDefaultController<Uint8Array>) => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#whenClosed.resolve(null);
     this.#wanted.resolve();
     this.#body?.cancel().catch(() => {});
-    this.#response.reject(new ProtocolError("no response"));
-    // A body that was cut short is told from one that ended.
-    if (this.#decoder?.done === false) this.#output?.error("The response ended too early");
-    else if (this.#output !== null) closeQuietly(this.#output);
+    if (this.#output !== null) endOutput(this.#output);
+    // Mostly for nobody: the client has left.
+    else this.#response.resolve(new Response(null, { status: STATUS.BAD_RESPONSE }));
   }
 
   async #begin(head: Uint8Array, end: number): Promise<void> {
@@ -113,6 +129,11 @@ export class Http2Request implements VisitorSocket {
   }
 }
 
+/** In which an abort is heard: to `Deno.serve`, a body that the client resets with CANCEL has ended like any other. */
+function turnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** @param fallback The authority of a request without one. */
 function requestHead(request: Request, fallback: string, isChunked: boolean): Uint8Array {
   const { method, url, headers } = request;
@@ -132,7 +153,7 @@ function headersOf({ pieces }: ResponseHead, input: Uint8Array): Headers {
     for (const line of decodeLatin1(input, pieces[i]!, pieces[i + 1]! - 2).split("\r\n")) {
       const colon = line.indexOf(":");
       const name = line.slice(0, colon);
-      if (!DROPPED_FIELDS.has(name)) headers.append(name, line.slice(colon + 1).trim());
+      if (!DROPPED_FIELDS.has(name)) headers.append(name, line.slice(colon + 1));
     }
   }
   return headers;
@@ -152,12 +173,4 @@ function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length;
   }
   return whole;
-}
-
-function closeQuietly(output: ReadableStreamDefaultController<Uint8Array>): void {
-  try {
-    output.close();
-  } catch {
-    // Closed, cancelled or failed before.
-  }
 }

@@ -255,16 +255,25 @@ Deno.test("a request is tried three times at most", async () => {
   assert.equal(test.acquired.length, 3);
 });
 
-Deno.test("a new table replaces the old one whole, and what is in flight goes on", async () => {
+Deno.test("a table changes where it is told to, and what is in flight goes on", async () => {
   const { isolate, waiting } = gated();
   await using _ = isolate;
   await using test = await startTestRunner({ acquire: isolate.socketPath });
   const first = fetch(test.origin).then((response) => response.text());
   await until(() => waiting.length === 1);
-  test.runner.setRoutes(new Map());
-  await until(async () => await code(fetch(test.origin)) === "DEPLOYMENT_NOT_FOUND");
+  test.runner.changeRoutes(new Map([["localhost", null]]));
+  await test.runner.usage();
+  assert.equal(await code(fetch(test.origin)), "DEPLOYMENT_NOT_FOUND");
   waiting[0]!();
   assert.equal(await first, "hello");
+  const route = { deploymentId: "d2", maxConcurrency: 100, requestTimeoutMs: 0 };
+  test.runner.changeRoutes(new Map([["localhost", route], ["unknown.example", null]]));
+  await test.runner.usage();
+  const second = fetch(test.origin).then((response) => response.text());
+  await until(() => waiting.length === 2);
+  waiting[1]!();
+  assert.equal(await second, "hello");
+  assert.deepEqual(test.acquired, ["d1", "d2"]);
 });
 
 Deno.test("a drain accepts nothing new, finishes what is in flight and gives everything back", async () => {

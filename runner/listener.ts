@@ -40,8 +40,8 @@ export class Listener {
     this.#closed = true;
     this.#listener.close();
     this.#handler.drain();
-    this.#http2.drain();
     while (this.#connections.size > 0 && !signal.aborted) {
+      this.#http2.drain();
       for (const connection of this.#connections) if (connection.idle) connection.close();
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }

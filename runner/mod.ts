@@ -6,4 +6,3 @@
 export { type ErrorCode, STATUS } from "./errors.ts";
 export * from "./contract.ts";
 export { type Runner, type RunnerSource, startRunner } from "./runner.ts";
-export { scheduleInBatches } from "./scheduling.ts";

@@ -6,7 +6,7 @@ export const OCTET = {
   token: 1,
   /** A field value or a reason phrase (RFC 9110 §5.5). */
   value: 2,
-  /** The path of a target, and its query: what the `http` crate, which reads behind us, takes. */
+  /** The path of a target, and its query: what clients send and `Deno.serve` takes, which is more than RFC 3986 has. */
   path: 4,
   query: 8,
 } as const;
@@ -21,8 +21,8 @@ function classify(): Uint8Array {
   };
   add(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/, OCTET.token);
   add(/[\t\x20-\x7e\x80-\xff]/, OCTET.value);
-  add(/[!"$-;=@-_a-~\x80-\xff]/, OCTET.path);
-  add(/[!$-;=?-~\x80-\xff]/, OCTET.query);
+  add(/[!"$->@-~\x80-\xff]/, OCTET.path);
+  add(/[!"$-~\x80-\xff]/, OCTET.query);
   return classes;
 }
 

@@ -50,6 +50,7 @@ export class RequestBody {
         : "transfer-encoding: chunked\r\n\r\n",
     );
     this.#take(out, MAX_FIRST_BYTES);
+    this.#complete = this.#ended;
   }
 
   /**
@@ -66,8 +67,7 @@ export class RequestBody {
         if (this.#visitor.unread.length === 0 && !await this.#visitor.fill()) {
           throw new Error("Visitor is gone");
         }
-        if (this.#cancelled) break;
-        if (!await this.#send(connection, out)) break;
+        if (this.#cancelled || !await this.#send(connection, out)) break;
         await turn.pass(startedAt);
       }
     } catch {
@@ -86,17 +86,25 @@ export class RequestBody {
   async #send(connection: Connection, out: ByteBuffer): Promise<boolean> {
     out.clear();
     const unread = this.#visitor.unread;
-    const direct = this.#decoder === null
-      ? unread.subarray(0, Math.min(unread.length, this.#remainingBytes))
-      : null;
-    if (direct === null) this.#take(out, Infinity);
+    let piece = unread.subarray(0, Math.min(unread.length, this.#remainingBytes));
+    if (this.#decoder === null) this.#consume(piece.length);
+    else {
+      this.#take(out, Infinity);
+      piece = out.view;
+    }
     try {
-      await connection.write(direct ?? out.view);
+      await connection.write(piece);
     } catch {
       return false;
     }
-    if (direct !== null) this.#consume(direct.length);
+    // Not before: another request may follow on a connection whose body is complete.
+    this.#complete = this.#ended;
     return true;
+  }
+
+  /** All of it was taken from the visitor. */
+  get #ended(): boolean {
+    return this.#decoder === null ? this.#remainingBytes === 0 : this.#decoder.done;
   }
 
   /** Puts at most `maxBytes` of what has arrived into `out`, framed. */
@@ -110,15 +118,11 @@ export class RequestBody {
     }
     writeChunk(this.#decoder.decode(input), input, this.#decoder.pieces, out);
     this.#visitor.consume(this.#decoder.consumed);
-    if (this.#decoder.done) {
-      out.text(LAST_CHUNK);
-      this.#complete = true;
-    }
+    if (this.#decoder.done) out.text(LAST_CHUNK);
   }
 
   #consume(bytes: number): void {
     this.#visitor.consume(bytes);
     this.#remainingBytes -= bytes;
-    this.#complete = this.#remainingBytes === 0;
   }
 }

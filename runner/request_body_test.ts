@@ -59,6 +59,33 @@ Deno.test("a body keeps the framing that the visitor gave it, and what follows i
   }
 });
 
+Deno.test("a body is not complete while its last bytes wait for the isolate", async () => {
+  const rows: [contentLength: number, piece: string][] = [[5, "hello"], [
+    Infinity,
+    "5\r\nhello\r\n0\r\n\r\n",
+  ]];
+  for (const [contentLength, piece] of rows) {
+    const begun = Promise.withResolvers<void>();
+    const taken = Promise.withResolvers<void>();
+    const slow = {
+      write() {
+        begun.resolve();
+        return taken.promise;
+      },
+    };
+    const visitor = visitorOf([piece], true);
+    const body = new RequestBody(visitor, contentLength);
+    body.begin(new ByteBuffer());
+    const pumped = body.pump(slow as unknown as Connection);
+    await begun.promise;
+    assert.equal(body.complete, false);
+    taken.resolve();
+    await pumped;
+    assert.equal(body.complete, true);
+    visitor.close();
+  }
+});
+
 Deno.test("a body that ends early or breaks its framing is broken off", async () => {
   const early = await pass(5, ["he", "l"], false);
   assert.deepEqual([early.complete, early.failed], [false, true]);

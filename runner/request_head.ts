@@ -25,7 +25,7 @@ export interface RequestHead {
   framed: boolean;
   /** The visitor waits for a 100 before it sends the body. */
   expectsContinue: boolean;
-  /** An opening handshake (RFC 6455 §4.2.1): anything less is an ordinary request. */
+  /** An opening handshake (RFC 6455 §4.2.1): anything less, or with a body, is an ordinary request. */
   webSocket: { key: string; protocols: string | null } | null;
   /** Index after the head. */
   end: number;
@@ -109,8 +109,8 @@ interface Target {
 /** An authority, and what an isolate is told about a request for it. */
 interface Addressed {
   authority: Authority;
-  /** As it came in `Host`. */
-  host: Uint8Array;
+  /** As it came in `Host`; `null` = it was not asked. */
+  host: Uint8Array | null;
   /** From the target's scheme to its path. */
   origin: Uint8Array;
   /** From after the target to after the `host` field. */
@@ -169,17 +169,20 @@ export class RequestReader {
     out.text(said.cdnLoop === null ? CDN_LOOP_LINE : `cdn-loop: ${cdnLoop(said.cdnLoop)}\r\n`);
 
     const { isOld } = target;
-    const { chunked, contentLength } = said;
-    if (chunked && (contentLength !== -1 || isOld)) throw malformed("transfer-encoding where none may be");
+    const { chunked } = said;
+    if (chunked && (said.contentLength !== -1 || isOld)) {
+      throw malformed("transfer-encoding where none may be");
+    }
+    const contentLength = chunked ? Infinity : Math.max(said.contentLength, 0);
     return {
       method,
       authority,
       isOld,
       keepAlive: isOld ? options.includes("keep-alive") : !options.includes("close"),
-      contentLength: chunked ? Infinity : Math.max(contentLength, 0),
-      framed: chunked || contentLength !== -1,
+      contentLength,
+      framed: chunked || said.contentLength !== -1,
       expectsContinue: !isOld && said.expect?.toLowerCase() === "100-continue",
-      webSocket: method === "GET" && !isOld ? handshakeIn(said, options) : null,
+      webSocket: method === "GET" && !isOld && contentLength === 0 ? handshakeIn(said, options) : null,
       end: this.#scanner.lineEnd,
     };
   }
@@ -192,7 +195,7 @@ export class RequestReader {
     pieces.length = 0;
     scanner.begin(bytes, start, end);
     while (scanner.next()) {
-      if (scanner.kind !== FIELD.other) note(scanner, said);
+      if (scanner.kind !== FIELD.other && scanner.kind !== FIELD.date) note(scanner, said);
       else if (named === null || !named.has(scanner.name())) {
         if (pieces.length > 0 && pieces[pieces.length - 1] === scanner.lineStart) {
           pieces[pieces.length - 1] = scanner.lineEnd;
@@ -205,14 +208,15 @@ export class RequestReader {
     const { hostStart, hostEnd } = this.#said;
     if (hostStart === -1) throw malformed("no host"); // RFC 9112 §3.2: whatever the target says.
     const last = this.#addressed;
-    if (ofTarget === null && last !== null && isEqual(last.host, bytes, hostStart, hostEnd)) return last;
+    if (ofTarget === null && last !== null && last.host !== null) {
+      if (isEqual(last.host, bytes, hostStart, hostEnd)) return last;
+    }
     const host = decodeLatin1(bytes, hostStart, hostEnd);
     const authority = readAuthority(ofTarget, host);
     if (authority === null) throw malformed("no valid authority");
     const addressed = {
       authority,
-      // What an absolute form says is not what the next one's `Host` has to be compared with.
-      host: encode(ofTarget === null ? host : ""),
+      host: ofTarget === null ? encode(host) : null,
       origin: encode(`${PROTO}://${authority.host}`),
       hostLine: encode(` HTTP/1.1\r\nhost: ${authority.host}\r\n`),
       forwarded: encode(
@@ -263,14 +267,17 @@ function readTarget(bytes: Uint8Array, start: number): Target {
   if (bytes[at] !== SPACE) throw malformed("malformed target");
   if (seen > 0x7f && !isUtf8(bytes.subarray(pathStart, at))) throw malformed("target that is not UTF-8");
   const versionStart = at + 1;
-  for (let i = 0; i < VERSION.length; i++) {
-    const octet = bytes[versionStart + i];
-    if (octet !== VERSION[i] && !(i === VERSION_DIGIT && octet === 0x30)) {
-      throw malformed("neither HTTP/1.1 nor HTTP/1.0");
-    }
-  }
+  if (!isVersion(bytes, versionStart)) throw malformed("neither HTTP/1.1 nor HTTP/1.0");
   const isOld = bytes[versionStart + VERSION_DIGIT] === 0x30;
   return { authority, start: pathStart, end: at, lineEnd: versionStart + VERSION.length, isOld };
+}
+
+function isVersion(bytes: Uint8Array, start: number): boolean {
+  for (let i = 0; i < VERSION.length; i++) {
+    const octet = bytes[start + i];
+    if (octet !== VERSION[i] && !(i === VERSION_DIGIT && octet === 0x30)) return false;
+  }
+  return true;
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
@@ -368,7 +375,18 @@ function cdnLoop(received: string): string {
   return `${received}, ${CDN_ID}`;
 }
 
-/** Whether bytes that begin with `octet` cannot become a request, so that nobody has to wait for the rest. */
-export function isHopeless(octet: number): boolean {
-  return octet !== CR && octet !== LF && (OCTETS[octet]! & OCTET.token) === 0;
+/**
+ * Whether `bytes[start, end)`, in which no head ends, cannot become a request, so that nobody has to wait for the rest.
+ *
+ * @param searched Index up to which that is known not to be so, but for the request line.
+ */
+export function isHopeless(bytes: Uint8Array, start: number, searched: number, end: number): boolean {
+  if (start === end) return false;
+  const first = bytes[start]!;
+  if (first !== CR && (OCTETS[first]! & OCTET.token) === 0) return true;
+  for (let at = Math.max(searched, start + 1); at < end; at++) {
+    if (bytes[at] === LF && bytes[at - 1] !== CR) return true;
+  }
+  const lineEnd = bytes.subarray(start, end).indexOf(LF) + 1;
+  return lineEnd > 0 && (lineEnd < VERSION.length || !isVersion(bytes, start + lineEnd - VERSION.length));
 }

@@ -41,6 +41,7 @@ Deno.test("the request line is in absolute form with the visitor's own host and 
     ["GET http://shop.example HTTP/1.1", "GET http://shop.example/ HTTP/1.1"],
     ["GET https://shop.example:1?q HTTP/1.1", "GET http://shop.example:1/?q HTTP/1.1"],
     ["GET HTTP://shop.example/p?q=[]{}|^`~ HTTP/1.1", "GET http://shop.example/p?q=[]{}|^`~ HTTP/1.1"],
+    [`GET /<a>\\"\`?{"a":"<b>"} HTTP/1.1`, `GET http://Shop.example:80/<a>\\"\`?{"a":"<b>"} HTTP/1.1`],
     ["GET /\xc3\xa9?\xe2\x82\xac HTTP/1.1", "GET http://Shop.example:80/\xc3\xa9?\xe2\x82\xac HTTP/1.1"],
   ];
   for (const [line, sent] of rows) assert.equal(read(text([HOST], line)).sent.split("\r\n")[0], sent);
@@ -68,7 +69,7 @@ Deno.test("whatever is not exactly RFC 9112 is refused", () => {
     "GET ftp://shop.example/ HTTP/1.1",
     "GET /a b HTTP/1.1",
     "GET /a#b HTTP/1.1",
-    "GET /<a> HTTP/1.1",
+    "GET /a?b#c HTTP/1.1",
     "GET /\x00 HTTP/1.1",
     "GET /\x7f HTTP/1.1",
     "GET /\xff HTTP/1.1",
@@ -134,6 +135,36 @@ Deno.test("framing, persistence and expectations are the visitor's connection's"
   }
 });
 
+Deno.test("only an opening handshake without a body asks for a WebSocket", () => {
+  const handshake: Field[] = [
+    HOST,
+    ["Connection", "Upgrade"],
+    ["Upgrade", "websocket"],
+    ["Sec-WebSocket-Version", "13"],
+    ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="],
+  ];
+  assert.notEqual(read(text(handshake)).head.webSocket, null);
+  assert.notEqual(read(text([...handshake, ["content-length", "0"]])).head.webSocket, null);
+  for (const field of [["content-length", "1"], ["transfer-encoding", "chunked"]] as const) {
+    assert.equal(read(text([...handshake, field])).head.webSocket, null);
+  }
+});
+
+Deno.test("each request of a connection says by itself which host it is for", () => {
+  const reader = new RequestReader(PEER);
+  const ask = (text: string) =>
+    reader.read(latin1(text), 0, text.length, new ByteBuffer()).authority.hostname;
+  const absolute = "GET http://shop.example/ HTTP/1.1\r\nhost: shop.example\r\n\r\n";
+  const empty = "GET / HTTP/1.1\r\nhost:\r\n\r\n";
+  for (let i = 0; i < 2; i++) {
+    assert.equal(ask("GET / HTTP/1.1\r\nhost: a.example\r\n\r\n"), "a.example");
+    assert.throws(() => ask(empty), isBadRequest);
+    assert.equal(ask(absolute), "shop.example");
+    assert.throws(() => ask(empty), isBadRequest);
+    assert.throws(() => ask(absolute.replace("host: shop", "host: a")), isBadRequest);
+  }
+});
+
 Deno.test("a mutated head is either understood or refused as a bad request", () => {
   const seeds = [
     text([HOST, ["accept", "*/*"], ["connection", "keep-alive"], ["cookie", "a=b"]]),
@@ -171,6 +202,7 @@ Deno.test("end-to-end headers pass as they are, byte for byte", () => {
     "x-latin": "\xe9\xff",
     "x-empty": "",
     "x-real-ips": "kept",
+    "date": "Sun, 22 Nov 2026 00:00:00 GMT",
   };
   const got = fields(sent);
   for (const [name, value] of Object.entries(sent)) assert.equal(got[name], value, name);

@@ -53,7 +53,9 @@ export class ResponseBody {
    */
   async more(): Promise<void> {
     if (await this.#connection.fill()) return;
-    if (this.#remainingBytes !== Infinity || this.#decoder !== null) {
+    const endsWithConnection = this.#remainingBytes === Infinity && this.#decoder === null;
+    // Closed by us, it was cut.
+    if (!endsWithConnection || this.#connection.closed) {
       throw new GatewayError("BAD_RESPONSE", "Cannot read response: the connection ended before the body");
     }
     this.#ended = true;

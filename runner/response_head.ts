@@ -129,7 +129,8 @@ export class ResponseReader {
     scanner.begin(bytes, start, end);
     while (scanner.next()) {
       if (scanner.kind !== FIELD.other && !this.#note(scanner, status)) continue;
-      if (named !== null && named.has(scanner.name())) continue;
+      // Whatever an app calls hop-by-hop, where the body ends is told.
+      if (named !== null && scanner.kind !== FIELD.contentLength && named.has(scanner.name())) continue;
       if (pieces.length > 0 && pieces[pieces.length - 1] === scanner.lineStart) {
         pieces[pieces.length - 1] = scanner.lineEnd;
       } else pieces.push(scanner.lineStart, scanner.lineEnd);

@@ -2,6 +2,7 @@ import type {
   AcquireMessage,
   FromRunner,
   IsolateUsage,
+  RouteChanges,
   RouteTable,
   RunnerOptions,
   ToRunner,
@@ -23,8 +24,8 @@ export interface Runner extends AsyncDisposable {
   /** As bound. */
   readonly hostname: string;
   readonly port: number;
-  /** Replaces the table whole. Requests in flight go on. */
-  setRoutes(routes: RouteTable): void;
+  /** Replaces the table by one with these changes. Requests in flight go on. */
+  changeRoutes(changes: RouteChanges): void;
   /** The isolate is gone: what is in flight there fails with `code`. Answered by `release` if it was leased. */
   ended(isolateId: string, code: ErrorCode): void;
   /** Asks for an isolate back. True = it is not leased any more, false = requests are in flight there. */
@@ -94,8 +95,8 @@ class RunnerHandle implements Runner {
     this.port = port;
   }
 
-  setRoutes(routes: RouteTable): void {
-    this.#post({ type: "routes", routes });
+  changeRoutes(changes: RouteChanges): void {
+    this.#post({ type: "routes", changes });
   }
 
   ended(isolateId: string, code: ErrorCode): void {

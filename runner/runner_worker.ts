@@ -66,7 +66,7 @@ function receive(message: ToRunner): void {
   if (running === null) return;
   switch (message.type) {
     case "routes":
-      return running.handler.setRoutes(message.routes);
+      return running.handler.changeRoutes(message.changes);
     case "acquired":
       acquisitions.get(message.requestId)?.(message.result);
       acquisitions.delete(message.requestId);

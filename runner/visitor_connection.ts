@@ -13,8 +13,11 @@ import {
 const IDLE_BUFFER_BYTES = 4 * 1024;
 /** A whole head, or what is read of a body at once. */
 const MAX_BUFFER_BYTES = MAX_REQUEST_HEAD_BYTES;
+/** Requests that one read brought, and that perhaps wait for nothing, before others get a turn of the event loop. */
+const MAX_REQUESTS_IN_A_ROW = 64;
 /** After a response that ended before the request did, for the visitor to read it: a reset would destroy it. */
 const LINGER_MS = 2000;
+const LINGER_READ_BYTES = 16 * 1024;
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const CR = 0x0d;
@@ -37,9 +40,9 @@ export class VisitorConnection {
   #filled = false;
   #reading: Promise<boolean> | null = null;
   #onGone: (() => void) | null = null;
-  #onFull: (() => void) | null = null;
   #ended = false;
   #closed = false;
+  #requestsInARow = 0;
   /** The first byte of the current response was sent. */
   answering = false;
   /** No request is under way, nor the beginning of one. */
@@ -71,23 +74,23 @@ export class VisitorConnection {
 
   /** The visitor will send nothing more: as every proxy, we take it that it does not wait for an answer either. */
   get gone(): boolean {
-    return this.#ended;
+    return this.#ended || this.#closed;
   }
 
   /**
-   * Calls `onGone` when the visitor is gone, perhaps at once.
-   *
-   * @param onFull Called instead when so much has arrived meanwhile that nobody would hear it leave.
+   * Calls `onGone` when the visitor is gone, perhaps at once. One that has sent a whole buffer meanwhile is heard leaving only
+   * by whoever goes on reading, or writes to it.
    */
-  watch(onGone: () => void, onFull: (() => void) | null = null): void {
+  watch(onGone: () => void): void {
     this.#onGone = onGone;
-    this.#onFull = onFull;
-    if (this.#ended) onGone();
-    else this.#reading ??= this.#read();
+    if (this.#ended) return onGone();
+    if (this.#reading !== null) return;
+    this.#shrink();
+    this.#readOn();
   }
 
   unwatch(): void {
-    this.#onGone = this.#onFull = null;
+    this.#onGone = null;
   }
 
   /**
@@ -97,28 +100,26 @@ export class VisitorConnection {
    */
   async requestArrives(): Promise<boolean> {
     this.answering = false;
-    if (this.#start === this.#end && this.#reading === null && this.#input.length > IDLE_BUFFER_BYTES) {
-      this.#input = new Uint8Array(IDLE_BUFFER_BYTES);
-      this.#start = this.#end = 0;
-      this.#filled = false;
-    }
+    if (this.#reading === null) this.#shrink();
+    let skipped = 0;
     let searched = 0;
     for (;;) {
-      this.#skipEmptyLine();
+      skipped += this.#skipEmptyLines();
       this.idle = this.#start === this.#end;
       // Mostly the head is all that there is. Otherwise its end is found, somewhere, before the fields are read.
       if (this.#endsInEmptyLine() || headEnd(this.#input, this.#start + searched, this.#end) !== -1) {
+        if (++this.#requestsInARow > MAX_REQUESTS_IN_A_ROW) await this.#letOthersIn();
         return true;
       }
-      // The last three bytes may begin the CRLF CRLF.
-      searched = Math.max(0, this.#end - this.#start - 3);
-      const isLong = this.#end - this.#start >= MAX_REQUEST_HEAD_BYTES;
-      if (isLong || this.#start < this.#end && isHopeless(this.#input[this.#start]!)) {
+      const isLong = skipped + this.#end - this.#start >= MAX_REQUEST_HEAD_BYTES;
+      if (isLong || isHopeless(this.#input, this.#start, this.#start + searched, this.#end)) {
         throw new GatewayError(
           "BAD_REQUEST",
           `Cannot read a request: no head in ${this.#end - this.#start} bytes`,
         );
       }
+      // The last three bytes may begin the CRLF CRLF.
+      searched = Math.max(0, this.#end - this.#start - 3);
       if (!await this.fill()) return false;
     }
   }
@@ -141,9 +142,14 @@ export class VisitorConnection {
     if (written < bytes.length) await this.#send(bytes.subarray(written));
   }
 
-  /** Asks for the body of a request (RFC 9110 §10.1.1). */
-  sayContinue(): Promise<void> {
-    return this.#send(CONTINUE);
+  /** Asks for the body of a request (RFC 9110 §10.1.1). Throws when the visitor is `gone`. */
+  async sayContinue(): Promise<void> {
+    try {
+      await this.#send(CONTINUE);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
@@ -154,13 +160,16 @@ export class VisitorConnection {
 
   /** Ends the connection after a response, in such a way that the visitor can read all of it. */
   async linger(): Promise<void> {
-    if (this.#closed || this.#ended) return this.close();
+    if (this.gone) return this.close();
     const timer = setTimeout(() => this.close(), LINGER_MS);
     try {
       await this.#socket.closeWrite();
-      for (let bytes = 0; bytes < MAX_LINGER_BYTES; bytes += this.#end - this.#start) {
-        this.consume(this.#end - this.#start);
-        if (!await this.fill()) break;
+      // Not into the buffer, of which a part may still be on its way to an isolate.
+      const sink = new Uint8Array(LINGER_READ_BYTES);
+      for (let left = MAX_LINGER_BYTES; left > 0;) {
+        const bytes = await this.#socket.read(sink);
+        if (bytes === null) break;
+        left -= bytes;
       }
     } catch {
       // The visitor was faster.
@@ -190,13 +199,29 @@ export class VisitorConnection {
       return false;
     }
     this.#reading = null;
+    this.#requestsInARow = 0;
     this.#end += bytes;
     this.#filled = this.#end === this.#input.length;
-    if (this.#onGone !== null) {
-      if (this.#end - this.#start === MAX_BUFFER_BYTES) this.#onFull?.();
-      else this.#reading = this.#read();
-    }
+    if (this.#onGone !== null) this.#readOn();
     return true;
+  }
+
+  #letOthersIn(): Promise<void> {
+    this.#requestsInARow = 0;
+    return new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  /** Reads while nobody asks for it, as long as there is room. */
+  #readOn(): void {
+    if (this.#end - this.#start < MAX_BUFFER_BYTES) this.#reading = this.#read();
+  }
+
+  /** Between two requests. */
+  #shrink(): void {
+    if (this.#start !== this.#end || this.#input.length === IDLE_BUFFER_BYTES) return;
+    this.#input = new Uint8Array(IDLE_BUFFER_BYTES);
+    this.#start = this.#end = 0;
+    this.#filled = false;
   }
 
   /** After a read that filled the buffer, more of it. */
@@ -220,11 +245,13 @@ export class VisitorConnection {
       input[end - 4] === CR;
   }
 
-  /** RFC 9112 §2.2: one before a request is to be ignored. */
-  #skipEmptyLine(): void {
+  /** RFC 9112 §2.2: at least one before a request is to be ignored. Returns their length in bytes. */
+  #skipEmptyLines(): number {
     const input = this.#input;
-    if (this.#end - this.#start >= 2 && input[this.#start] === CR && input[this.#start + 1] === LF) {
+    const start = this.#start;
+    while (this.#end - this.#start >= 2 && input[this.#start] === CR && input[this.#start + 1] === LF) {
       this.#start += 2;
     }
+    return this.#start - start;
   }
 }

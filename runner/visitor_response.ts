@@ -7,7 +7,7 @@ import { copyFields } from "./response_head.ts";
 /** To whom a response goes. */
 export interface VisitorResponseOptions {
   method: string;
-  /** An HTTP/1.0 visitor knows no chunks. */
+  /** The visitor speaks HTTP/1.0. */
   isOld: boolean;
   /** The connection goes on after this response. */
   keepAlive: boolean;
@@ -25,6 +25,12 @@ function dateField(): string {
     dateLine = `date: ${new Date(now).toUTCString()}\r\n`;
   }
   return dateLine;
+}
+
+/** How a visitor is told where a response's body ends. An HTTP/1.0 one knows no chunks. */
+export function visitorFraming({ framing }: ResponseHead, isOld: boolean): Framing {
+  const isUnbounded = framing === "chunked" || framing === "close";
+  return isUnbounded ? isOld ? "close" : "chunked" : framing;
 }
 
 /** What a visitor is told of the connection. */
@@ -46,18 +52,17 @@ export function writeResponseHead(
   options: VisitorResponseOptions,
   out: ByteBuffer,
 ): Framing {
-  const { status, framing } = head;
+  const { status } = head;
   out.copy(input, head.start, head.fieldsStart);
   copyFields(head, input, out);
   if (!head.saysDate) out.text(dateField());
-  const chunked = framing === "chunked" || framing === "close";
-  const visitorFraming = !chunked ? framing : options.isOld ? "close" : "chunked";
-  if (visitorFraming === "chunked") out.text("transfer-encoding: chunked\r\n");
+  const framing = visitorFraming(head, options.isOld);
+  if (framing === "chunked") out.text("transfer-encoding: chunked\r\n");
   // A 205 without a framing would have a body to the end of the connection (RFC 9112 §6.3).
   if (status === 205 && options.method !== "HEAD") out.text("content-length: 0\r\n");
   out.text(connectionField(options));
   out.text("\r\n");
-  return visitorFraming;
+  return framing;
 }
 
 /** Writes a whole response of our own. */

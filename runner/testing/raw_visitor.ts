@@ -25,11 +25,17 @@ export class RawVisitor implements Disposable {
     for (;;) {
       const match = pattern.exec(this.received);
       if (match !== null) return match;
-      const buffer = new Uint8Array(65536);
-      const bytes = await this.#conn.read(buffer).catch(() => null);
-      if (bytes === null) return null;
-      this.received += String.fromCharCode(...buffer.subarray(0, bytes));
+      if (!await this.receiveMore()) return null;
     }
+  }
+
+  /** Reads what is there, or comes next; false = the connection ended. */
+  async receiveMore(): Promise<boolean> {
+    const buffer = new Uint8Array(65536);
+    const bytes = await this.#conn.read(buffer).catch(() => null);
+    if (bytes === null) return false;
+    this.received += String.fromCharCode(...buffer.subarray(0, bytes));
+    return true;
   }
 
   /** Reads and forgets `bytes`; false = the connection ended before. */

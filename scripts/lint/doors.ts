@@ -12,7 +12,7 @@ const DOORS: Record<string, readonly string[]> = {
   "ignore": ["control/cli/"],
   "esbuild": ["control/build/"],
   "es-module-lexer": ["control/build/"],
-  "node:sqlite": ["control/store/", "control/logs/"],
+  "node:sqlite": ["control/store/", "control/logs/", "isolate/deno_cache/"],
   "Deno.args": ["mod.ts", "isolate/sandbox/"],
   "Deno.env": ["mod.ts", "isolate/sandbox/"],
   "Deno.exit": ["mod.ts", "isolate/sandbox/", "control/build/builder_main.ts"],
