@@ -1,5 +1,6 @@
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { FieldScanner } from "./field_scanner.ts";
+import { encodeLatin1 } from "./octets.ts";
 
 /** Of a chunk-size line with its extensions. */
 const MAX_LINE_BYTES = 1024;
@@ -128,7 +129,7 @@ export class ChunkedDecoder {
     if (this.#trailer.length > MAX_TRAILER_BYTES) throw this.#malformed("trailer section too long");
     if (line !== "\r\n") return;
     const scanner = new FieldScanner(MAX_TRAILERS, this.#malformed);
-    scanner.begin(Uint8Array.from(this.#trailer, (char) => char.charCodeAt(0)), 0, this.#trailer.length);
+    scanner.begin(encodeLatin1(this.#trailer), 0, this.#trailer.length);
     while (scanner.next());
     this.#state = "done";
   }

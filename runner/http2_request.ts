@@ -1,6 +1,6 @@
 import { ChunkedDecoder, LAST_CHUNK } from "./chunked_decoder.ts";
 import { headEnd } from "./field_scanner.ts";
-import { decodeLatin1 } from "./octets.ts";
+import { decodeLatin1, encodeLatin1 } from "./octets.ts";
 import { ProtocolError, type ResponseHead, ResponseReader } from "./response_head.ts";
 import { STATUS } from "./errors.ts";
 import type { VisitorSocket } from "./visitor_connection.ts";
@@ -144,7 +144,7 @@ function requestHead(request: Request, fallback: string, isChunked: boolean): Ui
   if (isChunked) fields += "transfer-encoding: chunked\r\n";
   // `Deno.serve` decodes UTF-8 in a target; header bytes are Latin-1.
   const line = utf8.encode(`${method} ${url} HTTP/1.1\r\n`);
-  return joined(line, Uint8Array.from(`${fields}\r\n`, (char) => char.charCodeAt(0)));
+  return joined(line, encodeLatin1(`${fields}\r\n`));
 }
 
 function headersOf({ pieces }: ResponseHead, input: Uint8Array): Headers {

@@ -21,12 +21,19 @@ function classify(): Uint8Array {
   };
   add(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/, OCTET.token);
   add(/[\t\x20-\x7e\x80-\xff]/, OCTET.value);
-  add(/[!"$->@-~\x80-\xff]/, OCTET.path);
-  add(/[!"$-~\x80-\xff]/, OCTET.query);
+  add(/[!->@-~\x80-\xff]/, OCTET.path);
+  add(/[!-~\x80-\xff]/, OCTET.query);
   return classes;
 }
 
 /** `TextDecoder("latin1")` is windows-1252 (WHATWG Encoding §4.2), which maps 0x80–0x9F elsewhere. */
 export function decodeLatin1(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+}
+
+/** Characters to U+00FF, each one byte. */
+export function encodeLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

@@ -2,7 +2,7 @@ import { type Authority, readAuthority } from "./authority.ts";
 import { GatewayError } from "./errors.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import type { ByteBuffer } from "./byte_buffer.ts";
-import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
+import { decodeLatin1, encodeLatin1, OCTET, OCTETS } from "./octets.ts";
 import { isTraceparent, writeNewTrace } from "./trace_context.ts";
 
 /** The other end of the visitor's connection. */
@@ -216,10 +216,10 @@ export class RequestReader {
     if (authority === null) throw malformed("no valid authority");
     const addressed = {
       authority,
-      host: ofTarget === null ? encode(host) : null,
-      origin: encode(`${PROTO}://${authority.host}`),
-      hostLine: encode(` HTTP/1.1\r\nhost: ${authority.host}\r\n`),
-      forwarded: encode(
+      host: ofTarget === null ? encodeLatin1(host) : null,
+      origin: encodeLatin1(`${PROTO}://${authority.host}`),
+      hostLine: encodeLatin1(` HTTP/1.1\r\nhost: ${authority.host}\r\n`),
+      forwarded: encodeLatin1(
         `x-forwarded-for: ${this.#address}\r\nx-forwarded-proto: ${PROTO}\r\n` +
           `x-forwarded-host: ${authority.host}\r\n` +
           `forwarded: for="${this.#node}";host="${authority.host}";proto=${PROTO}\r\n`,
@@ -342,10 +342,6 @@ function handshakeIn(said: Said, options: readonly string[]): RequestHead["webSo
     webSocketVersion === WEBSOCKET_VERSION && options.includes("upgrade") &&
     upgrade !== null && listOf(upgrade).includes("websocket");
   return isWhole ? { key: webSocketKey, protocols: webSocketProtocol } : null;
-}
-
-function encode(latin1: string): Uint8Array {
-  return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array, start: number, end: number): boolean {

@@ -17,8 +17,9 @@ const MAX_BUFFER_BYTES = MAX_REQUEST_HEAD_BYTES;
 const MAX_REQUESTS_IN_A_ROW = 64;
 /** After a response that ended before the request did, for the visitor to read it: a reset would destroy it. */
 const LINGER_MS = 2000;
-const LINGER_READ_BYTES = 16 * 1024;
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
+/** Where it reads to what nobody wants. */
+const sink = new Uint8Array(16 * 1024);
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const CR = 0x0d;
 const LF = 0x0a;
@@ -165,7 +166,6 @@ export class VisitorConnection {
     try {
       await this.#socket.closeWrite();
       // Not into the buffer, of which a part may still be on its way to an isolate.
-      const sink = new Uint8Array(LINGER_READ_BYTES);
       for (let left = MAX_LINGER_BYTES; left > 0;) {
         const bytes = await this.#socket.read(sink);
         if (bytes === null) break;

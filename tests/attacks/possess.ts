@@ -5,8 +5,8 @@ import type { SandboxHome } from "../../isolate/home.ts";
 const CHANGES: [from: RegExp, to: string][] = [
   [/Deno\.permissions\.revokeSync\(\{ name: "ffi" \}\)/g, ""],
   [/permissions: \{\n[^]*?\n {6}\}/g, `permissions: "inherit"`],
-  [/^ +for \(.*\) dropSocketPermissions\(path\);/gm, ""],
-  [/^ +closeDoors\(\);/gm, ""],
+  [/^ *for \(.*\) dropSocketPermissions\(path\);/gm, ""],
+  [/^ *closeDoors\(\);/gm, ""],
 ];
 
 /**
