@@ -10,7 +10,8 @@ import { startTestRunner, until } from "./testing/test_runner.ts";
 import { VisitorConnection, type VisitorSocket } from "./visitor_connection.ts";
 
 const SPLITS = 400;
-const MUTATIONS = 1200;
+const MUTATIONS = 1000;
+const LEAVERS = 400;
 const CASE_TIMEOUT_MS = 20_000;
 const INNER = "GET /smuggled HTTP/1.1\r\nhost: shop.example\r\n\r\n";
 const ROUTE = { deploymentId: "d1", maxConcurrency: 100, requestTimeoutMs: 0 };
@@ -248,4 +249,38 @@ Deno.test("whatever is sent, an isolate sees no request that a second parser doe
   for (const print of seen) assert.ok(sent.has(print), "an isolate saw a request that nobody sent");
   assert.deepEqual(test.broken, []);
   assert.deepEqual(test.acquired, ["d1"]);
+});
+
+Deno.test("visitors who leave at any point leave nothing behind", async () => {
+  const random = new SeededRandom(13);
+  await using isolate = understanding(new Set());
+  await using test = await startTestRunner({
+    acquire: async (call) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return { isolateId: `i${call}`, socketPath: isolate.socketPath };
+    },
+    route: { maxConcurrency: 4 },
+  });
+  const { port } = test.runner;
+  const visit = async (pieces: Uint8Array[], sends: number, reads: number) => {
+    using visitor = await RawVisitor.send(port, "");
+    const sent = (async () => {
+      for (const piece of pieces.slice(0, sends)) await visitor.write(piece);
+    })().catch(() => {});
+    for (let i = 0; i < reads && await visitor.receiveMore(); i++);
+    visitor[Symbol.dispose]();
+    await sent;
+  };
+  for (let i = 0; i < LEAVERS; i += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, j) => {
+      const pieces = random.split(latin1(requestsOf(random, i + j).replaceAll("GET /c", "GET /stream/c")));
+      const sends = random.between(1, pieces.length);
+      // Who has sent too little to be answered must not wait for it.
+      return visit(pieces, sends, sends === pieces.length ? random.below(2) : 0);
+    }));
+  }
+  await until(async () => (await test.runner.inFlight()).length === 0);
+  await until(async () => await openConnections(port) === 0);
+  assert.equal(await (await fetch(test.origin)).text(), "");
+  assert.deepEqual(test.broken, []);
 });

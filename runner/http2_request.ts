@@ -29,6 +29,7 @@ export class Http2Request implements VisitorSocket {
   #output: ReadableStreamDefaultController<Uint8Array> | null = null;
   #wanted = Promise.withResolvers<void>();
   #bodyEnded = false;
+  #answered = false;
   #closed = false;
 
   /** @param addr Of the listener: what `Deno.serve` puts where a request has no authority. */
@@ -93,14 +94,20 @@ export class Http2Request implements VisitorSocket {
     this.#body?.cancel().catch(() => {});
     if (this.#output !== null) endOutput(this.#output);
     // Mostly for nobody: the client has left.
-    else this.#response.resolve(new Response(null, { status: STATUS.BAD_RESPONSE }));
+    else if (!this.#answered) this.#response.resolve(new Response(null, { status: STATUS.BAD_RESPONSE }));
   }
 
-  async #begin(head: Uint8Array, end: number): Promise<void> {
+  async #begin(head: Uint8Array<ArrayBuffer>, end: number): Promise<void> {
     const parsed = new ResponseReader().read(head, 0, end, this.#method);
     if (parsed.status < 200) {
       this.#head = head.slice(end);
       return;
+    }
+    const init = { status: parsed.status, headers: headersOf(parsed, head) };
+    const rest = head.subarray(end);
+    this.#answered = true;
+    if (parsed.framing === "length" && rest.length === parsed.length) {
+      return this.#response.resolve(new Response(rest.length === 0 ? null : rest, init));
     }
     if (parsed.framing === "chunked") this.#decoder = new ChunkedDecoder((what) => new ProtocolError(what));
     const stream = new ReadableStream<Uint8Array>({
@@ -109,8 +116,8 @@ export class Http2Request implements VisitorSocket {
       cancel: () => this.close(),
     }, { highWaterMark: 0 });
     const body = NULL_BODY_STATUSES.has(parsed.status) ? null : stream;
-    this.#response.resolve(new Response(body, { status: parsed.status, headers: headersOf(parsed, head) }));
-    await this.#pass(head.subarray(end));
+    this.#response.resolve(new Response(body, init));
+    await this.#pass(rest);
   }
 
   /** Waits until the stream's reader wants it. */
