@@ -46,6 +46,11 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   }
 }
 
+/** Ends esbuild's process, which keeps all that it has read: what comes next needs as much memory. */
+export async function endBundler(): Promise<void> {
+  await esbuild.stop();
+}
+
 type Result = esbuild.BuildResult<{ write: false; metafile: true }>;
 
 function build(options: BundleOptions, unresolvable: Set<string>, readsFiles: Set<string>): Promise<Result> {

@@ -1,7 +1,7 @@
 import { join, posix } from "node:path";
 import type { BuildLog } from "../model.ts";
 import { AppPaths } from "./app_paths.ts";
-import { bundle } from "./bundle.ts";
+import { bundle, endBundler } from "./bundle.ts";
 import { compileModule } from "./compile_module.ts";
 import { type DenoOptions, installPackages, readModuleGraph } from "./deno_command.ts";
 import type { FileView } from "./file_view.ts";
@@ -45,6 +45,7 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   // It is not there: no deployment has that name. Through a link one could have the builder write into a package.
   Deno.mkdirSync(join(request.dir, ".isola"));
   if (bundled.obstacle === undefined) {
+    await endBundler();
     const image = bundleImage({ request, config, graph, paths }, bundled);
     if (await compileModule(image.entry, { ...deno, v8Flags: request.v8Flags })) {
       const path = `${image.entry}.compiled`;
