@@ -18,7 +18,7 @@ Deno.test("a sandbox's process is given its own paths and nothing that widens it
   assert.equal(args[0], "run");
   assert.equal(args.at(-1), "/tmp/s/boot/host.js");
   assert.ok(args.includes("--no-prompt") && args.includes("--no-config") && args.includes("--cached-only"));
-  assert.ok(args.includes("--v8-flags=--max-heap-size=64"));
+  assert.ok(args.includes("--v8-flags=--max-heap-size=64,--compact-on-every-full-gc"));
   const sockets = ["control", "http", "node", "egress"].map((name) => `/tmp/s/a/${name}.sock`).join(",");
   assert.deepEqual(args.filter((arg) => arg.startsWith("--allow")), [
     `--allow-read=/data/a/app,/tmp/s/boot,${sockets}`,
