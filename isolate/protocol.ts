@@ -6,6 +6,9 @@
  * can change only what the keeper knows of that one sandbox.
  */
 
+/** On which a sandbox's runtime collects garbage, after it has returned what is free (cli, `DENO_USR2_MEMORY_TRIM`). */
+export const REST_SIGNAL = "SIGUSR2";
+
 /** In a seccomp program, the number of the process that installs it. */
 export const OWN_PID = 0x7fff_fffe;
 

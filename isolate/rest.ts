@@ -1,8 +1,5 @@
 import type { SandboxUsage } from "./carrier.ts";
 
-/** On which a sandbox's runtime collects garbage, after it has returned what is free (cli, `DENO_USR2_MEMORY_TRIM`). */
-export const REST_SIGNAL = "SIGUSR2";
-
 /** How long a process has used next to no CPU when it is at rest. */
 export const REST_MS = 5_000;
 /** What timers, the event loop and the clock's ticks may use of it meanwhile. */
@@ -24,7 +21,7 @@ export class Rest {
   #cpuMs = -Infinity;
   #leastBytes = 0;
 
-  /** What was measured at `nowMs`, for so many programs. True = it is to get {@linkcode REST_SIGNAL}. */
+  /** What was measured at `nowMs`, for so many programs. True = it is to get `REST_SIGNAL`. */
   look(nowMs: number, { cpuMs, memoryBytes }: SandboxUsage, programs = 1): boolean {
     const state = this.#state;
     const next = this.#next(nowMs - this.#sinceMs, cpuMs - this.#cpuMs, memoryBytes, programs);

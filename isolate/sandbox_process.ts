@@ -6,7 +6,8 @@ import type { SandboxGroup } from "./layers/cgroup.ts";
 import { dataBytes, firstChild, measureProcess, type ProcessUsage, runDelayMs } from "./measure.ts";
 import { readOutputLines } from "./output_lines.ts";
 import { paced } from "./paced.ts";
-import { Rest, REST_SIGNAL } from "./rest.ts";
+import { REST_SIGNAL } from "./protocol.ts";
+import { Rest } from "./rest.ts";
 import { spawnCommand } from "./spawn.ts";
 
 /** How much of stderr is kept to explain a death. */

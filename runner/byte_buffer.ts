@@ -59,6 +59,11 @@ export class ByteBuffer {
     this.#length += length;
   }
 
+  /** Pieces of `source`, told by the start and end of each. */
+  copyPieces(source: Uint8Array, pieces: readonly number[]): void {
+    for (let i = 0; i < pieces.length; i += 2) this.copy(source, pieces[i]!, pieces[i + 1]!);
+  }
+
   /** `source[start, end)` in hexadecimal digits. */
   hex(source: Uint8Array, start: number, end: number): void {
     this.#reserve((end - start) * 2);

@@ -144,7 +144,7 @@ export function writeChunk(
 ): void {
   if (length === 0) return;
   out.text(`${length.toString(16)}\r\n`);
-  for (let i = 0; i < pieces.length; i += 2) out.copy(source, pieces[i]!, pieces[i + 1]!);
+  out.copyPieces(source, pieces);
   out.text("\r\n");
 }
 

@@ -144,6 +144,13 @@ export class FieldScanner {
     return true;
   }
 
+  /** Adds the current line to pieces that are told by the start and end of each; lines in a row are one. */
+  addLineTo(pieces: number[]): void {
+    const last = pieces.length - 1;
+    if (last > 0 && pieces[last] === this.lineStart) pieces[last] = this.lineEnd;
+    else pieces.push(this.lineStart, this.lineEnd);
+  }
+
   /** In lower case. */
   name(): string {
     return decodeLatin1(this.#bytes, this.lineStart, this.nameEnd).toLowerCase();

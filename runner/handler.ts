@@ -8,6 +8,7 @@ import type { Leases } from "./leases.ts";
 import { decodeLatin1 } from "./octets.ts";
 import { RequestBody } from "./request_body.ts";
 import type { RequestHead } from "./request_head.ts";
+import type { ResponseHead } from "./response_head.ts";
 import type { Upstream } from "./upstream.ts";
 import type { VisitorConnection } from "./visitor_connection.ts";
 import { visitorFraming, writeErrorPage } from "./visitor_response.ts";
@@ -108,7 +109,7 @@ export class Handler {
       if (head.expectsContinue && !body.complete) await visitor.sayContinue();
     }
     const exchange = await this.#send(visitor, route, { head, bytes, body });
-    return await this.#relay(head, body, exchange);
+    return await this.#relay(head, body, exchange, await exchange.head());
   }
 
   /** False = the connection cannot carry another request. */
@@ -116,9 +117,9 @@ export class Handler {
     head: RequestHead,
     body: RequestBody | null,
     exchange: Exchange,
+    responseHead: ResponseHead,
   ): Promise<boolean> {
     const { method, isOld } = head;
-    const responseHead = await exchange.head();
     const read = body === null ? head.contentLength === 0 : body.complete;
     const keepAlive = head.keepAlive && read && !this.#draining &&
       visitorFraming(responseHead, isOld) !== "close";
@@ -136,11 +137,7 @@ export class Handler {
     bytes.text(handshake.lines);
     const exchange = await this.#send(visitor, route, { head, bytes, body: null });
     const responseHead = await exchange.head();
-    if (responseHead.status !== 101) {
-      const keepAlive = head.keepAlive && !this.#draining;
-      await exchange.relay(responseHead, { method: head.method, isOld: false, keepAlive });
-      return keepAlive;
-    }
+    if (responseHead.status !== 101) return await this.#relay(head, null, exchange, responseHead);
     const out = ByteBuffer.take();
     try {
       handshake.accept(responseHead, exchange.connection.input, out);

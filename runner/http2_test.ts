@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { AppIsolate } from "./testing/app_isolate.ts";
 import { RawIsolate } from "./testing/raw_isolate.ts";
-import { startTestRunner, until } from "./testing/test_runner.ts";
+import { startTestRunner, until, untilStill } from "./testing/test_runner.ts";
 
 const MIB = 1024 * 1024;
 const REQUEST = { ":authority": "shop.example", ":path": "/", ":scheme": "http" };
@@ -153,14 +153,7 @@ Deno.test("a slow reader stops the app, not the other streams", async () => {
   const stream = session.request(REQUEST);
   stream.on("error", () => {});
   await new Promise((resolve) => stream.once("response", resolve));
-  let last = -1;
-  let still = 0;
-  await until(async () => {
-    still = produced === last ? still + 1 : 0;
-    last = produced;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return still > 10;
-  });
+  await untilStill(() => produced);
   assert.ok(produced < 32 * MIB, `${produced} bytes were produced for nobody`);
   assert.equal((await answerOf(session.request({ ...REQUEST, ":path": "/small" }))).body, "small");
   session.destroy();

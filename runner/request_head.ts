@@ -162,8 +162,7 @@ export class RequestReader {
     if (bytes[target.start] !== SLASH) out.text("/");
     out.copy(bytes, target.start, target.end);
     out.copy(hostLine);
-    const pieces = this.#pieces;
-    for (let i = 0; i < pieces.length; i += 2) out.copy(bytes, pieces[i]!, pieces[i + 1]!);
+    out.copyPieces(bytes, this.#pieces);
     out.copy(forwarded);
     writeTrace(said, out);
     out.text(said.cdnLoop === null ? CDN_LOOP_LINE : `cdn-loop: ${cdnLoop(said.cdnLoop)}\r\n`);
@@ -196,11 +195,7 @@ export class RequestReader {
     scanner.begin(bytes, start, end);
     while (scanner.next()) {
       if (scanner.kind !== FIELD.other && scanner.kind !== FIELD.date) note(scanner, said);
-      else if (named === null || !named.has(scanner.name())) {
-        if (pieces.length > 0 && pieces[pieces.length - 1] === scanner.lineStart) {
-          pieces[pieces.length - 1] = scanner.lineEnd;
-        } else pieces.push(scanner.lineStart, scanner.lineEnd);
-      }
+      else if (named === null || !named.has(scanner.name())) scanner.addLineTo(pieces);
     }
   }
 

@@ -63,6 +63,6 @@ export class ResponseBody {
 
   #write(length: number, source: Uint8Array, pieces: readonly number[], out: ByteBuffer): void {
     if (this.#chunked) return writeChunk(length, source, pieces, out);
-    for (let i = 0; i < pieces.length; i += 2) out.copy(source, pieces[i]!, pieces[i + 1]!);
+    out.copyPieces(source, pieces);
   }
 }

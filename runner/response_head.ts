@@ -1,4 +1,3 @@
-import type { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "./errors.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import { OCTET, OCTETS } from "./octets.ts";
@@ -131,9 +130,7 @@ export class ResponseReader {
       if (scanner.kind !== FIELD.other && !this.#note(scanner, status)) continue;
       // Whatever an app calls hop-by-hop, where the body ends is told.
       if (named !== null && scanner.kind !== FIELD.contentLength && named.has(scanner.name())) continue;
-      if (pieces.length > 0 && pieces[pieces.length - 1] === scanner.lineStart) {
-        pieces[pieces.length - 1] = scanner.lineEnd;
-      } else pieces.push(scanner.lineStart, scanner.lineEnd);
+      scanner.addLineTo(pieces);
     }
   }
 
@@ -196,10 +193,4 @@ function endOfReason(bytes: Uint8Array, start: number): number {
     throw new ProtocolError("malformed status line");
   }
   return at + 2;
-}
-
-/** The field lines that a visitor gets of a response, as they came. */
-export function copyFields(head: ResponseHead, bytes: Uint8Array, out: ByteBuffer): void {
-  const { pieces } = head;
-  for (let i = 0; i < pieces.length; i += 2) out.copy(bytes, pieces[i]!, pieces[i + 1]!);
 }

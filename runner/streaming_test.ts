@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { AppIsolate } from "./testing/app_isolate.ts";
 import { RawIsolate } from "./testing/raw_isolate.ts";
 import { RawVisitor } from "./testing/raw_visitor.ts";
-import { startTestRunner, until } from "./testing/test_runner.ts";
+import { startTestRunner, until, untilStill } from "./testing/test_runner.ts";
 
 const MIB = 1024 * 1024;
 const HEAD = "host: shop.example\r\n";
@@ -83,14 +83,7 @@ Deno.test("a slow reader stops the app, not the memory", async () => {
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(test.runner.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
   await visitor.receive(/\r\n\r\n/);
-  let last = -1;
-  let still = 0;
-  await until(async () => {
-    still = produced === last ? still + 1 : 0;
-    last = produced;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return still > 10;
-  });
+  await untilStill(() => produced);
   assert.ok(produced < 32 * MIB, `${produced} bytes were produced for nobody`);
 });
 
@@ -103,8 +96,6 @@ Deno.test("a slow app stops the visitor's upload", async () => {
     `POST / HTTP/1.1\r\n${HEAD}content-length: ${1024 * MIB}\r\n\r\n`,
   );
   let sent = 0;
-  let last = -1;
-  let still = 0;
   const upload = (async () => {
     const chunk = new Uint8Array(65536);
     for (;;) {
@@ -112,12 +103,7 @@ Deno.test("a slow app stops the visitor's upload", async () => {
       sent += chunk.length;
     }
   })().catch(() => {});
-  await until(async () => {
-    still = sent === last ? still + 1 : 0;
-    last = sent;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return still > 10;
-  });
+  await untilStill(() => sent);
   assert.ok(sent < 32 * MIB, `${sent} bytes were taken for nobody`);
   visitor[Symbol.dispose]();
   await upload;

@@ -2,7 +2,6 @@ import { STATUS_CODES } from "node:http";
 import type { ByteBuffer } from "./byte_buffer.ts";
 import type { ErrorPage } from "./error_page.ts";
 import type { Framing, ResponseHead } from "./response_head.ts";
-import { copyFields } from "./response_head.ts";
 
 /** To whom a response goes. */
 export interface VisitorResponseOptions {
@@ -54,7 +53,7 @@ export function writeResponseHead(
 ): Framing {
   const { status } = head;
   out.copy(input, head.start, head.fieldsStart);
-  copyFields(head, input, out);
+  out.copyPieces(input, head.pieces);
   if (!head.saysDate) out.text(dateField());
   const framing = visitorFraming(head, options.isOld);
   if (framing === "chunked") out.text("transfer-encoding: chunked\r\n");

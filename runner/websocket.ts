@@ -133,7 +133,7 @@ class WebSocketEnd {
     this.#closeTimer = setTimeout(() => this.#stream.close(), CLOSE_TIMEOUT_MS);
   }
 
-  /** Closes the connection, when what was sent is written. */
+  /** Closes the connection at once. */
   end(): void {
     clearTimeout(this.#closeTimer);
     this.#stream.close();

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { AppIsolate } from "./testing/app_isolate.ts";
 import { RawIsolate } from "./testing/raw_isolate.ts";
 import { RawVisitor } from "./testing/raw_visitor.ts";
-import { startTestRunner, type TestRunner, until } from "./testing/test_runner.ts";
+import { startTestRunner, type TestRunner, until, untilStill } from "./testing/test_runner.ts";
 
 const UPGRADE =
   "GET /chat HTTP/1.1\r\nhost: shop.example\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n" +
@@ -287,14 +287,7 @@ Deno.test("an isolate that sends faster than the visitor reads is not read on", 
   await using test = await startTestRunner({ acquire: isolate.socketPath });
   using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
   await visitor.receive(/\r\n\r\n/);
-  let last = -1;
-  let still = 0;
-  await until(async () => {
-    still = sent === last ? still + 1 : 0;
-    last = sent;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return still > 15;
-  });
+  await untilStill(() => sent);
   assert.ok(sent < 40 * MIB, `${sent} bytes were taken for nobody`);
 });
 
@@ -318,14 +311,7 @@ Deno.test("a visitor who sends faster than the isolate reads is not read on", as
   const flood = (async () => {
     for (; sent < 200 * MIB; sent += frame.length) await visitor.write(frame);
   })().catch(() => {});
-  let last = -1;
-  let still = 0;
-  await until(async () => {
-    still = sent === last ? still + 1 : 0;
-    last = sent;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return still > 15;
-  });
+  await untilStill(() => sent);
   assert.ok(sent < 40 * MIB, `${sent} bytes were taken for nobody`);
   visitor[Symbol.dispose]();
   resolve();

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { listOf } from "./field_scanner.ts";
-import { copyFields, ProtocolError, type ResponseHead } from "./response_head.ts";
+import { ProtocolError, type ResponseHead } from "./response_head.ts";
 
 /** RFC 6455 §1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -48,7 +48,7 @@ export class WebSocketHandshake {
     }
     out.text("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n");
     out.text(`sec-websocket-accept: ${acceptFor(this.#visitorKey)}\r\n`);
-    copyFields(head, input, out);
+    out.copyPieces(input, head.pieces);
     out.text("\r\n");
   }
 }

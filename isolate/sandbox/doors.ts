@@ -1,10 +1,9 @@
 import process from "node:process";
+import { REST_SIGNAL } from "../protocol.ts";
 import { nodeBinding } from "./node_binding.ts";
 
 /** Bindings whose handles can take over a descriptor by its number. A `TTY` takes over nothing but a terminal. */
 const HANDLES = [["tcp_wrap", "TCP"], ["pipe_wrap", "Pipe"], ["udp_wrap", "UDP"]] as const;
-/** See `rest.ts`, which is not in here. */
-const REST_SIGNAL = "SIGUSR2";
 /** libuv's UV_EPERM. */
 const NOT_PERMITTED = -1;
 /** libuv's UV_EACCES. */

@@ -67,3 +67,15 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** Waits until a count has not changed for 300 ms; fails after 10 s. */
+export async function untilStill(count: () => number): Promise<void> {
+  let last = -1;
+  let still = 0;
+  await until(async () => {
+    still = count() === last ? still + 1 : 0;
+    last = count();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return still > 15;
+  });
+}
