@@ -6,14 +6,14 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
   type Config,
+  type Control,
   type Lessee,
   openControl,
   runCli,
   type RunningServer,
-  type Supervisor,
 } from "./control/mod.ts";
 import { scheduleInBatches } from "./isolate/mod.ts";
-import { type Runner, startRunner } from "./runner/mod.ts";
+import { DEFAULT_VISITOR_LIMITS, type ListenAddress, type Runner, startRunner } from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
 
 /** How long requests in flight may take after SIGTERM. */
@@ -31,23 +31,33 @@ async function startServer(config: Config): Promise<RunningServer> {
     await openControl(config, { version: metadata.version, env: Deno.env.toObject(), failed }),
   );
   const runners: Runner[] = [];
-  let { port } = config.httpAddr;
+  let { httpAddr: http, httpsAddr: https = null } = config as Listening;
   for (let index = 0; index < config.runners; index++) {
-    const runner = starting.use(await startLessee(`runner-${index}`, { config, port, ...control }));
-    ({ port } = runner);
+    const runner = starting.use(await startLessee(`runner-${index}`, { config, http, https, ...control }));
+    ({ http, https } = runner);
     runners.push(runner);
   }
-  control.routing.onChange(async (changes) => {
+  const { routing, certificates } = control;
+  // Messages are ordered: whoever answers this has what was sent before.
+  const inForce = () => Promise.all(runners.map((runner) => runner.usage()));
+  routing.onChange(async (changes) => {
     for (const runner of runners) runner.changeRoutes(changes);
-    // Messages are ordered: whoever answers this has the table.
-    await Promise.all(runners.map((runner) => runner.usage()));
+    await inForce();
   });
-  const controlUrl = control.serve(port);
+  certificates.onChange(async (changes) => {
+    for (const runner of runners) runner.changeCertificates(changes);
+    await inForce();
+  });
+  certificates.onChallenges(async (challenges) => {
+    for (const runner of runners) runner.setChallenges(challenges);
+    await inForce();
+  });
+  const controlUrl = control.serve({ http, https });
   const owned = starting.move();
   return {
     controlUrl,
-    httpHostname: runners[0]!.hostname,
-    httpPort: port,
+    http,
+    https,
     generatedToken: control.generatedToken,
     sandbox: control.sandbox,
     async close() {
@@ -58,31 +68,39 @@ async function startServer(config: Config): Promise<RunningServer> {
   };
 }
 
-interface LesseeOptions {
+interface Listening {
+  httpAddr: ListenAddress;
+  httpsAddr: ListenAddress | null | undefined;
+}
+
+interface LesseeOptions extends Pick<Control, "supervisor" | "routing" | "certificates"> {
   config: Config;
-  port: number;
-  supervisor: Supervisor;
-  routing: { current: Parameters<typeof startRunner>[1] };
+  http: ListenAddress;
+  https: ListenAddress | null;
 }
 
 /** A runner whose isolates are the supervisor's. */
 async function startLessee(
   id: string,
-  { config, port, supervisor, routing }: LesseeOptions,
+  { config, http, https, supervisor, routing, certificates }: LesseeOptions,
 ): Promise<Runner> {
   const runner = await startRunner(
     {
-      hostname: config.httpAddr.hostname,
-      port,
+      http,
+      https,
+      redirect: config.httpRedirect === "on",
       reusePort: config.runners > 1,
+      limits: { ...DEFAULT_VISITOR_LIMITS, ...config.visitors },
+      proxies: config.trustedProxies,
       idleTimeoutMs: config.idleTimeoutMs,
       queueTimeoutMs: config.queueTimeoutMs,
     },
-    routing.current,
+    { routes: routing.current, certificates: certificates.current },
     {
       acquire: (deploymentId) => supervisor.acquire(id, deploymentId),
       release: (usage) => supervisor.released(id, usage),
       broken: (usage, code) => supervisor.broken(id, usage, code),
+      wantCertificate: (hostname) => certificates.want(hostname),
       failed,
     },
   );

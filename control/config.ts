@@ -1,23 +1,31 @@
-import { isIP } from "node:net";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
+import {
+  completeStructures,
+  DAY_MS,
+  knownNames,
+  structureProblem,
+  STRUCTURES,
+  type Structures,
+} from "./config_structures.ts";
+import { type Address, address, hostname, integer, oneOf, text } from "./config_values.ts";
 import { DEFAULT_LIMITS, type Limits } from "./model.ts";
 import { nearest } from "./nearest.ts";
 
-/** Where to listen. */
-export interface Address {
-  /** Without the brackets of an IPv6 literal. */
-  hostname: string;
-  /** 0 = any free port. */
-  port: number;
-}
+export type { Address };
 
 /** What the server is started with: complete, checked, every default filled in. */
-export interface Config {
+export interface Config extends Structures {
   /** Absolute. */
   dataDir: string;
+  /** Where the local CA is: absolute, made on first use. */
+  localCaDir: string;
   httpAddr: Address;
+  /** `undefined` = no TLS. */
+  httpsAddr: Address | undefined;
+  /** Plain HTTP sends visitors to HTTPS, where there is any. */
+  httpRedirect: "on" | "off";
   controlAddr: Address;
   /** `undefined` = generated at first start. */
   adminToken: string | undefined;
@@ -31,8 +39,6 @@ export interface Config {
   isolation: "process" | "shared";
   sandbox: "auto" | "required" | "off";
   runners: number;
-  /** Targets that isolates may reach though they are private, as "host:port" or "host". */
-  allowPrivate: readonly string[];
   /** The machine's defaults, for what a deployment does not ask for. */
   limits: Limits;
 }
@@ -75,18 +81,18 @@ interface Setting {
 const TYPICAL_ISOLATE_BYTES = 64 * 1024 ** 2;
 const MIN_DEFAULT_ISOLATES = 4;
 const MAX_ISOLATES = 100_000;
-const DAY_MS = 86_400_000;
 const CONFIG_FILE = "isola.yaml";
-
-const HOSTNAME =
-  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
-const TARGET = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+))(?::(\d{1,5}))?$/i;
-const HOST_PORT = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
 
 /** Every setting by its name in `isola.yaml`; the flag is `--idle-timeout-ms`, the variable `ISOLA_IDLE_TIMEOUT_MS`. */
 export const SETTINGS = {
   dataDir: { schema: text(/^[^\0]+$/, "a path"), default: "./.isola", help: "all durable state" },
   httpAddr: { schema: address(), default: "0.0.0.0:8000", help: "data plane, plain HTTP" },
+  httpsAddr: { schema: address(), help: "data plane, TLS (default: off)" },
+  httpRedirect: {
+    schema: oneOf("on", "off"),
+    default: "on",
+    help: "on: plain HTTP leads to HTTPS where there is a certificate",
+  },
   controlAddr: { schema: address(), default: "127.0.0.1:8001", help: "control API and health" },
   adminToken: {
     schema: text(/^[\w.~+/-]{1,256}=*$/, "letters, digits and - . _ ~ + /, as RFC 6750 has it"),
@@ -131,22 +137,8 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS;
 type SettingValues = { [Name in SettingName]: z.output<typeof SETTINGS[Name]["schema"]> };
 
-/** What only the YAML file can say. */
-const STRUCTURES = z.strictObject({
-  egress: z.strictObject({ allowPrivate: z.array(target()) }).partial(),
-  limits: z.strictObject({
-    memoryMb: integer(32, 1024 ** 2),
-    cpuBlockMs: integer(10, DAY_MS),
-    cpuMsPerRequest: integer(1, DAY_MS),
-    bootTimeoutMs: integer(100, DAY_MS),
-    requestTimeoutMs: integer(0, DAY_MS),
-    maxConcurrency: integer(1, 100_000),
-  }).partial(),
-}).partial();
-
 /** Of the public contract, but to come: to ignore one in silence would pretend that it works. */
-const LATER_SETTINGS = ["httpsAddr", "httpRedirect"];
-const LATER_STRUCTURES = ["tls", "subhosting", "projects"];
+const LATER_STRUCTURES = ["subhosting", "projects"];
 
 /** Variables of the same prefix that the command line reads, and that of the file itself. */
 const OTHER_VARIABLES = ["ISOLA_CONFIG", "ISOLA_URL", "ISOLA_TOKEN"];
@@ -186,7 +178,7 @@ export function loadConfig(sources: ConfigSources): Config {
 class Draft {
   readonly problems: string[] = [];
   readonly #values: Partial<Record<SettingName, unknown>> = {};
-  #structures: z.output<typeof STRUCTURES> = {};
+  #structures: Structures = completeStructures({}, "/");
 
   /** `label` is what the user calls the value; relative paths start at `folder`. */
   set(name: SettingName, raw: unknown, label: string, folder: string): void {
@@ -199,17 +191,15 @@ class Draft {
 
   setStructures(raw: Record<string, unknown>, path: string): void {
     const { data, error } = STRUCTURES.safeParse(raw);
-    this.#structures = data ?? {};
+    this.#structures = completeStructures(data ?? {}, dirname(path));
     for (const issue of error?.issues ?? []) {
-      const key = issue.path.map(String).join(".");
-      if (issue.code === "unrecognized_keys") {
-        const known = key === "limits" ? Object.keys(DEFAULT_LIMITS) : ["allowPrivate"];
+      if (issue.code !== "unrecognized_keys") this.problems.push(structureProblem(raw, issue, path));
+      else {
+        const key = issue.path.map(String).join(".");
         for (const unknown of issue.keys) {
-          this.refuseUnknown(`key "${key}.${unknown}" of ${path}`, unknown, known);
+          this.refuseUnknown(`key "${key}.${unknown}" of ${path}`, unknown, knownNames(issue.path));
         }
-      } else {this.problems.push(
-          `Cannot use ${key} ${JSON.stringify(at(raw, issue.path))} of ${path}: ${issue.message}`,
-        );}
+      }
     }
   }
 
@@ -223,15 +213,21 @@ class Draft {
   finish(memoryBytes: number): Config {
     const { isolation, sandbox } = this.#values;
     if (isolation === "shared" && sandbox === "required") this.problems.push(CONTRADICTION);
+    const { acme, certificates } = this.#structures.tls;
+    if (this.#values.httpsAddr === undefined && (acme !== null || certificates.length > 0)) {
+      this.problems.push("Cannot use tls without httpsAddr: nothing would be served with its certificates");
+    }
     if (this.problems.length > 0) throw new ConfigError(this.problems);
     // Every setting with a default has been set by now.
     const values = this.#values as SettingValues;
-    const { adminToken, maxIsolates } = this.#values as Partial<SettingValues>;
+    const { adminToken, httpsAddr, maxIsolates } = this.#values as Partial<SettingValues>;
     return {
+      ...this.#structures,
       ...values,
+      localCaDir: join(values.dataDir, "ca"),
       adminToken,
+      httpsAddr,
       maxIsolates: maxIsolates ?? defaultMaxIsolates(memoryBytes),
-      allowPrivate: this.#structures.egress?.allowPrivate ?? [],
       limits: { ...DEFAULT_LIMITS, ...this.#structures.limits },
     };
   }
@@ -264,7 +260,7 @@ function readConfigFile({ flags, env, readFile, cwd }: ConfigSources, draft: Dra
     if (value === null) continue;
     if (key in SETTINGS) draft.set(key as SettingName, value, `${key} of ${path}`, dirname(path));
     else if (key in STRUCTURES.shape) structures[key] = value;
-    else if ([...LATER_SETTINGS, ...LATER_STRUCTURES].includes(key)) {
+    else if (LATER_STRUCTURES.includes(key)) {
       draft.problems.push(`Cannot use ${key} of ${path}: ${NOT_SUPPORTED}`);
     } else draft.refuseUnknown(`key "${key}" of ${path}`, key, known);
   }
@@ -273,15 +269,12 @@ function readConfigFile({ flags, env, readFile, cwd }: ConfigSources, draft: Dra
 
 function readEnvironment({ env, cwd }: ConfigSources, draft: Draft): void {
   const settings = new Map(names().map((name) => [variableName(name), name]));
-  const later = LATER_SETTINGS.map(variableName);
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith("ISOLA_") || OTHER_VARIABLES.includes(variable)) continue;
     const name = settings.get(variable);
-    if (value === "" && (name || later.includes(variable))) continue;
+    if (value === "" && name) continue;
     if (name) draft.set(name, value, variable, cwd);
-    else if (later.includes(variable)) {
-      draft.problems.push(`Cannot use ${variable} "${value}": ${NOT_SUPPORTED}`);
-    } else draft.refuseUnknown(`variable ${variable}`, variable, [...settings.keys(), ...OTHER_VARIABLES]);
+    else draft.refuseUnknown(`variable ${variable}`, variable, [...settings.keys(), ...OTHER_VARIABLES]);
   }
 }
 
@@ -293,52 +286,4 @@ function defaultMaxIsolates(memoryBytes: number): number {
 
 function names(): SettingName[] {
   return Object.keys(SETTINGS) as SettingName[];
-}
-
-function at(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], value);
-}
-
-function integer(min: number, max: number) {
-  const error = `must be a whole number from ${min} to ${max}`;
-  const number = z.int({ error }).min(min, { error }).max(max, { error });
-  return z.preprocess((raw) => typeof raw === "string" && /^\d{1,15}$/.test(raw) ? Number(raw) : raw, number);
-}
-
-function text(pattern: RegExp, allowed: string) {
-  const error = `must be ${allowed}`;
-  return z.string({ error }).regex(pattern, { error });
-}
-
-function oneOf<const Value extends string>(...values: Value[]) {
-  return z.enum(values, { error: `must be ${values.map((value) => `"${value}"`).join(" or ")}` });
-}
-
-/** A host or address, of one port or of all. */
-function target() {
-  const error =
-    'must be a host or an address, and a port if only that, such as "db.internal:5432" or "[fd00::1]:6379"';
-  return z.string({ error }).refine((raw) => {
-    const [, ipv6, host, port = "1"] = TARGET.exec(raw) ?? [];
-    const valid = ipv6 === undefined ? HOSTNAME.test(host ?? "") : isIP(ipv6) === 6;
-    return valid && Number(port) >= 1 && Number(port) <= 65_535;
-  }, { error });
-}
-
-function hostname() {
-  return text(HOSTNAME, 'a hostname, such as "apps.example.com"').transform((name) => name.toLowerCase());
-}
-
-function address() {
-  const error = 'must be HOST:PORT, such as "127.0.0.1:8000" or "[::1]:8000"';
-  return z.string({ error }).transform((raw, context): Address => {
-    const [, ipv6, host, port] = HOST_PORT.exec(raw) ?? [];
-    const isIpv4Like = /^[\d.]+$/.test(host ?? "");
-    const valid = ipv6 ? isIP(ipv6) === 6 : isIpv4Like ? isIP(host!) === 4 : HOSTNAME.test(host ?? "");
-    if (valid && Number(port) <= 65_535) {
-      return { hostname: (ipv6 ?? host)!, port: Number(port) };
-    }
-    context.addIssue({ code: "custom", message: error });
-    return z.NEVER;
-  });
 }

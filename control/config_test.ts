@@ -43,7 +43,14 @@ function problemsOf(given: Given): readonly string[] {
 Deno.test("without anything said the defaults of the interface hold", () => {
   assert.deepEqual(load({}), {
     dataDir: "/srv/.isola",
+    localCaDir: "/srv/.isola/ca",
     httpAddr: { hostname: "0.0.0.0", port: 8000 },
+    httpsAddr: undefined,
+    httpRedirect: "on",
+    visitors: {},
+    trustedProxies: [],
+    tls: { acme: null, certificates: [] },
+    dns: { servers: [], addresses: [] },
     controlAddr: { hostname: "127.0.0.1", port: 8001 },
     adminToken: undefined,
     allowPrivate: [],
@@ -172,10 +179,6 @@ Deno.test("all problems of all sources are listed at once, also where a stronger
 
 Deno.test("what a later version does is refused rather than ignored", () => {
   const later: Given[] = [
-    { env: { ISOLA_HTTPS_ADDR: "0.0.0.0:443" } },
-    { env: { ISOLA_HTTP_REDIRECT: "off" } },
-    { yaml: "httpsAddr: 0.0.0.0:443" },
-    { yaml: "tls: { certificates: [] }" },
     { yaml: "subhosting: []" },
     { yaml: "projects: []" },
   ];
@@ -259,4 +262,55 @@ Deno.test("every setting has a variable of its own", () => {
   const variables = Object.keys(SETTINGS).map(variableName);
   assert.equal(new Set(variables).size, variables.length);
   assert(variables.includes("ISOLA_IDLE_TIMEOUT_MS"));
+});
+
+Deno.test("HTTPS, its certificates and what visitors may take are configured", () => {
+  const config = load({
+    env: { ISOLA_HTTPS_ADDR: "0.0.0.0:443", ISOLA_HTTP_REDIRECT: "off" },
+    yaml: `
+tls:
+  acme: { terms: true, email: "me@example.com", caFile: ./ca.pem, dns: { command: [./hook, --quiet] } }
+  certificates: [{ cert: ./a.pem, key: /keys/a.key }]
+dns: { servers: ["192.0.2.53:53", "[2001:db8::53]:53"], addresses: ["192.0.2.1"] }
+visitors: { headerTimeoutMs: 5000, maxStreams: 10 }
+trustedProxies: [{ addresses: ["10.0.0.0/8", "::1"], by: proxy-protocol }]`,
+  });
+  assert.deepEqual(config.httpsAddr, { hostname: "0.0.0.0", port: 443 });
+  assert.equal(config.httpRedirect, "off");
+  assert.deepEqual(config.tls, {
+    acme: {
+      terms: true,
+      directory: "https://acme-v02.api.letsencrypt.org/directory",
+      email: "me@example.com",
+      caFile: "/srv/ca.pem",
+      eab: null,
+      dns: { command: ["./hook", "--quiet"] },
+    },
+    certificates: [{ cert: "/srv/a.pem", key: "/keys/a.key" }],
+  });
+  assert.deepEqual(config.dns.addresses, ["192.0.2.1"]);
+  assert.deepEqual(config.visitors, { headerTimeoutMs: 5000, maxStreams: 10 });
+  assert.deepEqual(config.trustedProxies, [{ addresses: ["10.0.0.0/8", "::1"], by: "proxy-protocol" }]);
+});
+
+Deno.test("what is wrong with a structure is told with its key, and a secret is not shown", () => {
+  const rows: [yaml: string, problem: RegExp][] = [
+    ["tls: { acme: { email: me } }", /tls\.acme\.email "me".*must be an e-mail address/],
+    ["tls: { acme: { terms: false } }", /tls\.acme\.terms false.*you agree to the terms/],
+    ["tls: { acme: { terms: true, eab: { keyId: k, hmacKey: 'se cret' } } }", /hmacKey of .*base64url/],
+    [
+      "tls: { acme: { terms: true, dns: { command: [] } } }",
+      /tls\.acme\.dns\.command \[\].*must name a program/,
+    ],
+    ["visitors: { maxStream: 1 }", /"visitors\.maxStream".*did you mean "maxStreams"/],
+    ["visitors: { headerTimeoutMs: 0 }", /headerTimeoutMs 0.*whole number from 1 to/],
+    ["trustedProxies: [{ addresses: [10.0.0.0/33], by: forwarded }]", /10\.0\.0\.0\/33.*or a network/],
+    ["trustedProxies: [{ addresses: [::1], by: magic }]", /by "magic".*"x-forwarded-for" or/],
+    ["dns: { servers: [192.0.2.53] }", /"192\.0\.2\.53".*an address and a port/],
+  ];
+  for (const [yaml, problem] of rows) {
+    const problems = problemsOf({ yaml }).join("\n");
+    assert.match(problems, problem);
+    assert.doesNotMatch(problems, /se cret/);
+  }
 });

@@ -1,37 +1,49 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openSandboxHome, type SandboxLayers } from "../isolate/mod.ts";
-import { createApi } from "./api/mod.ts";
-import { createBuilds } from "./build/build.ts";
-import { materialize } from "./build/materialize.ts";
-import type { Address, Config } from "./config.ts";
+import { type CertificateFeed, CertificateService } from "./certificates/certificate_service.ts";
+import { type Charge, type DataPlane, takeCharge } from "./charge.ts";
+import type { Config } from "./config.ts";
+import { HandoverOffer } from "./handover_offer.ts";
+import { type Predecessor, takePlace } from "./handover_request.ts";
 import { Launches } from "./launches.ts";
 import { openLogs } from "./logs/mod.ts";
-import { metricsText } from "./metrics.ts";
 import { Routing } from "./routing.ts";
-import { openStore, type Store } from "./store/mod.ts";
+import { openStore } from "./store/mod.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { UsageLedger } from "./usage/mod.ts";
 
 const MAX_WAITING_ACQUIRES = 10_000;
 const MAX_BACKGROUND_MS = 5 * 60_000;
-const COLLECT_INTERVAL_MS = 10 * 60_000;
 
 /** The control plane of one machine. */
 export interface Control extends AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly routing: Routing;
+  readonly certificates: CertificateFeed;
   /** The layers around an isolate. */
   readonly sandbox: SandboxLayers;
   /** The first access token, if this start generated it. */
   readonly generatedToken: string | undefined;
+  /** The server whose place this one takes; it goes on serving visitors until it is told to end. */
+  readonly predecessor: Predecessor | null;
   /**
-   * Starts to answer the control API, takes up the builds that were cut off, and returns the API's URL; `httpPort` is the
-   * data plane's, for the URLs that it tells. Routes change from now on: whoever follows them does so already.
+   * Starts to answer the control API, and takes up the builds that were cut off. Routes and certificates change from
+   * now on: whoever follows them does so already.
+   *
+   * @param dataPlane For the URLs that it tells.
    */
-  serve(httpPort: number): string;
+  serve(dataPlane: DataPlane): Promise<ServingControl>;
   /** From now on `/healthz` says that the server is about to end. */
   drain(): void;
+}
+
+/** The control plane when it answers. */
+export interface ServingControl {
+  /** Of the control API. */
+  url: string;
+  /** Aborted when another server has taken this one's place. */
+  superseded: AbortSignal;
 }
 
 /** What {@linkcode openControl} is told beside the configuration. */
@@ -39,6 +51,8 @@ export interface ControlOptions {
   version: string;
   /** The server's environment: builds get what names registries, proxies and certificates. */
   env: Readonly<Record<string, string>>;
+  /** Take the place of the server that has the data directory, if there is one. */
+  takeOver: boolean;
   /** Called when the server is of no use any more. */
   failed(error: Error): void;
 }
@@ -50,9 +64,10 @@ export interface ControlOptions {
  */
 export async function openControl(
   config: Config,
-  { version, env, failed }: ControlOptions,
+  { version, env, takeOver, failed }: ControlOptions,
 ): Promise<Control> {
   await using opening = new AsyncDisposableStack();
+  const predecessor = takeOver ? opening.use(await takePlace(config.dataDir)) : null;
   const store = opening.use(await openStore(config.dataDir));
   const logs = opening.use(openLogs(config.dataDir, store));
   const home = opening.use(
@@ -75,6 +90,7 @@ export async function openControl(
     treesDir: join(home.programsDir, "trees"),
   });
   const routing = new Routing(store, config);
+  const certificates = opening.use(await CertificateService.open({ config, store, env }));
   const supervisor = opening.use(
     new Supervisor({
       home,
@@ -90,33 +106,6 @@ export async function openControl(
       usage: (deploymentId, delta) => usage.add(deploymentId, delta),
     }),
   );
-  const builds = opening.use(
-    await createBuilds({
-      dataDir: config.dataDir,
-      env,
-      memoryMb: config.limits.memoryMb,
-      store: {
-        source(deploymentId) {
-          const record = store.deployments.get(deploymentId);
-          const snapshot = store.deployments.snapshot(deploymentId);
-          return record && snapshot && { files: snapshot.files, source: record.source };
-        },
-        materialize: (files, dir) =>
-          materialize(files, dir, (sha256) => store.blobs.path(sha256), { writable: true }),
-        putFile: async (path) => await store.blobs.put((await Deno.open(path)).readable),
-        log: (deploymentId, line) => logs.build.append(deploymentId, line),
-        boot: (deploymentId, image) =>
-          launches.withImage(deploymentId, image, () => supervisor.trial(deploymentId)),
-        async finish(deploymentId, result) {
-          store.deployments.finish(deploymentId, result);
-          await routing.applied();
-          logs.build.end(deploymentId);
-        },
-      },
-    }),
-  );
-  opening.use(collectRegularly(store));
-
   let status: "starting" | "ok" | "draining" = "starting";
   const owned = opening.move();
   return {
@@ -127,74 +116,45 @@ export async function openControl(
     drain() {
       status = "draining";
     },
-    serve(httpPort) {
-      const api = createApi({
+    certificates,
+    predecessor,
+    async serve(dataPlane) {
+      const options = {
+        config,
+        version,
+        env,
         store,
         logs,
         usage,
-        builds,
-        isolates: () => supervisor.isolates(),
-        ended(deploymentId) {
-          supervisor.retire(deploymentId);
-          logs.end(deploymentId);
-        },
-        routed: () => routing.applied(),
-        distrusted(deploymentId) {
-          if (config.isolation === "shared") supervisor.retire(deploymentId);
-        },
-        isolation: config.isolation,
-        health: () => ({
-          status,
-          version,
-          region: config.region,
-          sandbox: home.layers,
-          runners: config.runners,
+        launches,
+        supervisor,
+        routing,
+        certificates,
+        sandbox: home.layers,
+        dataPlane,
+        status: () => status,
+      };
+      let charge: Charge = await takeCharge({ ...options, controlAddr: config.controlAddr });
+      owned.defer(() => charge[Symbol.asyncDispose]());
+      const offer = owned.use(
+        new HandoverOffer({
+          dataDir: config.dataDir,
+          async release() {
+            await charge[Symbol.asyncDispose]();
+            usage.flush();
+            store.lock.release();
+          },
+          async takeBack() {
+            store.lock.take();
+            charge = await takeCharge({ ...options, controlAddr: charge.controlAddr });
+          },
         }),
-        metrics: () =>
-          metricsText({
-            version,
-            region: config.region,
-            sandbox: home.layers,
-            phases: supervisor.phases(),
-            ended: supervisor.ends,
-            isolates: supervisor.memory(),
-            usage: usage.totals(),
-            waiting: supervisor.waiting,
-            hostnames: routing.size,
-          }),
-        baseDomain: config.baseDomain,
-        publicUrl: (hostname) => `http://${hostname}${httpPort === 80 ? "" : `:${httpPort}`}`,
-        controlHostnames: [],
-        limits: config.limits,
-      });
-      const server = listen(config.controlAddr, api);
-      owned.defer(async () => {
-        logs.close(); // Ends the live readers, for whom shutdown would wait.
-        await server.shutdown();
-      });
-      for (const deploymentId of store.pendingDeployments()) builds.submit(deploymentId);
+      );
       status = "ok";
-      const { hostname, port } = server.addr;
-      return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+      const { hostname, port } = charge.controlAddr;
+      const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+      return { url, superseded: offer.superseded };
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-function listen({ hostname, port }: Address, handler: Deno.ServeHandler): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({ hostname, port, onListen() {} }, handler);
-  } catch (cause) {
-    throw new Error(`Cannot listen on "${hostname}:${port}": ${(cause as Error).message}`, { cause });
-  }
-}
-
-/** Removes contents that no deployment names, now and from time to time. */
-function collectRegularly(store: Store): Disposable {
-  const collect = () => {
-    store.blobs.collect().catch((error) => console.error("Cannot collect unused contents:", error));
-  };
-  collect();
-  const timer = setInterval(collect, COLLECT_INTERVAL_MS);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -134,7 +134,7 @@ Deno.test("A launch is read again when something of its project changes, and onl
   for (const each of [id, other]) store.deployments.finish(each, { status: "success", image: IMAGE });
   const launch = launches.get(id);
   assert.deepEqual(launch.image, { entry: "main.js", config: undefined });
-  store.domains.attach(other, "shop.example.com");
+  store.hostnames.attach(other, "shop.example.com");
   store.deployments.delete(other);
   assert.equal(launches.get(id), launch);
   store.projects.update(store.deployments.get(id)!.projectId, { name: "renamed" });

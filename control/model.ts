@@ -102,6 +102,48 @@ export interface Deployment {
   updatedAt: string;
 }
 
+/** How the certificates of a domain come about: by ACME, unless `manual`; `failed` says why and what to do. */
+export type ProvisioningStatus =
+  | { code: "pending" | "success" | "manual" }
+  | { code: "failed"; message: string };
+
+/** A name, or a wildcard such as `*.example.com`, that an organization has registered. */
+export interface Domain {
+  id: string;
+  organizationId: string;
+  /** Lower case. */
+  domain: string;
+  /** Proves that it is the organization's own. */
+  token: string;
+  isValidated: boolean;
+  provisioningStatus: ProvisioningStatus;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A certificate and its key, checked: they match, the chain is whole. Times are ISO 8601. */
+export interface CertificateMaterial {
+  /** Lower case; `*.example.com` covers one label. */
+  names: string[];
+  /** PEM, the leaf first, each signed by the next. */
+  chain: string;
+  /** PEM. */
+  privateKey: string;
+  cipher: "rsa" | "ec";
+  notBefore: string;
+  expiresAt: string;
+}
+
+/** A certificate that is kept. */
+export interface CertificateRecord extends CertificateMaterial {
+  id: string;
+  /** `null` = one of the platform's own. */
+  domainId: string | null;
+  source: "acme" | "manual";
+  createdAt: string;
+  updatedAt: string;
+}
+
 /** Of the official API. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 

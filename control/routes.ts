@@ -6,8 +6,8 @@ export interface RouteSource {
   projects: Pick<Project, "id" | "name" | "productionDeploymentId">[];
   /** Those that succeeded. */
   deployments: { id: string; projectId: string; limits: Partial<Limits>; defaultUrls: boolean }[];
-  /** Custom domains. A hostname is attached once. */
-  domains: { hostname: string; deploymentId: string }[];
+  /** What is attached to deployments. A hostname is attached once. */
+  hostnames: { hostname: string; deploymentId: string }[];
 }
 
 /** What the operator set. */
@@ -59,7 +59,7 @@ export function projectRoutes(source: RouteSource, options: RouteOptions): Map<s
     defaults.set(previewHostname(name, id, options.baseDomain), route);
     if (productionDeploymentId === id) defaults.set(productionHostname(name, options.baseDomain), route);
   }
-  for (const { hostname, deploymentId } of source.domains) {
+  for (const { hostname, deploymentId } of source.hostnames) {
     const deployment = deployments.get(deploymentId);
     deployment?.custom.set(hostname, deployment.route);
   }

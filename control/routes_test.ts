@@ -21,7 +21,7 @@ function tableOf(source: RouteSource) {
 
 function hostnames(source: Partial<RouteSource>): Record<string, string> {
   const projects = [{ id: "p", name: "shop", productionDeploymentId: ID_A }];
-  const table = tableOf({ projects, deployments: [], domains: [], ...source });
+  const table = tableOf({ projects, deployments: [], hostnames: [], ...source });
   return Object.fromEntries([...table].map(([hostname, route]) => [hostname, route.deploymentId]));
 }
 
@@ -44,7 +44,7 @@ Deno.test("a deployment with a list of domains has those alone", () => {
   assert.deepEqual(
     hostnames({
       deployments: [deployment(ID_A, { defaultUrls: false }), deployment(ID_B, { defaultUrls: false })],
-      domains: [{ hostname: "shop.example.com", deploymentId: ID_A }],
+      hostnames: [{ hostname: "shop.example.com", deploymentId: ID_A }],
     }),
     { "shop.example.com": ID_A },
   );
@@ -54,15 +54,15 @@ Deno.test("a custom domain of a deployment that has not succeeded leads nowhere,
   assert.deepEqual(
     hostnames({
       deployments: [deployment(ID_A), deployment(ID_B)],
-      domains: [
+      hostnames: [
         { hostname: "pending.example.com", deploymentId: "ccccccccccc3" },
         { hostname: "shop.isola.test", deploymentId: ID_B },
       ],
     })["shop.isola.test"],
     ID_A,
   );
-  const domains = [{ hostname: "pending.example.com", deploymentId: "ccccccccccc3" }];
-  assert.deepEqual(hostnames({ domains }), {});
+  const attached = [{ hostname: "pending.example.com", deploymentId: "ccccccccccc3" }];
+  assert.deepEqual(hostnames({ hostnames: attached }), {});
 });
 
 Deno.test("limits of a deployment come before those of the machine", () => {
@@ -70,7 +70,7 @@ Deno.test("limits of a deployment come before those of the machine", () => {
   const source = {
     projects: [{ id: "p", name: "shop", productionDeploymentId: null }],
     deployments: [deployment(ID_A), deployment(ID_B, { limits })],
-    domains: [],
+    hostnames: [],
   };
   const table = tableOf(source);
   assert.deepEqual(table.get(`shop-${ID_A}.isola.test`), {

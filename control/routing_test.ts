@@ -81,8 +81,8 @@ Deno.test("a change is told with the hostnames that it concerns and no others, h
   const { store, changes } = routed;
   const projectId = createProject(store, "shop");
   const id = deploy(store, projectId);
-  store.domains.attach(id, "shop.example.com");
-  store.domains.detach(id, "shop.example.com");
+  store.hostnames.attach(id, "shop.example.com");
+  store.hostnames.detach(id, "shop.example.com");
   deploy(store, store.projects.getByName("large")!.id);
   store.projects.update(projectId, { description: "Nothing of this is routed" });
   assert.deepEqual(changes.map((change) => [...change.keys()].length), [2, 1, 1, 2]);
@@ -94,7 +94,7 @@ Deno.test("a change is told with the hostnames that it concerns and no others, h
 Deno.test("a hostname follows whoever has it, and a project's default URL comes before a custom domain", async () => {
   await using routed = await RoutedStore.open((store) => {
     // Attached when the platform had another domain.
-    store.domains.attach(deploy(store, createProject(store, "first")), "second.isola.test");
+    store.hostnames.attach(deploy(store, createProject(store, "first")), "second.isola.test");
   });
   const { store, followed } = routed;
   const first = store.projects.getByName("first")!.productionDeploymentId!;
@@ -102,8 +102,8 @@ Deno.test("a hostname follows whoever has it, and a project's default URL comes 
   const secondId = createProject(store, "second");
   const second = deploy(store, secondId);
   assert.equal(followed.get("second.isola.test")?.deploymentId, second);
-  store.domains.attach(first, "shop.example.com");
-  store.domains.attach(second, "shop.example.com");
+  store.hostnames.attach(first, "shop.example.com");
+  store.hostnames.attach(second, "shop.example.com");
   // The one that lost it is looked at again: it has no say in it.
   deploy(store, store.projects.getByName("first")!.id);
   assert.equal(followed.get("shop.example.com")?.deploymentId, second);
@@ -138,8 +138,9 @@ Deno.test("whatever is done in whatever order, the changes lead to the table of 
     () => withOne("projects", (id) => random.chance(0.3) && store.projects.delete(id)),
     () => withOne("deployments", (id) => store.deployments.promote(id)),
     () => withOne("deployments", (id) => store.deployments.delete(id)),
-    () => withOne("deployments", (id) => store.domains.attach(id, random.pick(hostnames))),
-    () => withOne("deployments", (id) => store.domains.detach(id, random.pick(hostnames))),
+    () => withOne("deployments", (id) => store.hostnames.attach(id, random.pick(hostnames))),
+    () => withOne("projects", (id) => store.hostnames.attachToProduction(id, random.pick(hostnames))),
+    () => withOne("deployments", (id) => store.hostnames.detach(id, random.pick(hostnames))),
   ];
   for (let step = 0; step < 400; step++) {
     random.pick(steps)();

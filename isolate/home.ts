@@ -9,6 +9,7 @@ import { bare } from "./layers/bare.ts";
 import { type Cgroups, openCgroups } from "./layers/cgroup.ts";
 import { findEnclosure, type FoundEnclosure } from "./layers/find_enclosure.ts";
 import { sandboxUsers } from "./layers/sandbox_users.ts";
+import { type ServerSlot, takeServerSlot } from "./server_slot.ts";
 import type { SandboxTraffic } from "./program.ts";
 import { writeCacheTemplate } from "./deno_cache/program_cache.ts";
 import { SharedIsolation } from "./shared_isolation.ts";
@@ -69,7 +70,8 @@ export interface SandboxLayers {
  * Where the sandboxes of one server live on disk. Sockets are under a short path (a unix socket's is at most 107 bytes,
  * unix(7)); programs are under the data directory, so that files can be hard links.
  *
- * **Invariant:** everything under it ends with the server, also when the server is killed.
+ * **Invariant:** everything under it ends with the server, also when the server is killed. Another server of the same data
+ * directory may live beside it for a while.
  */
 export interface SandboxHome extends AsyncDisposable {
   readonly denoPath: string;
@@ -104,7 +106,8 @@ export async function openSandboxHome(
   const { dataDir, denoPath, layers: wanted = "auto", strongest = "full", allowPrivate = [] } = options;
   const { sharedHeapMb, failed } = options;
   await using opening = new AsyncDisposableStack();
-  const { socketsDir, programsDir } = await makeDirectories(dataDir);
+  const { socketsDir, programsDir, slot } = await makeDirectories(dataDir);
+  opening.use(slot);
   const janitor = startJanitor([socketsDir, programsDir]);
   opening.defer(async () => {
     await janitor.stdin.close().catch(() => {});
@@ -116,7 +119,7 @@ export async function openSandboxHome(
   await Deno.mkdir(cacheTemplateDir, { mode: 0o700 });
   writeCacheTemplate(cacheTemplateDir);
   const uids = wanted !== "off" && Deno.build.os === "linux" && Deno.uid() === 0
-    ? sandboxUsers(await Deno.readTextFile("/proc/self/uid_map"))
+    ? sandboxUsers(await Deno.readTextFile("/proc/self/uid_map"), slot.index)
     : undefined;
   const { enclosure, missing } = wanted === "off"
     ? { enclosure: bare({ confinement: undefined }), missing: ["They are switched off: ISOLA_SANDBOX=off"] }
@@ -180,23 +183,34 @@ function followTraffic(egress: Egress, traffic: Map<string, SandboxTraffic>): Di
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-async function makeDirectories(dataDir: string): Promise<{ socketsDir: string; programsDir: string }> {
-  const runDir = join(dataDir, "run");
-  await sweep(runDir);
+interface ServerDirectories {
+  socketsDir: string;
+  programsDir: string;
+  /** While it is had, no other server takes the directories for those of a dead one. */
+  slot: ServerSlot;
+}
+
+async function makeDirectories(dataDir: string): Promise<ServerDirectories> {
+  await sweep(dataDir);
   const socketsDir = await Deno.realPath(await Deno.makeTempDir({ prefix: "isola-" }));
   // A sandbox with a user of its own finds its sockets by their name, which nobody else knows.
   await Deno.chmod(socketsDir, 0o711);
   const programsDir = join(await Deno.realPath(dataDir), "run", basename(socketsDir));
-  const comma = [socketsDir, programsDir].find((dir) => dir.includes(","));
-  if (comma !== undefined) {
+  try {
+    const comma = [socketsDir, programsDir].find((dir) => dir.includes(","));
+    if (comma !== undefined) {
+      throw new RangeError(
+        `Cannot keep sandboxes in "${comma}": a permission of Deno cannot name a path with a comma`,
+      );
+    }
+    const slot = takeServerSlot(dataDir, basename(socketsDir));
+    await Deno.mkdir(programsDir, { recursive: true, mode: 0o711 });
+    await Deno.writeTextFile(join(programsDir, ".sockets"), socketsDir);
+    return { socketsDir, programsDir, slot };
+  } catch (error) {
     await Deno.remove(socketsDir, { recursive: true });
-    throw new RangeError(
-      `Cannot keep sandboxes in "${comma}": a permission of Deno cannot name a path with a comma`,
-    );
+    throw error;
   }
-  await Deno.mkdir(programsDir, { recursive: true, mode: 0o711 });
-  await Deno.writeTextFile(join(programsDir, ".sockets"), socketsDir);
-  return { socketsDir, programsDir };
 }
 
 /**

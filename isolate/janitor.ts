@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { livingServers } from "./server_slot.ts";
 
 /**
  * A process that outlives the server by a moment: when its standard input ends, because the server closed it or is no
@@ -21,10 +22,17 @@ export function startJanitor(dirs: string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Ends the sandboxes and removes the directories of servers that were killed together with their janitor. */
-export async function sweep(runDir: string) {
+/**
+ * Ends the sandboxes and removes the directories of servers that were killed together with their janitor. Those of
+ * servers that live are left alone.
+ */
+export async function sweep(dataDir: string) {
+  const runDir = join(dataDir, "run");
   await Deno.mkdir(runDir, { recursive: true, mode: 0o700 });
-  for await (const { name } of Deno.readDir(runDir)) {
+  const entries = await Array.fromAsync(Deno.readDir(runDir));
+  const living = livingServers(dataDir);
+  for (const { name } of entries) {
+    if (living.has(name)) continue;
     const programsDir = join(runDir, name);
     const socketsDir = await Deno.readTextFile(join(programsDir, ".sockets")).catch(() => null);
     if (socketsDir !== null && basename(socketsDir) === name) {
@@ -35,7 +43,8 @@ export async function sweep(runDir: string) {
   }
 }
 
-async function endProcessesNaming(path: string) {
+/** Ends all processes whose command lines name a path that nothing else names. */
+export async function endProcessesNaming(path: string): Promise<void> {
   if (Deno.build.os !== "linux") return;
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;

@@ -1,5 +1,7 @@
 /** What a runner needs from outside, and the messages in which it asks for it. Plain data only: they cross threads. */
 import type { ErrorCode } from "./errors.ts";
+import type { TrustedProxy } from "./trusted_proxies.ts";
+import type { VisitorLimits } from "./visitor_limits.ts";
 
 /** Where a hostname leads. */
 export interface Route {
@@ -35,16 +37,59 @@ export interface IsolateUsage {
   egressBytes: number;
 }
 
+/** What visitors of some names are served with. */
+export interface Certificate {
+  id: string;
+  /** Lower case. `*.example.com` covers one label. */
+  names: readonly string[];
+  /** PEM, the leaf first. */
+  chain: string;
+  /** PEM. */
+  privateKey: string;
+}
+
+/** What is answered to a certificate authority that checks who has a name (RFC 8555 §8.3). */
+export interface Challenge {
+  hostname: string;
+  token: string;
+  keyAuthorization: string;
+}
+
+/** What becomes of the certificates. One that is replaced is in both lists, by its old and by its new id. */
+export interface CertificateChanges {
+  installed: readonly Certificate[];
+  /** Ids. */
+  removed: readonly string[];
+}
+
+/** Where to listen. */
+export interface ListenAddress {
+  hostname: string;
+  /** 0 = any free one. */
+  port: number;
+}
+
 /** Where a runner listens, and how long things may wait there. */
 export interface RunnerOptions {
-  hostname: string;
-  port: number;
-  /** Several runners share the port. */
+  http: ListenAddress;
+  /** `null` = no TLS. */
+  https: ListenAddress | null;
+  /** Plain requests for names that have a certificate are sent to HTTPS. */
+  redirect: boolean;
+  /** Others may listen on the same ports: other runners, and the server that takes over from this one. */
   reusePort: boolean;
+  limits: VisitorLimits;
+  proxies: readonly TrustedProxy[];
   /** An isolate without activity for so long is released. */
   idleTimeoutMs: number;
   /** How long a request waits for a place in its isolate. */
   queueTimeoutMs: number;
+}
+
+/** What a runner serves from the start on. */
+export interface RunnerState {
+  routes: RouteTable;
+  certificates: readonly Certificate[];
 }
 
 /** Asks for a live isolate; answered by `acquired` with the same `requestId`. A granted isolate is leased until `release`. */
@@ -56,8 +101,13 @@ export interface AcquireMessage {
 
 /** What a runner is told. */
 export type ToRunner =
-  | { type: "start"; options: RunnerOptions; routes: RouteTable }
+  | { type: "start"; options: RunnerOptions; state: RunnerState }
   | { type: "routes"; changes: RouteChanges }
+  | { type: "certificates"; changes: CertificateChanges }
+  /** All that are answered from now on. */
+  | { type: "challenges"; challenges: readonly Challenge[] }
+  /** An order for a certificate has ended, or none is made. */
+  | { type: "ordered"; hostname: string }
   | { type: "acquired"; requestId: number; result: Acquired }
   /** The isolate is gone; requests in flight there end with `code`. */
   | { type: "ended"; isolateId: string; code: ErrorCode }
@@ -71,9 +121,11 @@ export type ToRunner =
 
 /** What a runner says. **Invariant:** every granted isolate is followed by exactly one `release` or `broken`. */
 export type FromRunner =
-  | { type: "listening"; hostname: string; port: number }
+  | { type: "listening"; http: ListenAddress; https: ListenAddress | null }
   | { type: "failed"; message: string }
   | AcquireMessage
+  /** A name that leads somewhere is asked for by TLS, and has no certificate: answered by `ordered`. */
+  | { type: "want"; hostname: string }
   /** The runner holds the isolate no longer and will `acquire` before using it again. */
   | { type: "release"; usage: IsolateUsage }
   | { type: "busy"; isolateId: string }

@@ -1,8 +1,12 @@
 import { type ErrorCode, type GatewayError, STATUS } from "./errors.ts";
+import type { OwnResponse } from "./visitor_response.ts";
 
 const EXPLANATION = {
   DEPLOYMENT_NOT_FOUND: "There is no deployment at this address.",
   BAD_REQUEST: "The request is malformed.",
+  BODY_TOO_LARGE: "The body of the request is larger than this server takes.",
+  URI_TOO_LONG: "The address of the request is longer than this server takes.",
+  HEADER_TOO_LARGE: "The header of the request is larger than this server takes.",
   MISDIRECTED_REQUEST: "This connection is not for that host.",
   UNAUTHORIZED: "The request is not authorized.",
   LOOP_DETECTED: "The request went through this server too often.",
@@ -17,20 +21,13 @@ const EXPLANATION = {
   ORIGIN_UNAVAILABLE: "The deployment cannot be reached at the moment.",
 } as const satisfies Record<ErrorCode, string>;
 
-/** What a visitor gets instead of a response, in ASCII. */
-export interface ErrorPage {
-  status: number;
-  fields: Record<string, string>;
-  body: string;
-}
-
 /**
  * The visitor's response to a request that got none (INTERFACE §5): a short page, or JSON where `accept` prefers it.
  * **Invariant:** says only what the code says, never an error's own text.
  *
  * @param accept The request's `Accept` field; `null` = none.
  */
-export function errorPage(error: GatewayError, accept: string | null): ErrorPage {
+export function errorPage(error: GatewayError, accept: string | null): OwnResponse {
   const status = STATUS[error.code];
   const requestId = crypto.randomUUID();
   const message = EXPLANATION[error.code];

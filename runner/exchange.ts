@@ -43,9 +43,11 @@ export class Exchange {
     this.#options = options;
     this.connection = options.connection;
     this.upstream = options.upstream;
-    if (options.body === null || options.body.complete) this.#watch();
+    const { body, connection } = options;
+    const isUploading = body !== null && !body.complete;
+    this.#watch(!isUploading);
     // Not awaited, since the response may begin before the upload ends. It never rejects.
-    else options.body.pump(options.connection).then(() => this.#uploaded());
+    if (isUploading) body.pump(connection).then(() => this.#uploaded());
   }
 
   /**
@@ -61,7 +63,7 @@ export class Exchange {
       if (head === null) throw await this.#endedTooEarly();
       if (head.status === 101) {
         if (!upgrade) throw new ProtocolError("status 101 that nobody asked for");
-        visitor.unwatch();
+        visitor.upgrade();
         this.#upgraded = true;
         this.upstream.upgrade();
       }
@@ -127,15 +129,15 @@ export class Exchange {
     this.close();
   }
 
-  #watch(): void {
+  #watch(readsOn: boolean): void {
     this.#options.visitor.watch(() => {
       this.#gone = true;
       this.close();
-    });
+    }, readsOn);
   }
 
   #uploaded(): void {
-    if (!this.#over && this.#options.body!.complete) this.#watch();
+    if (!this.#over && this.#options.body!.complete) this.#watch(true);
   }
 
   #timeOut(): void {
@@ -162,7 +164,8 @@ export class Exchange {
     if (this.#timedOut) {
       return new GatewayError("REQUEST_TIMEOUT", `Cannot get a response of ${isolate} within ${timeoutMs}ms`);
     }
-    if (this.#gone || body?.failed) {
+    if (body?.failure) return body.failure;
+    if (this.#gone) {
       return new GatewayError("BAD_REQUEST", `Cannot forward a request to ${isolate}: the visitor ended it`);
     }
     const code = await this.upstream.endedSoon() ?? "BAD_RESPONSE";

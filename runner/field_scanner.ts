@@ -23,6 +23,10 @@ export const FIELD = {
   webSocketProtocol: 15,
   webSocketAccept: 16,
   webSocketExtensions: 17,
+  forwarded: 18,
+  forwardedFor: 19,
+  forwardedProto: 20,
+  strictTransport: 21,
 } as const;
 
 type FieldKind = (typeof FIELD)[keyof typeof FIELD];
@@ -32,7 +36,10 @@ const NAMES: readonly (readonly [name: string, kind: FieldKind])[] = [
   ["keep-alive", FIELD.hop],
   ["te", FIELD.hop],
   ["trailer", FIELD.hop],
-  ["forwarded", FIELD.ours],
+  ["forwarded", FIELD.forwarded],
+  ["x-forwarded-for", FIELD.forwardedFor],
+  ["x-forwarded-proto", FIELD.forwardedProto],
+  ["strict-transport-security", FIELD.strictTransport],
   ["x-real-ip", FIELD.ours],
   ["connection", FIELD.connection],
   ["content-length", FIELD.contentLength],

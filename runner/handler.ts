@@ -4,6 +4,7 @@ import type { Route, RouteChanges, RouteTable } from "./contract.ts";
 import { errorPage } from "./error_page.ts";
 import { GatewayError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { type HttpsPolicy, isDirected } from "./https_policy.ts";
 import type { Leases } from "./leases.ts";
 import { decodeLatin1 } from "./octets.ts";
 import { RequestBody } from "./request_body.ts";
@@ -11,7 +12,7 @@ import type { RequestHead } from "./request_head.ts";
 import type { ResponseHead } from "./response_head.ts";
 import type { Upstream } from "./upstream.ts";
 import type { VisitorConnection } from "./visitor_connection.ts";
-import { visitorFraming, writeErrorPage } from "./visitor_response.ts";
+import { type OwnResponse, visitorFraming, writeOwnResponse } from "./visitor_response.ts";
 import { WebSocketBridge } from "./websocket.ts";
 import { WebSocketHandshake } from "./ws_handshake.ts";
 
@@ -19,12 +20,15 @@ import { WebSocketHandshake } from "./ws_handshake.ts";
 const MAX_RESENDS = 2;
 /** Requests whose body no app could see: `Request` has none for these (Fetch §5.3). */
 const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
+const SPACE = 0x20;
 const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
 
 /** What the handler works with. */
 export interface HandlerOptions {
   routes: RouteTable;
   leases: Leases;
+  /** `null` = there is no HTTPS here. */
+  https?: HttpsPolicy | null;
 }
 
 /** A request as it goes to an isolate. */
@@ -38,13 +42,20 @@ interface Outbound {
 /** Answers visitors: hostname, route, isolate, response; or an error by the one table of codes. */
 export class Handler {
   readonly #leases: Leases;
+  readonly #https: HttpsPolicy | null;
   readonly #bridges = new Set<WebSocketBridge>();
   #routes: RouteTable;
   #draining = false;
 
-  constructor({ routes, leases }: HandlerOptions) {
+  constructor({ routes, leases, https = null }: HandlerOptions) {
     this.#routes = routes;
     this.#leases = leases;
+    this.#https = https;
+  }
+
+  /** Whether a hostname leads anywhere. */
+  routes(hostname: string): boolean {
+    return this.#routes.has(hostname);
   }
 
   /** Requests from now on go by the new table; those in flight go on. */
@@ -92,12 +103,20 @@ export class Handler {
 
   async #answer(visitor: VisitorConnection, head: RequestHead, bytes: ByteBuffer): Promise<boolean> {
     const { method, authority } = head;
+    const { hostname } = authority;
     if (UNSUPPORTED_METHODS.has(method)) {
       throw new GatewayError("BAD_REQUEST", `Cannot forward method "${method}"`);
     }
-    const route = this.#routes.get(authority.hostname);
+    if (!isDirected(head)) {
+      throw new GatewayError("MISDIRECTED_REQUEST", `Cannot serve "${hostname}" with another's certificate`);
+    }
+    const route = this.#routes.get(hostname);
+    if (this.#https !== null && head.certificate === null) {
+      const answer = this.#https.answer(head, targetOf(bytes), route !== undefined);
+      if (answer !== null) return await this.#answerItself(visitor, head, answer);
+    }
     if (route === undefined) {
-      throw new GatewayError("DEPLOYMENT_NOT_FOUND", `Cannot route "${authority.hostname}": no deployment`);
+      throw new GatewayError("DEPLOYMENT_NOT_FOUND", `Cannot route "${hostname}": no deployment`);
     }
     if (head.webSocket !== null) return await this.#upgrade(visitor, head, bytes, route);
     const body = head.framed && !BODILESS_METHODS.has(method)
@@ -109,21 +128,22 @@ export class Handler {
       if (head.expectsContinue && !body.complete) await visitor.sayContinue();
     }
     const exchange = await this.#send(visitor, route, { head, bytes, body });
-    return await this.#relay(head, body, exchange, await exchange.head());
+    return await this.#relay(visitor, { head, bytes, body }, exchange, await exchange.head());
   }
 
   /** False = the connection cannot carry another request. */
   async #relay(
-    head: RequestHead,
-    body: RequestBody | null,
+    visitor: VisitorConnection,
+    { head, body }: Outbound,
     exchange: Exchange,
     responseHead: ResponseHead,
   ): Promise<boolean> {
     const { method, isOld } = head;
     const read = body === null ? head.contentLength === 0 : body.complete;
-    const keepAlive = head.keepAlive && read && !this.#draining &&
+    const keepAlive = head.keepAlive && read && !this.#draining && !visitor.last &&
       visitorFraming(responseHead, isOld) !== "close";
-    await exchange.relay(responseHead, { method, isOld, keepAlive });
+    const strictTransport = this.#https?.isStrict(head) ?? false;
+    await exchange.relay(responseHead, { method, isOld, keepAlive, strictTransport });
     return keepAlive;
   }
 
@@ -137,7 +157,9 @@ export class Handler {
     bytes.text(handshake.lines);
     const exchange = await this.#send(visitor, route, { head, bytes, body: null });
     const responseHead = await exchange.head();
-    if (responseHead.status !== 101) return await this.#relay(head, null, exchange, responseHead);
+    if (responseHead.status !== 101) {
+      return await this.#relay(visitor, { head, bytes, body: null }, exchange, responseHead);
+    }
     const out = ByteBuffer.take();
     try {
       handshake.accept(responseHead, exchange.connection.input, out);
@@ -208,8 +230,8 @@ export class Handler {
     }
   }
 
-  /** Answers in place of an isolate; false = the connection's framing is not known any more. */
-  async #refuse(
+  /** Answers with an error; false = the connection's framing is not known any more. */
+  #refuse(
     visitor: VisitorConnection,
     head: RequestHead | null,
     bytes: ByteBuffer | null,
@@ -218,12 +240,25 @@ export class Handler {
     const known = error instanceof GatewayError
       ? error
       : new GatewayError("ORIGIN_UNAVAILABLE", String(error));
-    const keepAlive = head !== null && head.keepAlive && head.contentLength === 0 && !this.#draining &&
-      known.code !== "BAD_REQUEST";
-    const options = { method: head?.method ?? "GET", isOld: head?.isOld ?? false, keepAlive };
+    // Of a request that could not be read, nobody knows where it ends.
+    const isOver = known.code === "BAD_REQUEST";
+    return this.#answerItself(visitor, head, errorPage(known, acceptOf(bytes)), isOver);
+  }
+
+  /** Answers in place of an isolate; false = the connection cannot carry another request, as when it `isOver`. */
+  async #answerItself(
+    visitor: VisitorConnection,
+    head: RequestHead | null,
+    response: OwnResponse,
+    isOver = false,
+  ): Promise<boolean> {
+    const keepAlive = !isOver && head !== null && head.keepAlive && head.contentLength === 0 &&
+      !this.#draining && !visitor.last;
+    const { method, isOld } = head ?? { method: "GET", isOld: false };
+    const strictTransport = head !== null && (this.#https?.isStrict(head) ?? false);
     const out = ByteBuffer.take();
     try {
-      writeErrorPage(errorPage(known, acceptOf(bytes)), options, out);
+      writeOwnResponse(response, { method, isOld, keepAlive, strictTransport }, out);
       await visitor.write(out.view);
       return keepAlive;
     } catch {
@@ -240,4 +275,11 @@ function acceptOf(head: ByteBuffer | null): string | null {
   if (head === null) return null;
   const text = decodeLatin1(head.view, 0, head.length);
   return /\r\naccept:[ \t]*(.*)\r\n/i.exec(text)?.[1] ?? null;
+}
+
+/** The target of a head on its way to an isolate: the second word of its first line. */
+function targetOf(head: ByteBuffer): string {
+  const bytes = head.view;
+  const start = bytes.indexOf(SPACE) + 1;
+  return decodeLatin1(bytes, start, bytes.indexOf(SPACE, start));
 }

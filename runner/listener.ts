@@ -1,77 +1,165 @@
+import type { ListenAddress } from "./contract.ts";
+import { Admission } from "./front/admission.ts";
+import type { CertificateTable } from "./front/certificate_table.ts";
+import { Front, type Visitor } from "./front/front.ts";
 import type { Handler } from "./handler.ts";
-import { Http2Gateway, speaksHttp2 } from "./http2.ts";
-import { VisitorConnection } from "./visitor_connection.ts";
+import { Http2Connection } from "./http2/http2_connection.ts";
+import { startsHttp2 } from "./http2/protocol.ts";
+import type { Peer } from "./request_head.ts";
+import type { TrustedProxies } from "./trusted_proxies.ts";
+import { VisitorConnection, type VisitorSocket } from "./visitor_connection.ts";
+import type { VisitorLimits } from "./visitor_limits.ts";
 
-/** When there is no descriptor for another connection. */
-const ACCEPT_PAUSE_MS = 50;
 const DRAIN_POLL_MS = 20;
+/** How often the time limits are looked at: the precision with which they hold. */
+const SWEEP_INTERVAL_MS = 1000;
+/** Closed together when all places are taken, since finding the idle ones means looking at all. */
+const MAX_EVICTED = 64;
 
-/** Where a listener listens. */
+/** Where and how visitors are let in. */
 export interface ListenerOptions {
-  hostname: string;
-  port: number;
-  /** Several listeners share the port. */
+  http: ListenAddress;
+  /** `null` = no TLS. */
+  https: ListenAddress | null;
   reusePort: boolean;
+  limits: VisitorLimits;
+  proxies: TrustedProxies;
+  certificates: CertificateTable;
+  /** Resolves when an order for a certificate has ended, or at once if there will be none. */
+  wantCertificate(hostname: string): Promise<void>;
 }
 
-/** Accepts the connections of visitors on one address, and has each served. */
+/** A connection of a visitor, whatever it speaks. */
+type Connection = VisitorConnection | Http2Connection;
+
+/** Accepts the connections of visitors, has each served, and ends those that take more than they may. */
 export class Listener {
-  readonly #listener: Deno.TcpListener;
+  readonly #options: ListenerOptions;
   readonly #handler: Handler;
-  readonly #http2: Http2Gateway;
-  readonly #connections = new Set<VisitorConnection>();
-  #closed = false;
+  readonly #http: Front;
+  readonly #https: Front | null;
+  readonly #connections = new Set<Connection>();
+  /** HTTP/2's, each a connection of its own to the handler. */
+  readonly #streams = new Set<VisitorConnection>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
 
   /** @throws It cannot listen there. */
   constructor(options: ListenerOptions, handler: Handler) {
-    this.#listener = Deno.listen(options);
+    this.#options = options;
     this.#handler = handler;
-    this.#http2 = new Http2Gateway(handler);
-    this.#accept();
+    const admission = new Admission(options.limits, () => this.#evict());
+    this.#http = this.#open(options.http, null, admission);
+    try {
+      this.#https = options.https && this.#open(options.https, options.certificates, admission);
+    } catch (error) {
+      this.#http.close();
+      throw error;
+    }
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
   }
 
   /** As bound. */
-  get addr(): Deno.NetAddr {
-    return this.#listener.addr;
+  get http(): Deno.NetAddr {
+    return this.#http.addr;
+  }
+
+  get https(): Deno.NetAddr | null {
+    return this.#https?.addr ?? null;
   }
 
   /** Stops accepting, and waits until the last request is answered; when `signal` aborts, cuts what is left. */
   async drain(signal: AbortSignal): Promise<void> {
-    this.#closed = true;
-    this.#listener.close();
+    this.#http.stop();
+    this.#https?.stop();
     this.#handler.drain();
+    for (const connection of this.#connections) if (connection instanceof Http2Connection) connection.drain();
     while (this.#connections.size > 0 && !signal.aborted) {
-      this.#http2.drain();
-      for (const connection of this.#connections) if (connection.idle) connection.close();
+      for (const connection of this.#connections) {
+        if (connection instanceof VisitorConnection && connection.idle) connection.close();
+      }
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
+    clearInterval(this.#sweeper);
     for (const connection of this.#connections) connection.close();
+    this.#http.close();
+    this.#https?.close();
   }
 
-  async #accept(): Promise<void> {
-    while (!this.#closed) {
-      try {
-        this.#serve(await this.#listener.accept());
-      } catch (error) {
-        if (this.#closed) return;
-        console.error("Cannot accept a connection:", error);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
+  #open(address: ListenAddress, tls: CertificateTable | null, admission: Admission): Front {
+    const { reusePort, proxies, wantCertificate } = this.#options;
+    return new Front({
+      ...address,
+      reusePort,
+      tls,
+      admission,
+      proxies,
+      wantCertificate,
+      serve: (visitor) => this.#serve(visitor),
+    });
   }
 
-  async #serve(socket: Deno.TcpConn): Promise<void> {
-    const connection = new VisitorConnection(socket, socket.remoteAddr);
+  async #serve(
+    { socket, received, peer: { hostname, port, certificate }, protocol }: Visitor,
+  ): Promise<void> {
+    const { limits, proxies } = this.#options;
+    const peer: Peer = { hostname, port, certificate, proxies };
+    if (protocol === "h2") return await this.#serveHttp2(socket, received, peer);
+    const connection = new VisitorConnection(socket, peer, { limits, received });
     this.#connections.add(connection);
     try {
-      // A small answer must not wait for the acknowledgement of the one before.
-      socket.setNoDelay();
-      if (await speaksHttp2(connection)) await this.#http2.splice(connection, socket.remoteAddr);
-      else await this.#handler.serve(connection);
+      if (protocol === null && await speaksHttp2(connection)) {
+        this.#connections.delete(connection);
+        return await this.#serveHttp2(socket, connection.unread.slice(), peer);
+      }
+      await this.#handler.serve(connection);
     } catch (error) {
       console.error("Cannot go on with a connection:", error);
       connection.close();
+    } finally {
+      this.#connections.delete(connection);
     }
+  }
+
+  async #serveHttp2(socket: VisitorSocket, received: Uint8Array, peer: Peer): Promise<void> {
+    const { limits } = this.#options;
+    const serve = (stream: VisitorSocket) => this.#serveStream(stream, peer);
+    const connection = new Http2Connection({ socket, received, peer, limits, serve });
+    this.#connections.add(connection);
+    await connection.run();
     this.#connections.delete(connection);
+  }
+
+  async #serveStream(socket: VisitorSocket, peer: Peer): Promise<void> {
+    const stream = new VisitorConnection(socket, peer, { limits: this.#options.limits });
+    this.#streams.add(stream);
+    await this.#handler.serve(stream);
+    this.#streams.delete(stream);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) connection.sweep(now);
+    for (const stream of this.#streams) stream.sweep(now);
+  }
+
+  /** Ends the connections that have been idle longest; false = there are none. */
+  #evict(): boolean {
+    const idle: { connection: Connection; since: number }[] = [];
+    for (const connection of this.#connections) {
+      const since = connection.idleSince;
+      if (since !== null) idle.push({ connection, since });
+    }
+    idle.sort((one, other) => one.since - other.since);
+    for (const { connection } of idle.slice(0, MAX_EVICTED)) connection.close();
+    return idle.length > 0;
+  }
+}
+
+/** Whether a connection begins as HTTP/2 does (by prior knowledge). Nothing of it is consumed. */
+async function speaksHttp2(visitor: VisitorConnection): Promise<boolean> {
+  for (;;) {
+    const begins = startsHttp2(visitor.unread);
+    if (begins !== "more") return begins === "yes";
+    if (!await visitor.fill()) return false;
   }
 }

@@ -5,4 +5,6 @@
  */
 export { type ErrorCode, STATUS } from "./errors.ts";
 export * from "./contract.ts";
+export type { TrustedProxy } from "./trusted_proxies.ts";
+export { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "./visitor_limits.ts";
 export { type Runner, type RunnerSource, startRunner } from "./runner.ts";

@@ -15,7 +15,9 @@ export class RequestBody {
   /** By content-length; infinite when the body ends where its chunks do. */
   #remainingBytes: number;
   #complete: boolean;
-  #failed = false;
+  /** Without what frames it. */
+  #takenBytes = 0;
+  #failure: GatewayError | null = null;
   #cancelled = false;
 
   /** @param contentLength In bytes; `Infinity` = chunked. */
@@ -33,17 +35,18 @@ export class RequestBody {
     return this.#complete;
   }
 
-  /** The visitor's bytes ended too early or were malformed. */
-  get failed(): boolean {
-    return this.#failed;
+  /** Why there will be no more of it; `null` = nothing has happened to it yet. */
+  get failure(): GatewayError | null {
+    return this.#failure;
   }
 
   /**
    * Puts the framing field and the head's empty line into `out`, and as much of the body as has arrived.
    *
-   * @throws {GatewayError} `BAD_REQUEST`
+   * @throws {GatewayError} `BAD_REQUEST`, `BODY_TOO_LARGE`
    */
   begin(out: ByteBuffer): void {
+    if (this.#decoder === null) this.#check(this.#remainingBytes);
     out.text(
       this.#decoder === null
         ? `content-length: ${this.#remainingBytes}\r\n\r\n`
@@ -54,7 +57,7 @@ export class RequestBody {
   }
 
   /**
-   * Sends the rest. If the visitor fails, closes `connection`, because only that tells the isolate. If the isolate stops
+   * Sends the rest. If it fails, closes `connection`, because only that tells the isolate. If the isolate stops
    * reading, reads no more, because its response may be there to be read. Never rejects.
    */
   async pump(connection: Connection): Promise<void> {
@@ -64,14 +67,15 @@ export class RequestBody {
     try {
       while (!this.#complete && !this.#cancelled) {
         const startedAt = performance.now();
-        if (this.#visitor.unread.length === 0 && !await this.#visitor.fill()) {
-          throw new Error("Visitor is gone");
+        if (this.#visitor.unread.length === 0 && !await this.#visitor.fillBody(this.#takenBytes)) {
+          throw new GatewayError("BAD_REQUEST", "Cannot read a body: the visitor ended it");
         }
         if (this.#cancelled || !await this.#send(connection, out)) break;
         await turn.pass(startedAt);
       }
-    } catch {
-      this.#failed = true;
+    } catch (error) {
+      // Nothing else is thrown above.
+      this.#failure = error as GatewayError;
       connection.close();
     }
     out.release();
@@ -116,13 +120,23 @@ export class RequestBody {
       out.copy(input, 0, length);
       return this.#consume(length);
     }
-    writeChunk(this.#decoder.decode(input), input, this.#decoder.pieces, out);
+    const dataBytes = this.#decoder.decode(input);
+    this.#takenBytes += dataBytes;
+    this.#check(this.#takenBytes);
+    writeChunk(dataBytes, input, this.#decoder.pieces, out);
     this.#visitor.consume(this.#decoder.consumed);
     if (this.#decoder.done) out.text(LAST_CHUNK);
+  }
+
+  #check(bytes: number): void {
+    const { maxBodyBytes } = this.#visitor.limits;
+    if (maxBodyBytes === 0 || bytes <= maxBodyBytes) return;
+    throw new GatewayError("BODY_TOO_LARGE", `Cannot forward a body: over ${maxBodyBytes} bytes`);
   }
 
   #consume(bytes: number): void {
     this.#visitor.consume(bytes);
     this.#remainingBytes -= bytes;
+    this.#takenBytes += bytes;
   }
 }

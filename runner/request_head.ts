@@ -1,20 +1,38 @@
+import { type Addressed, addressed } from "./addressed.ts";
 import { type Authority, readAuthority } from "./authority.ts";
-import { GatewayError } from "./errors.ts";
-import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import type { ByteBuffer } from "./byte_buffer.ts";
-import { decodeLatin1, encodeLatin1, OCTET, OCTETS } from "./octets.ts";
-import { isTraceparent, writeNewTrace } from "./trace_context.ts";
+import { GatewayError } from "./errors.ts";
+import { canonicalAddress } from "./front/address.ts";
+import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
+import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
+import { writeTrace } from "./trace_context.ts";
+import type { Client, TrustedProxies } from "./trusted_proxies.ts";
+import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "./visitor_limits.ts";
 
 /** The other end of the visitor's connection. */
 export interface Peer {
   hostname: string;
   port: number;
+  /** What the connection was secured with; none = it is plain. */
+  certificate?: CoveredNames;
+  /** Who may say that it speaks for others. */
+  proxies?: TrustedProxies;
+}
+
+/** The names that a certificate is for. */
+export interface CoveredNames {
+  /** @param hostname Lower case, without port and trailing dot. */
+  covers(hostname: string): boolean;
 }
 
 /** What a visitor's request head says to us. What it says to the app is in the head that the isolate gets. */
 export interface RequestHead {
   method: string;
   authority: Authority;
+  /** What the connection was secured with; `null` = it is plain. */
+  certificate: CoveredNames | null;
+  /** It is secured, if not here then by a proxy that is trusted to say so. */
+  isSecure: boolean;
   /** HTTP/1.0: no chunks, and no further request unless asked for. */
   isOld: boolean;
   /** The visitor wants the connection to carry another request. */
@@ -31,12 +49,9 @@ export interface RequestHead {
   end: number;
 }
 
-/** Of a whole head in bytes. */
-export const MAX_REQUEST_HEAD_BYTES = 64 * 1024;
 /** A `node:http` or `Deno.serve` app takes 100, and we add some. */
 const MAX_FIELDS = 90;
 const MAX_METHOD_BYTES = 32;
-const PROTO = "http";
 /** This edge's name in `CDN-Loop` (RFC 8586 §2). */
 const CDN_ID = "isola";
 const CDN_LOOP_LINE = `cdn-loop: ${CDN_ID}\r\n`;
@@ -78,6 +93,9 @@ interface Said {
   webSocketKey: string | null;
   webSocketVersion: string | null;
   webSocketProtocol: string | null;
+  forwardedFor: string | null;
+  forwardedProto: string | null;
+  forwarded: string | null;
 }
 
 const NOTHING_SAID: Readonly<Said> = {
@@ -94,6 +112,9 @@ const NOTHING_SAID: Readonly<Said> = {
   webSocketKey: null,
   webSocketVersion: null,
   webSocketProtocol: null,
+  forwardedFor: null,
+  forwardedProto: null,
+  forwarded: null,
 };
 
 /** Where the target of a request line lies. */
@@ -106,27 +127,16 @@ interface Target {
   isOld: boolean;
 }
 
-/** An authority, and what an isolate is told about a request for it. */
-interface Addressed {
-  authority: Authority;
-  /** As it came in `Host`; `null` = it was not asked. */
-  host: Uint8Array | null;
-  /** From the target's scheme to its path. */
-  origin: Uint8Array;
-  /** From after the target to after the `host` field. */
-  hostLine: Uint8Array;
-  /** Who asks. */
-  forwarded: Uint8Array;
-}
-
 /**
  * Reads the request heads of one visitor's connection, strictly to RFC 9112, and writes what an isolate gets of them
  * (INTERFACE §3). The request target goes out in absolute form (RFC 9112 §3.2.2), so that `request.url` in the app is the
  * visitor's.
  */
 export class RequestReader {
-  readonly #address: string;
-  readonly #node: string;
+  readonly #peer: Client;
+  readonly #certificate: CoveredNames | null;
+  readonly #proxies: TrustedProxies | null;
+  readonly #maxUriBytes: number;
   readonly #scanner = new FieldScanner(MAX_FIELDS, malformed);
   /** Start and end of each piece that is passed on as it is. */
   readonly #pieces: number[] = [];
@@ -134,16 +144,20 @@ export class RequestReader {
   /** The last request's, which is usually the next one's, too. */
   #addressed: Addressed | null = null;
 
-  constructor(peer: Peer) {
-    this.#address = peerAddress(peer);
-    this.#node = `${this.#address.includes(":") ? `[${this.#address}]` : this.#address}:${peer.port}`;
+  constructor(peer: Peer, { maxUriBytes }: Pick<VisitorLimits, "maxUriBytes"> = DEFAULT_VISITOR_LIMITS) {
+    const address = canonicalAddress(peer.hostname);
+    this.#peer = { address, port: peer.port, proto: peer.certificate === undefined ? "http" : "https" };
+    this.#certificate = peer.certificate ?? null;
+    // Of most peers nothing is believed, and nothing has to be read.
+    this.#proxies = peer.proxies?.fieldOf(address) ? peer.proxies : null;
+    this.#maxUriBytes = maxUriBytes;
   }
 
   /**
    * Reads the head at `start`, whose end is in `bytes[start, end)`, and writes to `out` the isolate's but for its framing and
    * its own empty line.
    *
-   * @throws {GatewayError} `BAD_REQUEST`; `LOOP_DETECTED` past 8 passes through this edge.
+   * @throws {GatewayError} `BAD_REQUEST`, `URI_TOO_LONG`; `LOOP_DETECTED` past 8 passes through this edge.
    */
   read(bytes: Uint8Array, start: number, end: number, out: ByteBuffer): RequestHead {
     const methodEnd = methodEndOf(bytes, start);
@@ -155,7 +169,13 @@ export class RequestReader {
     if (options.some((option) => option !== "close" && option !== "keep-alive")) {
       this.#readFields(bytes, target.lineEnd, end, new Set(options));
     }
-    const { authority, origin, hostLine, forwarded } = this.#addressedTo(target.authority, bytes);
+    if (target.end - target.start > this.#maxUriBytes) {
+      throw new GatewayError(
+        "URI_TOO_LONG",
+        `Cannot read a request: a target over ${this.#maxUriBytes} bytes`,
+      );
+    }
+    const { authority, client, origin, hostLine, forwarded } = this.#addressedTo(target.authority, bytes);
 
     out.copy(bytes, start, methodEnd + 1);
     out.copy(origin);
@@ -176,6 +196,8 @@ export class RequestReader {
     return {
       method,
       authority,
+      certificate: this.#certificate,
+      isSecure: client.proto === "https",
       isOld,
       keepAlive: isOld ? options.includes("keep-alive") : !options.includes("close"),
       contentLength,
@@ -194,7 +216,7 @@ export class RequestReader {
     pieces.length = 0;
     scanner.begin(bytes, start, end);
     while (scanner.next()) {
-      if (scanner.kind !== FIELD.other && scanner.kind !== FIELD.date) note(scanner, said);
+      if (!isPassedOn(scanner.kind)) note(scanner, said);
       else if (named === null || !named.has(scanner.name())) scanner.addLineTo(pieces);
     }
   }
@@ -202,27 +224,25 @@ export class RequestReader {
   #addressedTo(ofTarget: string | null, bytes: Uint8Array): Addressed {
     const { hostStart, hostEnd } = this.#said;
     if (hostStart === -1) throw malformed("no host"); // RFC 9112 §3.2: whatever the target says.
+    const client = this.#client();
     const last = this.#addressed;
-    if (ofTarget === null && last !== null && last.host !== null) {
+    if (ofTarget === null && last !== null && last.host !== null && last.client === client) {
       if (isEqual(last.host, bytes, hostStart, hostEnd)) return last;
     }
     const host = decodeLatin1(bytes, hostStart, hostEnd);
     const authority = readAuthority(ofTarget, host);
     if (authority === null) throw malformed("no valid authority");
-    const addressed = {
-      authority,
-      host: ofTarget === null ? encodeLatin1(host) : null,
-      origin: encodeLatin1(`${PROTO}://${authority.host}`),
-      hostLine: encodeLatin1(` HTTP/1.1\r\nhost: ${authority.host}\r\n`),
-      forwarded: encodeLatin1(
-        `x-forwarded-for: ${this.#address}\r\nx-forwarded-proto: ${PROTO}\r\n` +
-          `x-forwarded-host: ${authority.host}\r\n` +
-          `forwarded: for="${this.#node}";host="${authority.host}";proto=${PROTO}\r\n`,
-      ),
-    };
-    this.#addressed = addressed;
-    return addressed;
+    return this.#addressed = addressed(authority, client, ofTarget === null ? host : null);
   }
+
+  #client(): Client {
+    return this.#proxies === null ? this.#peer : this.#proxies.clientOf(this.#peer, this.#said);
+  }
+}
+
+/** What only responses are asked for. */
+function isPassedOn(kind: number): boolean {
+  return kind === FIELD.other || kind === FIELD.date || kind === FIELD.strictTransport;
 }
 
 function methodEndOf(bytes: Uint8Array, start: number): number {
@@ -327,6 +347,15 @@ function note(scanner: FieldScanner, said: Said): void {
       return;
     case FIELD.webSocketProtocol:
       said.webSocketProtocol = scanner.listed(said.webSocketProtocol);
+      return;
+    case FIELD.forwardedFor:
+      said.forwardedFor = scanner.listed(said.forwardedFor);
+      return;
+    case FIELD.forwardedProto:
+      said.forwardedProto = scanner.listed(said.forwardedProto);
+      return;
+    case FIELD.forwarded:
+      said.forwarded = scanner.listed(said.forwarded);
   }
 }
 
@@ -343,18 +372,6 @@ function isEqual(one: Uint8Array, other: Uint8Array, start: number, end: number)
   if (end - start !== one.length) return false;
   for (let i = 0; i < one.length; i++) if (one[i] !== other[start + i]) return false;
   return true;
-}
-
-/** A dual-stack listener shows IPv4 peers as `::ffff:1.2.3.4` (RFC 4291 §2.5.5.2). */
-function peerAddress({ hostname }: Peer): string {
-  return hostname.startsWith("::ffff:") && hostname.includes(".") ? hostname.slice(7) : hostname;
-}
-
-/** A trace goes on with its state, or a new one begins. */
-function writeTrace({ traceparent, tracestate }: Said, out: ByteBuffer): void {
-  if (traceparent === null || !isTraceparent(traceparent)) return writeNewTrace(out);
-  if (tracestate !== null) out.text(`tracestate: ${tracestate}\r\n`);
-  out.text(`traceparent: ${traceparent}\r\n`);
 }
 
 function cdnLoop(received: string): string {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "./errors.ts";
-import { type RequestHead, RequestReader } from "./request_head.ts";
+import { type Peer, type RequestHead, RequestReader } from "./request_head.ts";
+import { TrustedProxies } from "./trusted_proxies.ts";
 import { SeededRandom } from "../tests/seeded_random.ts";
 
 const PEER = { hostname: "192.0.2.7", port: 4711 };
@@ -11,7 +12,7 @@ type Field = readonly [name: string, value: string];
 const latin1 = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
 /** What is read of a head, and what the isolate gets. */
-function read(text: string, peer = PEER): { head: RequestHead; sent: string } {
+function read(text: string, peer: Peer = PEER): { head: RequestHead; sent: string } {
   const bytes = latin1(text);
   const out = new ByteBuffer();
   const head = new RequestReader(peer).read(bytes, 0, bytes.length, out);
@@ -314,4 +315,43 @@ Deno.test("fields that come twice stay two, and lists of ours become one", () =>
   const doubled = read(text([HOST, traceparent, traceparent])).sent;
   assert.equal(doubled.match(/\r\ntraceparent: /g)!.length, 1);
   assert.ok(!doubled.includes(traceparent[1]));
+});
+
+Deno.test("over TLS, and behind a trusted proxy, the app is told who asks and how", () => {
+  const head = text([["Host", "shop.example"], ["X-Forwarded-For", "6.6.6.6, 198.51.100.7"], [
+    "X-Forwarded-Proto",
+    "https",
+  ]]);
+  const proxies = new TrustedProxies([{ addresses: ["192.0.2.7"], by: "x-forwarded-for" }]);
+  const trusted = read(head, { ...PEER, proxies });
+  assert(trusted.head.isSecure);
+  assert.match(trusted.sent, /^GET https:\/\/shop\.example\//);
+  assert.match(trusted.sent, /\r\nx-forwarded-for: 198\.51\.100\.7\r\nx-forwarded-proto: https\r\n/);
+  assert.match(trusted.sent, /\r\nforwarded: for="198\.51\.100\.7:0";host="shop\.example";proto=https\r\n/);
+  const stranger = read(head, { ...PEER, hostname: "192.0.2.8", proxies });
+  assert(!stranger.head.isSecure);
+  assert.match(stranger.sent, /\r\nx-forwarded-for: 192\.0\.2\.8\r\nx-forwarded-proto: http\r\n/);
+  const certificate = { covers: () => true };
+  const secured = read(head, { ...PEER, certificate });
+  assert(secured.head.isSecure && secured.head.certificate === certificate);
+  assert.match(secured.sent, /^GET https:\/\/shop\.example\//);
+});
+
+Deno.test("requests of several visitors on one connection of a trusted proxy are told apart", () => {
+  const proxies = new TrustedProxies([{ addresses: ["192.0.2.7"], by: "x-forwarded-for" }]);
+  const reader = new RequestReader({ ...PEER, proxies });
+  for (const visitor of ["198.51.100.7", "198.51.100.8", "198.51.100.7"]) {
+    const bytes = latin1(text([["Host", "shop.example"], ["X-Forwarded-For", visitor]]));
+    const out = new ByteBuffer();
+    reader.read(bytes, 0, bytes.length, out);
+    assert.match(String.fromCharCode(...out.view), new RegExp(`x-forwarded-for: ${visitor}\r\n`));
+  }
+});
+
+Deno.test("a target that is too long is refused by its own code", () => {
+  const bytes = latin1(text([["Host", "shop.example"]], `GET /${"a".repeat(100)} HTTP/1.1`));
+  const readWithin = (maxUriBytes: number) =>
+    new RequestReader(PEER, { maxUriBytes }).read(bytes, 0, bytes.length, new ByteBuffer());
+  assert.equal(readWithin(101).method, "GET");
+  assert.throws(() => readWithin(100), { code: "URI_TOO_LONG" });
 });

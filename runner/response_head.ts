@@ -14,6 +14,7 @@ export interface ResponseHead {
   /** The connection may carry another request after this response. */
   keepAlive: boolean;
   saysDate: boolean;
+  saysStrictTransport: boolean;
   /** Where it lies: the status line through its CRLF, and the header section through its empty line. */
   start: number;
   fieldsStart: number;
@@ -38,12 +39,14 @@ interface Said extends UpgradeFields {
   contentLength: number;
   chunked: boolean;
   date: boolean;
+  strictTransport: boolean;
 }
 
 const NOTHING_SAID: Readonly<Said> = {
   contentLength: -1,
   chunked: false,
   date: false,
+  strictTransport: false,
   connection: null,
   upgrade: null,
   accept: null,
@@ -106,6 +109,7 @@ export class ResponseReader {
       length: framing === "length" ? contentLength : 0,
       keepAlive: framing !== "close" && (connection === null || !CLOSE.test(connection)),
       saysDate: said.date,
+      saysStrictTransport: said.strictTransport,
       start,
       fieldsStart,
       end: this.#scanner.lineEnd,
@@ -140,6 +144,8 @@ export class ResponseReader {
     switch (scanner.kind) {
       case FIELD.date:
         return said.date = true;
+      case FIELD.strictTransport:
+        return said.strictTransport = true;
       case FIELD.contentLength:
         if (said.contentLength !== -1) throw new ProtocolError("two content-length fields");
         said.contentLength = scanner.integer();

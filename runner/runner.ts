@@ -1,10 +1,13 @@
 import type {
   AcquireMessage,
+  CertificateChanges,
+  Challenge,
   FromRunner,
   IsolateUsage,
+  ListenAddress,
   RouteChanges,
-  RouteTable,
   RunnerOptions,
+  RunnerState,
   ToRunner,
 } from "./contract.ts";
 import type { ErrorCode } from "./errors.ts";
@@ -15,6 +18,8 @@ const REPLY_TIMEOUT_MS = 5000;
 
 /** Whoever grants isolates to a runner and hears of them. */
 export interface RunnerSource extends IsolateSource {
+  /** Resolves when a certificate for a name that has none was ordered, or will not come now. Never rejects. */
+  wantCertificate(hostname: string): Promise<void>;
   /** The runner ended by itself and serves no more. */
   failed(error: Error): void;
 }
@@ -22,10 +27,14 @@ export interface RunnerSource extends IsolateSource {
 /** A data-plane thread, as whoever started it holds it. Disposing it cuts what is in flight: `drain` before. */
 export interface Runner extends AsyncDisposable {
   /** As bound. */
-  readonly hostname: string;
-  readonly port: number;
+  readonly http: ListenAddress;
+  readonly https: ListenAddress | null;
   /** Replaces the table by one with these changes. Requests in flight go on. */
   changeRoutes(changes: RouteChanges): void;
+  /** Connections that are open go on with what they were opened with. */
+  changeCertificates(changes: CertificateChanges): void;
+  /** Replaces the challenges that are answered over plain HTTP. */
+  setChallenges(challenges: readonly Challenge[]): void;
   /** The isolate is gone: what is in flight there fails with `code`. Answered by `release` if it was leased. */
   ended(isolateId: string, code: ErrorCode): void;
   /** Asks for an isolate back. True = it is not leased any more, false = requests are in flight there. */
@@ -45,7 +54,7 @@ export interface Runner extends AsyncDisposable {
  */
 export async function startRunner(
   options: RunnerOptions,
-  routes: RouteTable,
+  state: RunnerState,
   source: RunnerSource,
 ): Promise<Runner> {
   const worker = new Worker(new URL("./runner_worker.ts", import.meta.url), {
@@ -54,7 +63,7 @@ export async function startRunner(
   });
   const runner = new RunnerHandle(worker, source);
   try {
-    await runner.start(options, routes);
+    await runner.start(options, state);
   } catch (error) {
     worker.terminate();
     throw error;
@@ -69,12 +78,12 @@ class RunnerHandle implements Runner {
   readonly #recalls = new Map<string, PromiseWithResolvers<boolean>>();
   readonly #usages = new Map<number, (isolates: IsolateUsage[]) => void>();
   readonly #inFlights = new Map<number, (isolateIds: string[]) => void>();
-  readonly #listening = Promise.withResolvers<{ hostname: string; port: number }>();
+  readonly #listening = Promise.withResolvers<{ http: ListenAddress; https: ListenAddress | null }>();
   #questionCount = 0;
   #drained: PromiseWithResolvers<void> | null = null;
   #over = false;
-  hostname = "";
-  port = 0;
+  http: ListenAddress = { hostname: "", port: 0 };
+  https: ListenAddress | null = null;
 
   constructor(worker: Worker, source: RunnerSource) {
     this.#worker = worker;
@@ -88,15 +97,23 @@ class RunnerHandle implements Runner {
     };
   }
 
-  async start(options: RunnerOptions, routes: RouteTable): Promise<void> {
-    this.#post({ type: "start", options, routes });
-    const { hostname, port } = await this.#listening.promise;
-    this.hostname = hostname;
-    this.port = port;
+  async start(options: RunnerOptions, state: RunnerState): Promise<void> {
+    this.#post({ type: "start", options, state });
+    const { http, https } = await this.#listening.promise;
+    this.http = http;
+    this.https = https;
   }
 
   changeRoutes(changes: RouteChanges): void {
     this.#post({ type: "routes", changes });
+  }
+
+  changeCertificates(changes: CertificateChanges): void {
+    this.#post({ type: "certificates", changes });
+  }
+
+  setChallenges(challenges: readonly Challenge[]): void {
+    this.#post({ type: "challenges", challenges });
   }
 
   ended(isolateId: string, code: ErrorCode): void {
@@ -162,6 +179,8 @@ class RunnerHandle implements Runner {
         return this.#listening.reject(new Error(`Cannot start runner: ${message.message}`));
       case "acquire":
         return void this.#acquire(message);
+      case "want":
+        return void this.#want(message.hostname);
       case "release":
         this.#returned(message.usage.isolateId);
         return this.#source.release(message.usage);
@@ -202,6 +221,11 @@ class RunnerHandle implements Runner {
       this.#leased.add(result.isolateId);
     }
     this.#post({ type: "acquired", requestId, result });
+  }
+
+  async #want(hostname: string): Promise<void> {
+    await this.#source.wantCertificate(hostname);
+    this.#post({ type: "ordered", hostname });
   }
 
   #returned(isolateId: string): void {

@@ -1,13 +1,20 @@
-/** The runner's thread: one listener and its leases, driven by the messages of `contract.ts`. */
-import type { Acquired, FromRunner, RouteTable, RunnerOptions, ToRunner } from "./contract.ts";
+/** The runner's thread: its listener and its leases, driven by the messages of `contract.ts`. */
+import { CertificateWants } from "./certificate_wants.ts";
+import type { Acquired, FromRunner, RunnerOptions, RunnerState, ToRunner } from "./contract.ts";
+import { CertificateTable } from "./front/certificate_table.ts";
 import { Handler } from "./handler.ts";
+import { HttpsPolicy } from "./https_policy.ts";
 import { type IsolateSource, Leases } from "./leases.ts";
 import { Listener } from "./listener.ts";
+import { TrustedProxies } from "./trusted_proxies.ts";
 
 interface Running {
   listener: Listener;
   handler: Handler;
   leases: Leases;
+  certificates: CertificateTable;
+  https: HttpsPolicy | null;
+  wants: CertificateWants;
 }
 
 // The type of `globalThis` is a window's; in a worker it has the port to the parent.
@@ -33,22 +40,44 @@ const source: IsolateSource = {
   broken: (usage, code) => post({ type: "broken", usage, code }),
 };
 
-function start(options: RunnerOptions, routes: RouteTable): Running {
+function start(options: RunnerOptions, state: RunnerState): Running {
+  const { http, https, reusePort, redirect, limits } = options;
+  const certificates = new CertificateTable();
+  certificates.change({ installed: state.certificates, removed: [] });
+  const wants = new CertificateWants({
+    routes: (hostname) => handler.routes(hostname),
+    ask: (hostname) => post({ type: "want", hostname }),
+  });
+  const policy = https && new HttpsPolicy({
+    secured: certificates,
+    port: () => listener.https!.port,
+    redirect,
+    want: (hostname) => void wants.want(hostname),
+  });
   const leases = new Leases(options, source);
-  const handler = new Handler({ routes, leases });
+  const handler = new Handler({ routes: state.routes, leases, https: policy });
+  let listener: Listener;
   try {
-    const { hostname, port, reusePort } = options;
-    const listener = new Listener({ hostname, port, reusePort }, handler);
-    post({ type: "listening", hostname: listener.addr.hostname, port: listener.addr.port });
-    return { listener, handler, leases };
+    listener = new Listener({
+      http,
+      https,
+      reusePort,
+      limits,
+      certificates,
+      proxies: new TrustedProxies(options.proxies),
+      wantCertificate: (hostname) => wants.want(hostname),
+    }, handler);
   } catch (error) {
     leases[Symbol.dispose]();
     throw error;
   }
+  post({ type: "listening", http: listener.http, https: listener.https });
+  return { listener, handler, leases, certificates, https: policy, wants };
 }
 
-async function drain({ listener, leases }: Running, deadlineMs: number): Promise<void> {
+async function drain({ listener, leases, certificates }: Running, deadlineMs: number): Promise<void> {
   await listener.drain(AbortSignal.timeout(deadlineMs));
+  certificates[Symbol.dispose]();
   leases[Symbol.dispose]();
   post({ type: "drained" });
 }
@@ -56,10 +85,9 @@ async function drain({ listener, leases }: Running, deadlineMs: number): Promise
 function receive(message: ToRunner): void {
   if (message.type === "start") {
     try {
-      running = start(message.options, message.routes);
+      running = start(message.options, message.state);
     } catch (error) {
-      const { hostname, port } = message.options;
-      post({ type: "failed", message: `cannot listen on "${hostname}:${port}": ${error}` });
+      post({ type: "failed", message: String(error) });
     }
     return;
   }
@@ -67,6 +95,12 @@ function receive(message: ToRunner): void {
   switch (message.type) {
     case "routes":
       return running.handler.changeRoutes(message.changes);
+    case "certificates":
+      return running.certificates.change(message.changes);
+    case "challenges":
+      return running.https?.setChallenges(message.challenges);
+    case "ordered":
+      return running.wants.ordered(message.hostname);
     case "acquired":
       acquisitions.get(message.requestId)?.(message.result);
       acquisitions.delete(message.requestId);

@@ -1,6 +1,7 @@
 import { Connection } from "./connection.ts";
 import type { IsolateUsage } from "./contract.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
+import type { VisitorConnection } from "./visitor_connection.ts";
 
 /** Kept alive to one isolate; more are closed after their exchange. */
 const MAX_IDLE_CONNECTIONS = 64;
@@ -76,22 +77,34 @@ export class Upstream {
   }
 
   /**
-   * Sends a request on a kept or new connection.
+   * Sends a request on a kept or new connection, and breaks it off if the visitor leaves before the isolate has taken it.
    *
    * @returns The connection, whatever became of the bytes; `null` = none of them reached the isolate.
-   * @throws {GatewayError} `OVERLOADED`: no descriptor here, or no room in the backlog there.
+   * @throws {GatewayError} `OVERLOADED`: no descriptor here, or no room in the backlog there. `BAD_REQUEST`: the visitor left.
    */
-  async send(bytes: Uint8Array): Promise<Connection | null> {
+  async send(
+    bytes: Uint8Array,
+    visitor?: Pick<VisitorConnection, "watch" | "unwatch" | "gone">,
+  ): Promise<Connection | null> {
     const connection = this.#idle.pop() ?? await this.#connect();
+    if (connection === null) return null;
     try {
-      await connection?.send(bytes);
+      const sent = connection.send(bytes);
+      visitor?.watch(() => connection.close());
+      await sent;
     } catch {
-      if (connection!.sentBytes === 0) {
+      if (visitor?.gone) {
+        this.#discard(connection);
+        throw new GatewayError("BAD_REQUEST", `${this.#cannotSend}: the visitor ended it`);
+      }
+      if (connection.sentBytes === 0) {
         // The isolate hung up on this connection, so probably on the others too.
-        this.#discard(connection!);
+        this.#discard(connection);
         this.#closeIdle();
         return null;
       }
+    } finally {
+      visitor?.unwatch();
     }
     return connection;
   }
@@ -163,9 +176,13 @@ export class Upstream {
         this.breakOff("ISOLATE_CRASHED");
         return null;
       }
-      const message = `Cannot connect to isolate "${this.#options.isolateId}": ${error}`;
+      const message = `${this.#cannotSend}: cannot connect: ${error}`;
       throw new GatewayError("OVERLOADED", message, CONNECT_RETRY_AFTER_S);
     }
+  }
+
+  get #cannotSend(): string {
+    return `Cannot send a request to isolate "${this.#options.isolateId}"`;
   }
 
   #lost(connection: Connection): void {

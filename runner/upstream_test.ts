@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { GatewayError } from "./errors.ts";
 import { RawIsolate } from "./testing/raw_isolate.ts";
 import { until } from "./testing/test_runner.ts";
 import { Upstream } from "./upstream.ts";
 
 const GET = bytes("GET http://shop.example/ HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+const MIB = 1024 * 1024;
 const HELLO = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 function bytes(latin1: string): Uint8Array {
@@ -71,6 +73,34 @@ Deno.test("connections that rest for long are closed, and a retired upstream kee
   assert.equal(second.closed, false);
   upstream.give(second, true);
   assert.equal(second.closed, true);
+});
+
+Deno.test("who leaves while the isolate takes nothing has its request broken off", async () => {
+  const leave = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  await using isolate = new RawIsolate(async (connection) => {
+    // The first bytes of it are there when it is accepted.
+    await connection.readUntil("HTTP/1.1");
+    await leave.promise;
+    await connection.closed();
+    closed.resolve();
+  });
+  const upstream = upstreamOf(isolate);
+  const visitor = {
+    gone: false,
+    watch: (onGone: () => void) => void leave.promise.then(onGone),
+    unwatch() {},
+  };
+  const sending = upstream.send(bytes(`GET / HTTP/1.1\r\n${"x".repeat(MIB)}`), visitor);
+  await until(() => upstream.usage.ingressBytes > 0);
+  visitor.gone = true;
+  leave.resolve();
+  await assert.rejects(
+    sending,
+    (error: unknown) => error instanceof GatewayError && error.code === "BAD_REQUEST",
+  );
+  await closed.promise;
+  upstream.close();
 });
 
 Deno.test("a request of any size and alphabet arrives byte for byte", async () => {

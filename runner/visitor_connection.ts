@@ -1,18 +1,14 @@
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "./errors.ts";
 import { headEnd } from "./field_scanner.ts";
-import {
-  isHopeless,
-  MAX_REQUEST_HEAD_BYTES,
-  type Peer,
-  type RequestHead,
-  RequestReader,
-} from "./request_head.ts";
+import { Patience } from "./patience.ts";
+import { isHopeless, type Peer, type RequestHead, RequestReader } from "./request_head.ts";
+import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "./visitor_limits.ts";
 
 /** What an idle connection costs. */
 const IDLE_BUFFER_BYTES = 4 * 1024;
-/** A whole head, or what is read of a body at once. */
-const MAX_BUFFER_BYTES = MAX_REQUEST_HEAD_BYTES;
+/** Of a body, at once. */
+const MAX_READ_BYTES = 64 * 1024;
 /** Requests that one read brought, and that perhaps wait for nothing, before others get a turn of the event loop. */
 const MAX_REQUESTS_IN_A_ROW = 64;
 /** After a response that ended before the request did, for the visitor to read it: a reset would destroy it. */
@@ -20,12 +16,24 @@ const LINGER_MS = 2000;
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 /** Where it reads to what nobody wants. */
 const sink = new Uint8Array(16 * 1024);
+const NOTHING = new Uint8Array(0);
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** The bytes of a visitor, whatever they come through. */
+/**
+ * The bytes of a visitor, whatever they come through. `write` may take a part, and should not wait for more than that: a
+ * visitor who takes nothing for long is cut. `close` ends reads and writes that wait.
+ */
 export type VisitorSocket = Pick<Deno.TcpConn, "read" | "write" | "close" | "closeWrite">;
+
+/** How a visitor's connection differs from a new one with usual limits. */
+export interface VisitorConnectionOptions {
+  /** @default {DEFAULT_VISITOR_LIMITS} */
+  limits?: VisitorLimits;
+  /** What came before, which is copied; shorter than `maxHeaderBytes`. */
+  received?: Uint8Array;
+}
 
 /**
  * One HTTP/1.1 connection of a visitor. While a request is served a read stays outstanding, so that the end of the visitor
@@ -34,28 +42,61 @@ export type VisitorSocket = Pick<Deno.TcpConn, "read" | "write" | "close" | "clo
 export class VisitorConnection {
   readonly #socket: VisitorSocket;
   readonly #reader: RequestReader;
-  #input = new Uint8Array(IDLE_BUFFER_BYTES);
+  readonly #patience: Patience;
+  /** A whole head fits in. */
+  readonly #maxInputBytes: number;
+  #input: Uint8Array;
   #start = 0;
   #end = 0;
   /** The last read took all the room that there was. */
   #filled = false;
   #reading: Promise<boolean> | null = null;
   #onGone: (() => void) | null = null;
+  /** While nobody asks for it. */
+  #readsOn = false;
   #ended = false;
   #closed = false;
+  #requests = 0;
   #requestsInARow = 0;
+  readonly limits: VisitorLimits;
   /** The first byte of the current response was sent. */
   answering = false;
   /** No request is under way, nor the beginning of one. */
   idle = true;
 
-  constructor(socket: VisitorSocket, peer: Peer) {
+  constructor(
+    socket: VisitorSocket,
+    peer: Peer,
+    { limits = DEFAULT_VISITOR_LIMITS, received = NOTHING }: VisitorConnectionOptions = {},
+  ) {
     this.#socket = socket;
-    this.#reader = new RequestReader(peer);
+    this.#reader = new RequestReader(peer, limits);
+    this.#patience = new Patience(limits);
+    this.limits = limits;
+    this.#maxInputBytes = Math.max(limits.maxHeaderBytes, MAX_READ_BYTES);
+    this.#input = new Uint8Array(Math.max(received.length, IDLE_BUFFER_BYTES));
+    this.#input.set(received);
+    this.#end = received.length;
+    this.#filled = this.#end === this.#input.length;
   }
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** By `performance.now()`, to a second; `null` = a request is under way. */
+  get idleSince(): number | null {
+    return this.#patience.idleSinceMs;
+  }
+
+  /** The current request is the last that this connection may carry. */
+  get last(): boolean {
+    return this.#requests >= this.limits.maxRequestsPerConnection;
+  }
+
+  /** Ends the connection if it has passed a time limit. To be called every second with `performance.now()`. */
+  sweep(nowMs: number): void {
+    if (!this.#closed && this.#patience.sweep(nowMs)) this.close();
   }
 
   /** What was received and not consumed: a view that is good until the next `fill`. */
@@ -73,6 +114,16 @@ export class VisitorConnection {
     return this.#reading ??= this.#read();
   }
 
+  /**
+   * As `fill`, for the body of a request, which must not come too slowly.
+   *
+   * @param takenBytes So much of it has come.
+   */
+  fillBody(takenBytes: number): Promise<boolean> {
+    this.#patience.awaitBody(takenBytes);
+    return this.fill();
+  }
+
   /** The visitor will send nothing more: as every proxy, we take it that it does not wait for an answer either. */
   get gone(): boolean {
     return this.#ended || this.#closed;
@@ -81,23 +132,33 @@ export class VisitorConnection {
   /**
    * Calls `onGone` when the visitor is gone, perhaps at once. One that has sent a whole buffer meanwhile is heard leaving only
    * by whoever goes on reading, or writes to it.
+   *
+   * @param readsOn False = somebody else reads, and `unread` stays where it is meanwhile.
    */
-  watch(onGone: () => void): void {
+  watch(onGone: () => void, readsOn = true): void {
+    if (this.gone) return onGone();
     this.#onGone = onGone;
-    if (this.#ended) return onGone();
-    if (this.#reading !== null) return;
+    this.#readsOn = readsOn;
+    if (!readsOn || this.#reading !== null) return;
     this.#shrink();
     this.#readOn();
   }
 
   unwatch(): void {
     this.#onGone = null;
+    this.#readsOn = false;
+  }
+
+  /** Frames come from now on. Their own pings tell whether the visitor is there. */
+  upgrade(): void {
+    this.unwatch();
+    this.#patience.upgrade();
   }
 
   /**
    * Waits for a request; false = there is none any more.
    *
-   * @throws {GatewayError} `BAD_REQUEST`
+   * @throws {GatewayError} `BAD_REQUEST`, `HEADER_TOO_LARGE`
    */
   async requestArrives(): Promise<boolean> {
     this.answering = false;
@@ -109,18 +170,19 @@ export class VisitorConnection {
       this.idle = this.#start === this.#end;
       // Mostly the head is all that there is. Otherwise its end is found, somewhere, before the fields are read.
       if (this.#endsInEmptyLine() || headEnd(this.#input, this.#start + searched, this.#end) !== -1) {
+        this.#requests++;
+        this.#patience.beginRequest();
         if (++this.#requestsInARow > MAX_REQUESTS_IN_A_ROW) await this.#letOthersIn();
         return true;
       }
-      const isLong = skipped + this.#end - this.#start >= MAX_REQUEST_HEAD_BYTES;
-      if (isLong || isHopeless(this.#input, this.#start, this.#start + searched, this.#end)) {
-        throw new GatewayError(
-          "BAD_REQUEST",
-          `Cannot read a request: no head in ${this.#end - this.#start} bytes`,
-        );
+      const bytes = this.#end - this.#start;
+      if (isHopeless(this.#input, this.#start, this.#start + searched, this.#end)) {
+        throw new GatewayError("BAD_REQUEST", `Cannot read a request: no head in ${bytes} bytes`);
       }
+      if (skipped + bytes >= this.limits.maxHeaderBytes) throw this.#headTooLarge();
+      this.#patience.awaitRequest(!this.idle);
       // The last three bytes may begin the CRLF CRLF.
-      searched = Math.max(0, this.#end - this.#start - 3);
+      searched = Math.max(0, bytes - 3);
       if (!await this.fill()) return false;
     }
   }
@@ -128,19 +190,20 @@ export class VisitorConnection {
   /**
    * Reads the head that has arrived. What the isolate gets of it is written to `out`.
    *
-   * @throws {GatewayError} `BAD_REQUEST`, `LOOP_DETECTED`
+   * @throws {GatewayError} `BAD_REQUEST`, `HEADER_TOO_LARGE`, `URI_TOO_LONG`, `LOOP_DETECTED`
    */
   readRequest(out: ByteBuffer): RequestHead {
     const head = this.#reader.read(this.#input, this.#start, this.#end, out);
+    if (head.end - this.#start > this.limits.maxHeaderBytes) throw this.#headTooLarge();
     this.consume(head.end - this.#start);
     return head;
   }
 
   /** Waits while the visitor does not read: that is the backpressure of a response. Throws when it is gone. */
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
     this.answering = true;
-    const written = await this.#socket.write(bytes);
-    if (written < bytes.length) await this.#send(bytes.subarray(written));
+    this.#patience.answer();
+    return this.#send(bytes);
   }
 
   /** Asks for the body of a request (RFC 9110 §10.1.1). Throws when the visitor is `gone`. */
@@ -154,8 +217,10 @@ export class VisitorConnection {
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
+    this.#patience.beginWrite();
     for (let offset = 0; offset < bytes.length;) {
       offset += await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
+      this.#patience.taken(offset === bytes.length);
     }
   }
 
@@ -178,11 +243,17 @@ export class VisitorConnection {
     this.close();
   }
 
-  /** A read that waits gets the end of the connection. Idempotent. */
+  /** Whoever waits for it, or watches it, gets the end of the connection. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#socket.close();
+    this.#onGone?.();
+  }
+
+  #headTooLarge(): GatewayError {
+    const { maxHeaderBytes } = this.limits;
+    return new GatewayError("HEADER_TOO_LARGE", `Cannot read a request: a head over ${maxHeaderBytes} bytes`);
   }
 
   async #read(): Promise<boolean> {
@@ -200,9 +271,10 @@ export class VisitorConnection {
     }
     this.#reading = null;
     this.#requestsInARow = 0;
+    this.#patience.received();
     this.#end += bytes;
     this.#filled = this.#end === this.#input.length;
-    if (this.#onGone !== null) this.#readOn();
+    if (this.#readsOn) this.#readOn();
     return true;
   }
 
@@ -213,7 +285,7 @@ export class VisitorConnection {
 
   /** Reads while nobody asks for it, as long as there is room. */
   #readOn(): void {
-    if (this.#end - this.#start < MAX_BUFFER_BYTES) this.#reading = this.#read();
+    if (this.#end - this.#start < this.#maxInputBytes) this.#reading = this.#read();
   }
 
   /** Between two requests. */
@@ -227,8 +299,8 @@ export class VisitorConnection {
   /** After a read that filled the buffer, more of it. */
   #makeRoom(): void {
     const { unread } = this;
-    if (this.#filled && this.#input.length < MAX_BUFFER_BYTES) {
-      this.#input = new Uint8Array(Math.min(this.#input.length * 4, MAX_BUFFER_BYTES));
+    if (this.#filled && this.#input.length < this.#maxInputBytes) {
+      this.#input = new Uint8Array(Math.min(this.#input.length * 4, this.#maxInputBytes));
       this.#input.set(unread);
     } else if (unread.length === 0 || this.#end === this.#input.length) {
       this.#input.copyWithin(0, this.#start, this.#end);

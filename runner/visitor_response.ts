@@ -1,6 +1,5 @@
 import { STATUS_CODES } from "node:http";
 import type { ByteBuffer } from "./byte_buffer.ts";
-import type { ErrorPage } from "./error_page.ts";
 import type { Framing, ResponseHead } from "./response_head.ts";
 
 /** To whom a response goes. */
@@ -10,6 +9,18 @@ export interface VisitorResponseOptions {
   isOld: boolean;
   /** The connection goes on after this response. */
   keepAlive: boolean;
+  /** The visitor is told to use TLS from now on, unless the app says what it has to do. */
+  strictTransport: boolean;
+}
+
+/** RFC 6797: for a year. Whether other names below this one, or all browsers, should know it is not ours to say. */
+const STRICT_TRANSPORT = "strict-transport-security: max-age=31536000\r\n";
+
+/** A response that no isolate gives, in ASCII. */
+export interface OwnResponse {
+  status: number;
+  fields: Record<string, string>;
+  body: string;
 }
 
 /** The line `date: …` (RFC 9110 §6.6.1), made once a second. */
@@ -59,16 +70,18 @@ export function writeResponseHead(
   if (framing === "chunked") out.text("transfer-encoding: chunked\r\n");
   // A 205 without a framing would have a body to the end of the connection (RFC 9112 §6.3).
   if (status === 205 && options.method !== "HEAD") out.text("content-length: 0\r\n");
+  if (options.strictTransport && !head.saysStrictTransport) out.text(STRICT_TRANSPORT);
   out.text(connectionField(options));
   out.text("\r\n");
   return framing;
 }
 
 /** Writes a whole response of our own. */
-export function writeErrorPage(page: ErrorPage, options: VisitorResponseOptions, out: ByteBuffer): void {
+export function writeOwnResponse(page: OwnResponse, options: VisitorResponseOptions, out: ByteBuffer): void {
   out.text(`HTTP/1.1 ${page.status} ${STATUS_CODES[page.status]}\r\n`);
   for (const [name, value] of Object.entries(page.fields)) out.text(`${name}: ${value}\r\n`);
   out.text(dateField());
+  if (options.strictTransport) out.text(STRICT_TRANSPORT);
   out.text(connectionField(options));
   out.text("\r\n");
   if (options.method !== "HEAD") out.text(page.body);

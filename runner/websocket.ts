@@ -19,8 +19,8 @@ export interface ByteStream {
 
 /** Both ends of one WebSocket. */
 export interface WebSocketBridgeOptions {
-  /** After the 101 that it got. */
-  visitor: ByteStream;
+  /** After the 101 that it got. `watch` tells that it is closed, and reads nothing. */
+  visitor: ByteStream & { watch(onGone: () => void, readsOn: false): void };
   /** After its 101. */
   isolate: ByteStream;
   /** Why the isolate is gone, if that is known soon; `null` = it lives. */
@@ -40,6 +40,8 @@ export class WebSocketBridge {
     this.#visitor = new WebSocketEnd(visitor, "client");
     this.#isolate = new WebSocketEnd(isolate, "server");
     this.#endedCode = endedCode;
+    // While the isolate takes nothing, nobody reads what would tell that the visitor is gone.
+    visitor.watch(() => this.#isolate.end(), false);
   }
 
   /** Runs until both sides are closed. Never rejects. */

@@ -4,6 +4,7 @@ import { assetRoutes } from "./asset_uploads.ts";
 import { authenticate } from "./auth.ts";
 import { deploymentRoutes } from "./deployments.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
+import { domainRoutes } from "./domains.ts";
 import { ApiError, errorResponse } from "./errors.ts";
 import { guard } from "./guard.ts";
 import { HOME_PAGE } from "./home_page.ts";
@@ -51,6 +52,7 @@ function v1(deps: ApiDeps): Hono<ApiEnv> {
     .route("/organizations", organizationRoutes(deps))
     .route("/", projectRoutes(deps))
     .route("/", deploymentRoutes(deps))
+    .route("/", domainRoutes(deps))
     .route("/", assetRoutes(deps))
     .route("/", logRoutes(deps))
     .route("/", analyticsRoutes(deps))

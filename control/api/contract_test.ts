@@ -1,6 +1,7 @@
 /** Every operation served here answers in the shapes of the reference document. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { TestDnsServer } from "../domains/testing/dns_server.ts";
 import { type Answer, startTestApi } from "./testing/test_api.ts";
 
 interface Schema {
@@ -148,6 +149,59 @@ Deno.test("organizations and projects are as the document says", async () => {
     const gone = await api.call(method, project, method === "PATCH" ? {} : undefined);
     assert.deepEqual([gone.status, gone.body.code], [404, "projectNotFound"]);
     conforms(method.toLowerCase(), "/projects/{projectId}", gone);
+  }
+});
+
+Deno.test("domains are as the document says", async () => {
+  await using dns = new TestDnsServer();
+  await using api = await startTestApi({ nameServers: [dns.address] });
+  const deploymentId = await api.deployment(await api.project("shop"));
+  api.succeed(deploymentId);
+  const list = "/organizations/{organizationId}/domains";
+  const domains = `/v1/organizations/${api.organizationId}/domains`;
+  const created = await api.call("POST", domains, { domain: "foo.example.com" });
+  conforms("post", list, created);
+  conforms("post", list, await api.call("POST", domains, { domain: "foo" }));
+  conforms(
+    "post",
+    list,
+    await api.call("POST", `/v1/organizations/${UNKNOWN}/domains`, { domain: "a.example" }),
+  );
+  conforms("get", list, await api.call("GET", `${domains}?sort=domain`));
+  conforms("get", list, await api.call("GET", `${domains}?sort=age`));
+  conforms("get", list, await api.call("GET", `/v1/organizations/${UNKNOWN}/domains`));
+
+  const path = "/domains/{domainId}";
+  const domain = `/v1/domains/${created.body.id}`;
+  /** An operation that verifies first, before and after it can. */
+  const verifying: [string, string, unknown?][] = [
+    ["POST", "/verify"],
+    ["PATCH", "", { deploymentId }],
+    ["POST", "/certificates/provision"],
+  ];
+  for (const [method, suffix, body] of verifying) {
+    const refused = await api.call(method, domain + suffix, body);
+    assert.deepEqual([refused.status, refused.body.code], [400, "domainNotVerified"]);
+    conforms(method.toLowerCase(), path + suffix, refused);
+  }
+  const { token } = created.body;
+  dns.records.set("_isola.foo.example.com", { TXT: [`isola-verification=${token}`] });
+  for (const [method, suffix, body] of verifying) {
+    conforms(method.toLowerCase(), path + suffix, await api.call(method, domain + suffix, body));
+  }
+  const upload = await api.call("POST", `${domain}/certificates`, { certificateChain: "x", privateKey: "x" });
+  assert.deepEqual([upload.status, upload.body.code], [400, "certificateInvalid"]);
+  conforms("post", `${path}/certificates`, upload);
+  const read = await api.call("GET", domain);
+  conforms("get", path, read);
+  assert.deepEqual([read.body.isValidated, read.body.deploymentId], [true, deploymentId]);
+  conforms("get", list, await api.call("GET", domains));
+  conforms("patch", path, await api.call("PATCH", domain, { deploymentId: null }));
+  conforms("delete", path, await api.call("DELETE", domain));
+  for (const [method, suffix] of [["GET", ""], ["PATCH", ""], ["DELETE", ""], ["POST", "/verify"]] as const) {
+    const gone = await api.call(method, domain + suffix, method === "PATCH" ? { deploymentId } : undefined);
+    assert.deepEqual([gone.status, gone.body.code], [404, "domainNotFound"]);
+    conforms(method.toLowerCase(), path + suffix, gone);
   }
 });
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { previewHostname } from "../routes.ts";
-import { resolveDomain } from "../store/mod.ts";
+import { resolveTemplate } from "../store/mod.ts";
 import { domainText, isHostname, netTarget } from "./names.ts";
 import { isObject, variables } from "./variables.ts";
 
@@ -48,7 +48,7 @@ export const createBody = z.object({
  */
 export function domainProblem(template: string, projectName: string, baseDomain: string): string | null {
   const deploymentId = "x".repeat(12);
-  const hostname = resolveDomain(template, { projectName, deploymentId });
+  const hostname = resolveTemplate(template, { projectName, deploymentId });
   if (!isHostname(hostname)) {
     return "must be a hostname; {project.name} and {deployment.id} may stand in it";
   }

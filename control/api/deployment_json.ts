@@ -52,6 +52,6 @@ function hostnames({ store, baseDomain }: ApiDeps, record: DeploymentRecord, pro
     found.add(previewHostname(project.name, record.id, baseDomain));
     if (project.productionDeploymentId === record.id) found.add(productionHostname(project.name, baseDomain));
   }
-  for (const hostname of store.domains.of(record.id)) found.add(hostname);
+  for (const hostname of store.hostnames.of(record.id)) found.add(hostname);
   return [...found];
 }

@@ -45,10 +45,10 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
       const promoted = findDeployment(c, store, record.id);
       return c.json(deploymentJson(deps, promoted.record, promoted.project));
     })
-    .route("/deployments/:deploymentId/domains", domainRoutes(deps));
+    .route("/deployments/:deploymentId/domains", attachmentRoutes(deps));
 }
 
-function domainRoutes({ store, baseDomain, routed }: ApiDeps): Hono<ApiEnv> {
+function attachmentRoutes({ store, baseDomain, routed }: ApiDeps): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .put("/:domain", async (c) => {
       const { record, project } = findDeployment(c, store, c.req.param("deploymentId")!);
@@ -58,14 +58,14 @@ function domainRoutes({ store, baseDomain, routed }: ApiDeps): Hono<ApiEnv> {
         throw new ApiError("badRequest", `Invalid domain "${domain}": ${problem ?? "must be a hostname"}`);
       }
       if (record.status !== "success") throw notReady(`attach "${domain}" to`, record);
-      store.domains.attach(record.id, domain);
+      store.hostnames.attach(record.id, domain);
       await routed();
       return c.json({ domain });
     })
     .delete("/:domain", async (c) => {
       const { record } = findDeployment(c, store, c.req.param("deploymentId")!);
       const domain = readDomain(c.req.param("domain"));
-      if (!store.domains.detach(record.id, domain)) {
+      if (!store.hostnames.detach(record.id, domain)) {
         throw new ApiError(
           "domainNotFound",
           `Domain "${domain}" is not attached to deployment "${record.id}"`,
@@ -102,6 +102,7 @@ function readDomain(text: string): string {
   return domain.data;
 }
 
-function notReady(action: string, { id, status }: DeploymentRecord): ApiError {
+/** Something needs a deployment that has succeeded. */
+export function notReady(action: string, { id, status }: DeploymentRecord): ApiError {
   return new ApiError("deploymentNotReady", `Cannot ${action} deployment "${id}": its status is "${status}"`);
 }

@@ -102,7 +102,7 @@ Deno.test("domains are attached, taken over, and detached", async () => {
   api.succeed(second);
   assert.deepEqual((await api.call("PUT", path(first))).body, { domain: "shop.example.com" });
   assert.deepEqual((await api.call("PUT", path(second))).body, { domain: "shop.example.com" });
-  assert.deepEqual(api.store.routes().domains, [{ hostname: "shop.example.com", deploymentId: second }]);
+  assert.deepEqual(api.store.routes().hostnames, [{ hostname: "shop.example.com", deploymentId: second }]);
   assert.deepEqual((await api.call("DELETE", path(first))).body.code, "domainNotFound");
   assert.equal((await api.call("DELETE", path(second))).status, 200);
   for (const domain of ["1.2.3.4", "single", "x.isola.test", "isola.test", "{project.name}.x.com", "a..b"]) {

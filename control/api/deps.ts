@@ -2,6 +2,7 @@ import type { Env } from "hono";
 import type { LogStore } from "../logs/mod.ts";
 import type { IsolateInfo, Limits } from "../model.ts";
 import type { Principal, Store } from "../store/mod.ts";
+import type { DnsConfig } from "../tls_config.ts";
 import type { UsageLedger } from "../usage/mod.ts";
 
 /** What `GET /healthz` tells; it is answered with 503 unless the status is `ok`. */
@@ -21,9 +22,17 @@ export interface ApiDeps {
     /** Ends a build that waits or runs, if there is one. */
     cancel(deploymentId: string): void;
   };
+  /** Who orders certificates; `undefined` = nobody. */
+  certificates: {
+    /** Orders a domain's certificate and keeps its status; throws with the reason why there is none. */
+    provision(domainId: string): Promise<void>;
+    /** Called when a domain was verified, so that its certificate is ordered without being asked for. */
+    wake(): void;
+  } | undefined;
+  dns: DnsConfig;
   /** The live isolates of this machine. */
   isolates(): Promise<IsolateInfo[]>;
-  /** Resolves once all changes of routes so far are in force: whoever is told of one can rely on it. */
+  /** Resolves once all changes of routes and certificates so far are in force: whoever is told of one can rely on it. */
   routed(): Promise<void>;
   /** Called after a deployment was deleted and its routes are gone: its isolates are to end. */
   ended(deploymentId: string): void;

@@ -1,3 +1,4 @@
+import { domainToASCII } from "node:url";
 import { z } from "zod";
 
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
@@ -17,6 +18,15 @@ export function isHostname(text: string): boolean {
 export const domainText = z.string().max(MAX_TEMPLATE_LENGTH).transform((domain) =>
   domain.toLowerCase().replace(/\.$/, "")
 );
+
+/** A name as it is registered, in lower case, without the dot of the root and in ASCII, or `null`: `host` or `*.host`. */
+export function registeredName(text: string): string | null {
+  const wildcard = text.startsWith("*.") ? "*." : "";
+  const hostname = domainToASCII(text.slice(wildcard.length).replace(/\.$/, "")).toLowerCase();
+  const isValid = hostname !== "" && isHostname(hostname) &&
+    wildcard.length + hostname.length <= MAX_HOSTNAME_LENGTH;
+  return isValid ? wildcard + hostname : null;
+}
 
 /** Where isolates may connect to: `host`, `*.host`, either with `:port`, an IP literal, or `*` for all. */
 export const netTarget = z.string().max(MAX_TEMPLATE_LENGTH).transform((target) => target.toLowerCase())

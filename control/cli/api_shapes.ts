@@ -1,4 +1,4 @@
-import type { DeploymentStatus } from "../model.ts";
+import type { DeploymentStatus, ProvisioningStatus } from "../model.ts";
 
 /** `Project` of the reference document, and what Isola adds. */
 export interface ApiProject {
@@ -25,6 +25,23 @@ export interface ApiDeployment {
   createdAt: string;
   updatedAt: string;
 }
+
+/** `Domain` of the reference document. */
+export interface ApiDomain {
+  id: string;
+  domain: string;
+  isValidated: boolean;
+  certificates: { cipher: string; expiresAt: string }[];
+  provisioningStatus: ProvisioningStatus;
+  /** Where it leads, if it is attached. */
+  projectId?: string;
+  deploymentId?: string;
+  createdAt: string;
+  dnsRecords: { type: string; name: string; content: string }[];
+}
+
+/** To what a domain is attached: a deployment, whatever is a project's production, or nothing. */
+export type DomainTarget = { deploymentId: string | null } | { projectId: string };
 
 /** `Asset` of the reference document, content by its git blob SHA-1 alone. */
 export type ApiAsset = { kind: "file"; gitSha1: string } | { kind: "symlink"; target: string };

@@ -14,7 +14,15 @@ export const EXIT_CODE = {
 export class CliError extends Error {
   override readonly name = "CliError";
 
-  constructor(readonly code: CliErrorCode, message: string, options?: ErrorOptions) {
+  /** The code of the server's refusal, if that is what it was. */
+  readonly apiCode: string | undefined;
+
+  constructor(
+    readonly code: CliErrorCode,
+    message: string,
+    { apiCode, ...options }: ErrorOptions & { apiCode?: string | undefined } = {},
+  ) {
     super(message, options);
+    this.apiCode = apiCode;
   }
 }

@@ -2,10 +2,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AppLog, BuildLog, IsolateInfo, Organization } from "../model.ts";
 import type {
   ApiDeployment,
+  ApiDomain,
   ApiHealth,
   ApiProject,
   AppLogQuery,
   CreateDeploymentRequest,
+  DomainTarget,
 } from "./api_shapes.ts";
 import { CliError } from "./cli_error.ts";
 import { readNdjson } from "./ndjson.ts";
@@ -183,6 +185,58 @@ export class ApiClient implements Disposable {
     return await this.#stream({ action: "follow log", path, query: { level }, signal });
   }
 
+  /** All domains, or those whose name contains `q`. */
+  async domains(q?: string): Promise<ApiDomain[]> {
+    const { id } = await this.organization();
+    const query = { q, sort: "domain" };
+    return await this.#pages({ action: "list domains", path: `/v1/organizations/${id}/domains`, query });
+  }
+
+  /** @param domain `host` or `*.host`. */
+  async registerDomain(domain: string): Promise<ApiDomain> {
+    const { id } = await this.organization();
+    return await this.#json({
+      action: `register domain "${domain}"`,
+      method: "POST",
+      path: `/v1/organizations/${id}/domains`,
+      json: { domain },
+    });
+  }
+
+  async domain(id: string): Promise<ApiDomain> {
+    return await this.#json({ action: "read domain", path: `/v1/domains/${id}` });
+  }
+
+  /** Fails with the API's `domainNotVerified` while something is missing. */
+  async verifyDomain({ id, domain }: ApiDomain): Promise<void> {
+    const path = `/v1/domains/${id}/verify`;
+    await this.#done({ action: `verify domain "${domain}"`, method: "POST", path, idempotent: true });
+  }
+
+  async associateDomain({ id, domain }: ApiDomain, target: DomainTarget): Promise<void> {
+    const action = "deploymentId" in target && target.deploymentId === null ? "detach" : "attach";
+    const path = `/v1/domains/${id}`;
+    await this.#done({ action: `${action} domain "${domain}"`, method: "PATCH", path, json: target });
+  }
+
+  async uploadCertificate(
+    { id, domain }: ApiDomain,
+    pem: { certificateChain: string; privateKey: string },
+  ): Promise<void> {
+    const path = `/v1/domains/${id}/certificates`;
+    await this.#done({ action: `upload certificate of "${domain}"`, method: "POST", path, json: pem });
+  }
+
+  /** Waits for the certificate; after a minute it is still `pending`. */
+  async provisionCertificate({ id, domain }: ApiDomain): Promise<void> {
+    const path = `/v1/domains/${id}/certificates/provision`;
+    await this.#done({ action: `get certificate of "${domain}"`, method: "POST", path });
+  }
+
+  async deleteDomain({ id, domain }: ApiDomain): Promise<void> {
+    await this.#done({ action: `remove domain "${domain}"`, method: "DELETE", path: `/v1/domains/${id}` });
+  }
+
   async isolates(): Promise<IsolateInfo[]> {
     return await this.#json({ action: "list isolates", path: "/v1/isolates" });
   }
@@ -301,21 +355,27 @@ function deploymentPath(id: string, below?: string): string {
 
 async function refusal({ action }: Call, response: Response): Promise<CliError> {
   const text = await response.text().catch(() => "");
-  const message = messageOf(text) ?? `the server answered ${response.status}`;
-  if (response.status !== 401) return new CliError("failed", `Cannot ${action}: ${message}`);
+  const { code: apiCode, message = `the server answered ${response.status}` } = errorBody(text);
+  if (response.status !== 401) {
+    const isWhole = message.startsWith("Cannot ");
+    return new CliError("failed", isWhole ? message : `Cannot ${action}: ${message}`, { apiCode });
+  }
   return new CliError(
     "unauthorized",
     `Cannot ${action}: ${message}. Give an access token with --token, ISOLA_TOKEN or "isola login"`,
   );
 }
 
-/** Of `ErrorBody` of the reference document. */
-function messageOf(body: string): string | undefined {
+/** `ErrorBody` of the reference document, if that is what it is. */
+function errorBody(text: string): { code?: string; message?: string } {
   try {
-    const { message } = JSON.parse(body);
-    return typeof message === "string" ? message : undefined;
+    const { code, message } = JSON.parse(text);
+    return {
+      ...(typeof code === "string" ? { code } : {}),
+      ...(typeof message === "string" ? { message } : {}),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -32,7 +32,10 @@ Deno.test("an idempotent call is sent again, its body anew, after 5xx", async ()
 
 Deno.test("after four attempts the server's last word stands", async () => {
   await using server = startFailing(500, 500, 500, 500);
-  await assert.rejects(server.client.isolates(), new CliError("failed", "Cannot list isolates: not now"));
+  await assert.rejects(
+    server.client.isolates(),
+    new CliError("failed", "Cannot list isolates: not now", { apiCode: "x" }),
+  );
   assert.equal(server.bodies.length, 4);
 });
 

@@ -1,4 +1,5 @@
 import { createApi } from "../api/mod.ts";
+import { TestDnsServer } from "../domains/testing/dns_server.ts";
 import { openLogs } from "../logs/mod.ts";
 import { type AppLog, type BuildLog, DEFAULT_LIMITS, type IsolateInfo } from "../model.ts";
 import { openStore } from "../store/mod.ts";
@@ -23,7 +24,15 @@ export async function startControlPlane() {
   const store = await openStore(dataDir);
   const logs = openLogs(dataDir, store);
   store.tokens.ensureAdmin(store.organizations.first().id, TOKEN);
+  const dns = new TestDnsServer();
   const plane = {
+    store,
+    dns,
+    /** Instead of ordering a certificate. */
+    provision: (domainId: string): Promise<void> => {
+      store.domains.setProvisioning(domainId, { code: "success" });
+      return Promise.resolve();
+    },
     nextBuild: { status: "success", log: [{ level: "info", message: "Bundled" }] } as BuildEnd,
     isolates: [] as IsolateInfo[],
     health: {
@@ -51,6 +60,8 @@ export async function startControlPlane() {
     logs,
     usage: new UsageLedger(store.database),
     builds: { submit: (id) => queueMicrotask(() => build(id)), cancel() {} },
+    certificates: { provision: (id) => plane.provision(id), wake() {} },
+    dns: { servers: [dns.address], addresses: ["203.0.113.5"] },
     isolates: () => Promise.resolve(plane.isolates),
     routed: () => Promise.resolve(),
     ended() {},
@@ -80,6 +91,7 @@ export async function startControlPlane() {
     async [Symbol.asyncDispose]() {
       logs.close();
       await server.shutdown();
+      await dns[Symbol.asyncDispose]();
       store.close();
       await Deno.remove(dataDir, { recursive: true });
     },

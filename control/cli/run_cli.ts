@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Config } from "../config.ts";
+import type { Address, Config } from "../config.ts";
 import { nearest } from "../nearest.ts";
 import { CliError, EXIT_CODE } from "./cli_error.ts";
 import { ApiClient } from "./client.ts";
@@ -13,8 +13,9 @@ export interface RunningServer {
   /** Where the control API answers: "http://127.0.0.1:8001". */
   controlUrl: string;
   /** Of the data plane: what `httpAddr` asked for, with the port that it got. */
-  httpHostname: string;
-  httpPort: number;
+  http: Address;
+  /** As `httpsAddr`; `null` = no TLS. */
+  https: Address | null;
   /** The first access token if this start generated it: it can be shown only now. */
   generatedToken: string | undefined;
   /** The layers around an isolate: all of them in a line, and what this machine lacks. */
@@ -50,8 +51,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   deployments: async () => (await import("./commands/deployments.ts")).deployments,
   promote: async () => (await import("./commands/promote.ts")).promote,
   rollback: async () => (await import("./commands/rollback.ts")).rollback,
+  domains: async () => (await import("./commands/domains.ts")).domains,
   logs: async () => (await import("./commands/logs.ts")).logs,
   status: async () => (await import("./commands/status.ts")).status,
+  trust: async () => (await import("./commands/trust.ts")).trust,
   login: async () => (await import("./commands/login.ts")).login,
 };
 

@@ -129,6 +129,11 @@ export class AppLogs {
     for (const follower of this.#followers.get(deploymentId) ?? []) follower.close();
   }
 
+  /** Ends all live readers. */
+  endAllFollowers(): void {
+    for (const deploymentId of [...this.#followers.keys()]) this.endFollowers(deploymentId);
+  }
+
   /** Writes everything that waits. */
   flush(): void {
     while (this.#queue.length > 0 || this.#dropped.size > 0) this.#writeBatch();
@@ -143,7 +148,7 @@ export class AppLogs {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const deploymentId of [...this.#followers.keys()]) this.endFollowers(deploymentId);
+    this.endAllFollowers();
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
     this.#retention.stop();
     this.flush();

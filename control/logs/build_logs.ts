@@ -11,7 +11,8 @@ export class BuildLogs {
   readonly #database: Database;
   /** Readers that wait for a line, by deployment. */
   readonly #waiting = new Map<string, Set<() => void>>();
-  #closed = false;
+  /** Aborted for those who read now. */
+  #ending = new AbortController();
 
   constructor(database: Database) {
     this.#database = database;
@@ -51,8 +52,9 @@ export class BuildLogs {
 
   /** All lines so far and those to come, until the build has ended, the deployment is deleted, or `signal` aborts. */
   async *follow(deploymentId: string, signal: AbortSignal): AsyncGenerator<BuildLog, void> {
+    const over = AbortSignal.any([signal, this.#ending.signal]);
     let line = 0;
-    while (!signal.aborted && !this.#closed) {
+    while (!over.aborted) {
       // Asked before the lines: the last of them is written before the build ends.
       const pending = this.#isPending(deploymentId);
       const rows = this.#after(deploymentId, line, PAGE);
@@ -62,7 +64,7 @@ export class BuildLogs {
       }
       if (rows.length > 0) continue;
       if (!pending) return;
-      await this.#nextChange(deploymentId, signal);
+      await this.#nextChange(deploymentId, over);
     }
   }
 
@@ -71,10 +73,15 @@ export class BuildLogs {
     this.#wake(deploymentId);
   }
 
-  /** Ends all readers. Idempotent. */
+  /** Ends all who read now. */
+  endAll(): void {
+    this.#ending.abort();
+    this.#ending = new AbortController();
+  }
+
+  /** Ends all readers, now and later. Idempotent. */
   close(): void {
-    this.#closed = true;
-    for (const deploymentId of [...this.#waiting.keys()]) this.#wake(deploymentId);
+    this.#ending.abort();
   }
 
   #after(deploymentId: string, line: number, limit: number): (BuildLog & { line: number })[] {

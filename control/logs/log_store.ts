@@ -14,6 +14,8 @@ export interface LogStore extends Disposable {
   readonly build: BuildLogs;
   /** Ends all readers of a deployment that was deleted. */
   end(deploymentId: string): void;
+  /** Ends all readers: this server answers nobody any more. */
+  endAll(): void;
   /** Ends all readers and writes what waits. Idempotent. To be called before the store is closed. */
   close(): void;
 }
@@ -41,6 +43,10 @@ export function openLogs(dataDir: string, store: Store, retention: RetentionOpti
     end: (deploymentId) => {
       app.endFollowers(deploymentId);
       build.end(deploymentId);
+    },
+    endAll() {
+      app.endAllFollowers();
+      build.endAll();
     },
     close,
     [Symbol.dispose]: close,

@@ -2,28 +2,68 @@ import { join } from "node:path";
 import { StoreError } from "./errors.ts";
 
 /**
- * Takes the exclusive lock of a data directory: flock(2) on `{dataDir}/lock`, which the kernel releases with the
- * process, however it ends. The file holds the owner's pid, for the message that the next one gets.
- *
- * @returns Releases the lock when disposed.
- * @throws {StoreError} `locked`: another process holds it.
+ * The exclusive lock of a data directory: flock(2) on `{dataDir}/lock`, which the kernel releases with the process,
+ * however it ends. The file holds the owner's pid, for the message that the next one gets.
  */
-export function lockDataDir(dataDir: string): Disposable {
-  const path = join(dataDir, "lock");
-  const file = Deno.openSync(path, { read: true, write: true, create: true });
-  try {
-    if (!file.tryLockSync(true)) {
-      const owner = Deno.readTextFileSync(path).trim() || "unknown";
-      throw new StoreError(
-        "locked",
-        `Cannot open data directory "${dataDir}": another server holds it (process ${owner})`,
-      );
+export class DataLock implements Disposable {
+  readonly #dataDir: string;
+  #file: Deno.FsFile | null = null;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  /**
+   * Takes the lock, unless it is had already.
+   *
+   * @throws {StoreError} `locked`: another process holds it.
+   */
+  take(): void {
+    if (this.#file !== null) return;
+    const file = Deno.openSync(lockPath(this.#dataDir), { read: true, write: true, create: true });
+    try {
+      if (!file.tryLockSync(true)) {
+        throw new StoreError(
+          "locked",
+          `Cannot open data directory "${this.#dataDir}": another server holds it ` +
+            `(process ${readOwner(this.#dataDir)}); "serve --take-over" replaces it`,
+        );
+      }
+      file.truncateSync();
+      file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+      this.#file = file;
+    } catch (error) {
+      file.close();
+      throw error;
     }
-    file.truncateSync();
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-    return file;
+  }
+
+  /** Gives the lock back. Idempotent. */
+  release(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/** The pid of the process that holds a data directory, as text; `null` = nobody does. */
+export function dataDirOwner(dataDir: string): string | null {
+  try {
+    using file = Deno.openSync(lockPath(dataDir));
+    return file.tryLockSync(false) ? null : readOwner(dataDir);
   } catch (error) {
-    file.close();
+    if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
+}
+
+function readOwner(dataDir: string): string {
+  return Deno.readTextFileSync(lockPath(dataDir)).trim() || "unknown";
+}
+
+function lockPath(dataDir: string): string {
+  return join(dataDir, "lock");
 }

@@ -1,8 +1,8 @@
 import type { Deployment, DeploymentStatus, Image, Limits, Manifest, SourceOptions } from "../model.ts";
 import type { Database } from "./database.ts";
 import { newDeploymentId } from "./deployment_id.ts";
-import type { Domains } from "./domains.ts";
 import { StoreError } from "./errors.ts";
+import type { Hostnames } from "./hostnames.ts";
 import type { Listed, ListOptions } from "./listing.ts";
 
 /** A deployment without what may be large: {@linkcode Deployments.snapshot} has the rest. */
@@ -41,12 +41,12 @@ export type DeploymentSort = keyof typeof SORT_COLUMNS;
 /** The deployments of all projects. **Invariant:** one that succeeded is never changed, only promoted or deleted. */
 export class Deployments {
   readonly #database: Database;
-  readonly #domains: Domains;
+  readonly #hostnames: Hostnames;
   readonly #routesChanged: (projectId: string) => void;
 
-  constructor(database: Database, domains: Domains, routesChanged: (projectId: string) => void) {
+  constructor(database: Database, hostnames: Hostnames, routesChanged: (projectId: string) => void) {
     this.#database = database;
-    this.#domains = domains;
+    this.#hostnames = hostnames;
     this.#routesChanged = routesChanged;
   }
 
@@ -233,7 +233,7 @@ export class Deployments {
     const wanted = row.production === null ? project.productionSeq === null : row.production === 1;
     if (wanted && row.seq > (project.productionSeq ?? 0)) this.#setProduction(row.id);
     const { domains } = toRecord(row);
-    this.#domains.attachTemplates(domains ?? [], { projectName: project.name, deploymentId: row.id });
+    this.#hostnames.attachTemplates(domains ?? [], { projectName: project.name, deploymentId: row.id });
   }
 
   /** Keeps the content of `files` from collection for as long as the deployment is there. */

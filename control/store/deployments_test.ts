@@ -115,8 +115,8 @@ Deno.test("a slow build does not roll production or a domain back", () =>
     const quick = succeed(store, project, wanted);
     store.deployments.finish(slow, { status: "success", image: IMAGE });
     assert.equal(production(store, project), quick);
-    assert.deepEqual(store.domains.of(slow), []);
-    assert.deepEqual(store.domains.of(quick), ["shop.example.com"]);
+    assert.deepEqual(store.hostnames.of(slow), []);
+    assert.deepEqual(store.hostnames.of(quick), ["shop.example.com"]);
   }));
 
 Deno.test("deleting production leaves the project without, deleting a project takes its deployments along", () =>
@@ -126,7 +126,7 @@ Deno.test("deleting production leaves the project without, deleting a project ta
     assert.ok(store.deployments.delete(first));
     assert.ok(!store.deployments.delete(first));
     assert.equal(production(store, project), null);
-    assert.deepEqual(store.routes().domains, []);
+    assert.deepEqual(store.routes().hostnames, []);
     assert.deepEqual(store.projects.delete(project.id), [second]);
     assert.equal(store.projects.delete(project.id), null);
     assert.equal(store.deployments.get(second), null);
@@ -138,20 +138,61 @@ Deno.test("domains move to the latest that succeeded, and templates follow the p
     const domains = ["{project.name}.example.com", "{deployment.id}.example.com", "fixed.example.com"];
     const first = succeed(store, project, { domains });
     const second = succeed(store, project, { domains });
-    assert.deepEqual(store.domains.of(first), [`${first}.example.com`]);
+    assert.deepEqual(store.hostnames.of(first), [`${first}.example.com`]);
     assert.deepEqual(
-      store.domains.of(second).sort(),
+      store.hostnames.of(second).sort(),
       [`${second}.example.com`, "fixed.example.com", "shop.example.com"].sort(),
     );
 
     store.projects.update(project.id, { name: "store" });
-    assert.ok(store.domains.of(second).includes("store.example.com"));
-    assert.ok(!store.domains.of(second).includes("shop.example.com"));
+    assert.ok(store.hostnames.of(second).includes("store.example.com"));
+    assert.ok(!store.hostnames.of(second).includes("shop.example.com"));
 
-    store.domains.attach(first, "fixed.example.com");
-    assert.ok(!store.domains.of(second).includes("fixed.example.com"));
-    assert.ok(!store.domains.detach(second, "fixed.example.com"));
-    assert.ok(store.domains.detach(first, "fixed.example.com"));
+    store.hostnames.attach(first, "fixed.example.com");
+    assert.ok(!store.hostnames.of(second).includes("fixed.example.com"));
+    assert.ok(!store.hostnames.detach(second, "fixed.example.com"));
+    assert.ok(store.hostnames.detach(first, "fixed.example.com"));
+  }));
+
+Deno.test("a hostname attached to production leads to whatever is, through promotions and times without", () =>
+  withProject((store, project) => {
+    store.hostnames.attachToProduction(project.id, "shop.example.com");
+    const target = () => store.hostnames.target("shop.example.com");
+    const { id: projectId, organizationId } = project;
+    assert.deepEqual(target(), { organizationId, projectId, deploymentId: null });
+    assert.deepEqual(store.routes().hostnames, []);
+
+    const first = succeed(store, project);
+    const second = succeed(store, project);
+    const leadsTo = (deploymentId: string) => {
+      assert.deepEqual(target(), { organizationId, projectId, deploymentId });
+      assert.deepEqual(store.routes().hostnames, [{ hostname: "shop.example.com", deploymentId }]);
+      assert.deepEqual(store.routes(projectId).hostnames, store.routes().hostnames);
+      assert.deepEqual(store.hostnames.of(deploymentId), ["shop.example.com"]);
+    };
+    leadsTo(first);
+    store.deployments.promote(second);
+    leadsTo(second);
+    assert.deepEqual(store.hostnames.of(first), []);
+    store.projects.update(projectId, { name: "store" });
+    leadsTo(second);
+    store.deployments.delete(second);
+    assert.deepEqual(store.routes().hostnames, []);
+    store.deployments.promote(first);
+    leadsTo(first);
+
+    store.hostnames.attach(first, "shop.example.com");
+    const third = succeed(store, project, { production: true });
+    leadsTo(first);
+    store.hostnames.attachToProduction(projectId, "shop.example.com");
+    leadsTo(third);
+    assert.ok(!store.hostnames.detach(first, "shop.example.com"));
+    assert.ok(store.hostnames.detach(third, "shop.example.com"));
+    assert.equal(target(), null);
+    assert.ok(!store.hostnames.release("shop.example.com"));
+    store.hostnames.attachToProduction(projectId, "shop.example.com");
+    store.projects.delete(projectId);
+    assert.equal(target(), null);
   }));
 
 Deno.test("every change of the routes is announced, and nothing else", () =>
@@ -167,9 +208,12 @@ Deno.test("every change of the routes is announced, and nothing else", () =>
     expectAnnounced(false, () => id = create(store, project));
     expectAnnounced(true, () => store.deployments.finish(id, { status: "success", image: IMAGE }));
     expectAnnounced(true, () => store.deployments.promote(id));
-    expectAnnounced(true, () => store.domains.attach(id, "a.example.com"));
-    expectAnnounced(true, () => store.domains.detach(id, "a.example.com"));
-    expectAnnounced(false, () => store.domains.detach(id, "a.example.com"));
+    expectAnnounced(true, () => store.hostnames.attach(id, "a.example.com"));
+    expectAnnounced(true, () => store.hostnames.detach(id, "a.example.com"));
+    expectAnnounced(false, () => store.hostnames.detach(id, "a.example.com"));
+    expectAnnounced(true, () => store.hostnames.attachToProduction(project.id, "a.example.com"));
+    expectAnnounced(true, () => store.hostnames.release("a.example.com"));
+    expectAnnounced(false, () => store.hostnames.release("a.example.com"));
     expectAnnounced(false, () => store.projects.update(project.id, { description: "x" }));
     expectAnnounced(true, () => store.projects.update(project.id, { name: "other" }));
     expectAnnounced(true, () => store.deployments.delete(id));

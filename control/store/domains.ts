@@ -1,97 +1,131 @@
+import { randomBytes } from "node:crypto";
+import type { Domain, ProvisioningStatus } from "../model.ts";
+import type { Certificates } from "./certificates.ts";
 import type { Database } from "./database.ts";
+import { StoreError } from "./errors.ts";
+import type { Listed, ListOptions } from "./listing.ts";
 
-/** What the placeholders of a domain template stand for. */
-export interface DomainNames {
-  projectName: string;
-  deploymentId: string;
+const COLUMNS = `id, organization_id AS organizationId, domain, token, validated_at AS validatedAt,
+  provisioning_code AS code, provisioning_message AS message, created_at AS createdAt, updated_at AS updatedAt`;
+
+const SORT_COLUMNS = { domain: "domain", created_at: "created_at", updated_at: "updated_at" } as const;
+
+const TOKEN_BYTES = 12;
+
+/** By what domains can be sorted. */
+export type DomainSort = keyof typeof SORT_COLUMNS;
+
+/** As SQLite has it. */
+interface Row extends Omit<Domain, "isValidated" | "provisioningStatus"> {
+  validatedAt: string | null;
+  code: ProvisioningStatus["code"];
+  message: string | null;
 }
 
-/** The hostname that a domain stands for: `{project.name}` and `{deployment.id}` are replaced. */
-export function resolveDomain(template: string, names: DomainNames): string {
-  return template
-    .replaceAll("{project.name}", names.projectName)
-    .replaceAll("{deployment.id}", names.deploymentId);
-}
-
-/** Custom domains: which deployment each hostname is attached to. One hostname, one deployment. */
+/** The names that organizations have registered. One name, one organization. */
 export class Domains {
   readonly #database: Database;
-  readonly #routesChanged: (projectId: string) => void;
+  readonly #certificates: Certificates;
 
-  constructor(database: Database, routesChanged: (projectId: string) => void) {
+  constructor(database: Database, certificates: Certificates) {
     this.#database = database;
-    this.#routesChanged = routesChanged;
-  }
-
-  /** The hostnames attached to a deployment. */
-  of(deploymentId: string): string[] {
-    return this.#database
-      .all<{ hostname: string }>(
-        "SELECT hostname FROM domains WHERE deployment_id = ? ORDER BY hostname",
-        deploymentId,
-      )
-      .map((row) => row.hostname);
-  }
-
-  /** Attaches a hostname to a deployment, taking it over from the one that has it. */
-  attach(deploymentId: string, hostname: string): void {
-    this.#database.run(
-      `INSERT INTO domains (hostname, template, deployment_id) VALUES (?1, ?1, ?2)
-       ON CONFLICT (hostname) DO UPDATE SET template = ?1, deployment_id = ?2`,
-      hostname,
-      deploymentId,
-    );
-    this.#changed(deploymentId);
-  }
-
-  /** Detaches a hostname from a deployment. False if it was not attached to it. */
-  detach(deploymentId: string, hostname: string): boolean {
-    const changed = this.#database.run(
-      "DELETE FROM domains WHERE hostname = ? AND deployment_id = ?",
-      hostname,
-      deploymentId,
-    );
-    if (changed > 0) this.#changed(deploymentId);
-    return changed > 0;
+    this.#certificates = certificates;
   }
 
   /**
-   * Attaches what a deployment was created with, now that it succeeded. A build that took long does not take a hostname
-   * from a newer deployment of its project. Part of the caller's transaction, which also announces it.
+   * Registers a name, in lower case, that is still to be verified.
+   *
+   * @throws {StoreError} `domainTaken`.
    */
-  attachTemplates(templates: readonly string[], names: DomainNames): void {
-    for (const template of templates) {
+  create({ organizationId, domain }: Pick<Domain, "organizationId" | "domain">): Domain {
+    const id = crypto.randomUUID();
+    this.#database.transaction(() => {
+      if (this.byName(domain) !== null) {
+        throw new StoreError("domainTaken", `Cannot register domain "${domain}": it is registered already`);
+      }
       this.#database.run(
-        `INSERT INTO domains (hostname, template, deployment_id) VALUES (?1, ?2, ?3)
-         ON CONFLICT (hostname) DO UPDATE SET template = ?2, deployment_id = ?3
-         WHERE NOT EXISTS (
-           SELECT 1 FROM deployments AS holder JOIN deployments AS candidate USING (project_id)
-           WHERE holder.id = domains.deployment_id AND candidate.id = ?3 AND holder.seq > candidate.seq
-         )`,
-        resolveDomain(template, names),
-        template,
-        names.deploymentId,
+        `INSERT INTO domains (id, organization_id, domain, token, provisioning_code, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5)`,
+        id,
+        organizationId,
+        domain,
+        randomBytes(TOKEN_BYTES).toString("hex"),
+        new Date().toISOString(),
       );
-    }
+    });
+    return this.get(id)!;
   }
 
-  /** Follows a project's new name. Part of the caller's transaction, which also announces it. */
-  renameProject(projectId: string, name: string): void {
-    this.#database.run(
-      `UPDATE OR REPLACE domains
-       SET hostname = replace(replace(template, '{project.name}', ?1), '{deployment.id}', deployment_id)
-       WHERE instr(template, '{project.name}') > 0
-         AND deployment_id IN (SELECT id FROM deployments WHERE project_id = ?2)`,
-      name,
-      projectId,
+  /** The domain, or `null`. */
+  get(id: string): Domain | null {
+    return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM domains WHERE id = ?`, id));
+  }
+
+  /** The domain of that name, in lower case, or `null`. */
+  byName(domain: string): Domain | null {
+    return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM domains WHERE domain = ?`, domain));
+  }
+
+  /** Those that are verified, of all organizations, oldest first. */
+  validated(): Domain[] {
+    return this.#database
+      .all<Row>(`SELECT ${COLUMNS} FROM domains WHERE validated_at IS NOT NULL ORDER BY rowid`)
+      .map((row) => readRow(row)!);
+  }
+
+  /** One page of an organization's domains; `q` is looked for in names. */
+  list(organizationId: string, options: ListOptions<DomainSort>): Listed<Domain> {
+    const where = "organization_id = ?1 AND (?2 IS NULL OR instr(domain, lower(?2)) > 0)";
+    const direction = options.order === "asc" ? "ASC" : "DESC";
+    const items = this.#database.all<Row>(
+      `SELECT ${COLUMNS} FROM domains WHERE ${where}
+       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, rowid ${direction} LIMIT ?3 OFFSET ?4`,
+      organizationId,
+      options.q,
+      options.limit,
+      (options.page - 1) * options.limit,
     );
+    const { total } = this.#database.get<{ total: number }>(
+      `SELECT count(*) AS total FROM domains WHERE ${where}`,
+      organizationId,
+      options.q,
+    )!;
+    return { items: items.map((row) => readRow(row)!), total };
   }
 
-  #changed(deploymentId: string): void {
-    const { projectId } = this.#database.get<{ projectId: string }>(
-      "SELECT project_id AS projectId FROM deployments WHERE id = ?",
-      deploymentId,
-    )!;
-    this.#routesChanged(projectId);
+  /** Records that the name is the organization's own. False if there is no such domain (any more). */
+  markValidated(id: string): boolean {
+    return this.#database.run(
+      "UPDATE domains SET validated_at = coalesce(validated_at, ?2), updated_at = ?2 WHERE id = ?1",
+      id,
+      new Date().toISOString(),
+    ) > 0;
   }
+
+  /** Records how it stands with the domain's certificate. False if there is no such domain (any more). */
+  setProvisioning(id: string, status: ProvisioningStatus): boolean {
+    return this.#database.run(
+      "UPDATE domains SET provisioning_code = ?, provisioning_message = ?, updated_at = ? WHERE id = ?",
+      status.code,
+      status.code === "failed" ? status.message : null,
+      new Date().toISOString(),
+      id,
+    ) > 0;
+  }
+
+  /** Deletes the domain with its certificate. False if there is no such domain. */
+  delete(id: string): boolean {
+    this.#certificates.removeOf(id);
+    return this.#database.run("DELETE FROM domains WHERE id = ?", id) > 0;
+  }
+}
+
+function readRow(row: Row | undefined): Domain | null {
+  if (row === undefined) return null;
+  const { validatedAt, code, message, ...domain } = row;
+  return {
+    ...domain,
+    isValidated: validatedAt !== null,
+    provisioningStatus: code === "failed" ? { code, message: message ?? "" } : { code },
+  };
 }

@@ -6,6 +6,10 @@ export type StoreErrorCode =
   | "tooNew"
   /** A project of that name exists. */
   | "nameTaken"
+  /** A domain is registered already. */
+  | "domainTaken"
+  /** There is no such domain (any more). */
+  | "domainMissing"
   /** A deployment names content that is not stored. */
   | "blobMissing"
   /** Content is longer than its bound. */

@@ -1,7 +1,7 @@
 import type { Project } from "../model.ts";
 import type { Database } from "./database.ts";
-import type { Domains } from "./domains.ts";
 import { StoreError } from "./errors.ts";
+import type { Hostnames } from "./hostnames.ts";
 import type { Listed, ListOptions } from "./listing.ts";
 
 const COLUMNS = `id, organization_id AS organizationId, name, description, untrusted,
@@ -21,12 +21,12 @@ type Row = Omit<Project, "untrusted"> & { untrusted: number };
 /** The projects of all organizations. */
 export class Projects {
   readonly #database: Database;
-  readonly #domains: Domains;
+  readonly #hostnames: Hostnames;
   readonly #routesChanged: (projectId: string) => void;
 
-  constructor(database: Database, domains: Domains, routesChanged: (projectId: string) => void) {
+  constructor(database: Database, hostnames: Hostnames, routesChanged: (projectId: string) => void) {
     this.#database = database;
-    this.#domains = domains;
+    this.#hostnames = hostnames;
     this.#routesChanged = routesChanged;
   }
 
@@ -112,7 +112,7 @@ export class Projects {
         new Date().toISOString(),
         id,
       );
-      if (name !== before.name) this.#domains.renameProject(id, name);
+      if (name !== before.name) this.#hostnames.renameProject(id, name);
       return name !== before.name || untrusted !== before.untrusted;
     });
     if (rerouted) this.#routesChanged(id);

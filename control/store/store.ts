@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import type { Limits, Project } from "../model.ts";
 import type { RouteSource } from "../routes.ts";
+import { AcmeAccounts } from "./acme_accounts.ts";
 import { type Blobs, openBlobs } from "./blobs.ts";
-import { lockDataDir } from "./data_lock.ts";
+import { Certificates } from "./certificates.ts";
+import { DataLock } from "./data_lock.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { Deployments } from "./deployments.ts";
 import { Domains } from "./domains.ts";
+import { Hostnames } from "./hostnames.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { Organizations } from "./organizations.ts";
 import { Projects } from "./projects.ts";
@@ -15,31 +18,40 @@ import { Tokens } from "./tokens.ts";
 export class Store implements Disposable {
   /** The tables, for those who keep theirs in the same file. */
   readonly database: Database;
+  /** Had from the start on. Who gives it back may go on reading, and adding usage and logs. */
+  readonly lock: DataLock;
   readonly blobs: Blobs;
   readonly organizations: Organizations;
   readonly tokens: Tokens;
   readonly projects: Projects;
   readonly deployments: Deployments;
+  readonly hostnames: Hostnames;
   readonly domains: Domains;
-  readonly #lock: Disposable;
+  readonly certificates: Certificates;
+  readonly acmeAccounts: AcmeAccounts;
   readonly #routeListeners = new Set<(projectId: string) => void>();
   #closed = false;
 
-  constructor(database: Database, blobs: Blobs, lock: Disposable) {
+  constructor(database: Database, blobs: Blobs, lock: DataLock) {
     const routesChanged = (projectId: string) => this.#announceRoutes(projectId);
     this.database = database;
     this.blobs = blobs;
-    this.#lock = lock;
+    this.lock = lock;
     this.organizations = new Organizations(database);
     this.tokens = new Tokens(database);
-    this.domains = new Domains(database, routesChanged);
-    this.projects = new Projects(database, this.domains, routesChanged);
-    this.deployments = new Deployments(database, this.domains, routesChanged);
+    this.hostnames = new Hostnames(database, routesChanged);
+    this.projects = new Projects(database, this.hostnames, routesChanged);
+    this.deployments = new Deployments(database, this.hostnames, routesChanged);
+    this.certificates = new Certificates(database);
+    this.domains = new Domains(database, this.certificates);
+    this.acmeAccounts = new AcmeAccounts(database);
   }
 
   /** All that the routes of a project, or of all projects, are made of. */
   routes(projectId?: string): RouteSource {
-    const [ofProject, parameters] = projectId === undefined ? ["TRUE", []] : ["projects.id = ?", [projectId]];
+    const [ofProject, parameters] = projectId === undefined
+      ? ["TRUE", []]
+      : ["projects.id = ?1", [projectId]];
     const deployments = this.database.all<
       { id: string; projectId: string; limits: string; defaultUrls: number }
     >(
@@ -59,10 +71,15 @@ export class Store implements Disposable {
         limits: JSON.parse(limits) as Partial<Limits>,
         defaultUrls: defaultUrls === 1,
       })),
-      domains: this.database.all(
+      hostnames: this.database.all(
         `SELECT hostname, deployment_id AS deploymentId
-         FROM projects JOIN deployments ON project_id = projects.id JOIN domains ON deployment_id = deployments.id
-         WHERE ${ofProject}`,
+         FROM projects JOIN deployments ON deployments.project_id = projects.id
+           JOIN hostnames ON deployment_id = deployments.id
+         WHERE ${ofProject}
+         UNION ALL
+         SELECT hostname, production_deployment_id AS deploymentId
+         FROM projects JOIN hostnames ON project_id = projects.id
+         WHERE production_deployment_id IS NOT NULL AND ${ofProject}`,
         ...parameters,
       ),
     };
@@ -87,8 +104,9 @@ export class Store implements Disposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#routeListeners.clear();
+    this.certificates.close();
     this.database.close();
-    this.#lock[Symbol.dispose]();
+    this.lock.release();
   }
 
   [Symbol.dispose](): void {
@@ -108,14 +126,15 @@ export class Store implements Disposable {
  */
 export async function openStore(dataDir: string): Promise<Store> {
   await Deno.mkdir(dataDir, { recursive: true });
-  const lock = lockDataDir(dataDir);
+  const lock = new DataLock(dataDir);
+  lock.take();
   let database: Database | null = null;
   try {
     database = openDatabase(join(dataDir, "isola.db"), { migrations: MIGRATIONS, durability: "full" });
     return new Store(database, await openBlobs(database, join(dataDir, "blobs")), lock);
   } catch (error) {
     database?.close();
-    lock[Symbol.dispose]();
+    lock.release();
     throw error;
   }
 }

@@ -19,7 +19,8 @@ Deno.test("a second store on the same data directory is refused, and told who ho
       using _store = await openStore(dir);
       await assert.rejects(openStore(dir), {
         code: "locked",
-        message: `Cannot open data directory "${dir}": another server holds it (process ${Deno.pid})`,
+        message: `Cannot open data directory "${dir}": another server holds it (process ${Deno.pid}); ` +
+          `"serve --take-over" replaces it`,
       });
     }
     using again = await openStore(dir);
@@ -61,6 +62,28 @@ Deno.test("state of a newer version is refused", () =>
     await assert.rejects(openStore(dir), { name: "StoreError", code: "tooNew" });
     // The failure gave the lock back.
     await assert.rejects(openStore(dir), { code: "tooNew" });
+  }));
+
+Deno.test("state of the version that knew attachments alone keeps them", () =>
+  inTempDir(async (dir) => {
+    const old = openDatabase(join(dir, "isola.db"), {
+      migrations: MIGRATIONS.slice(0, 3),
+      durability: "full",
+    });
+    old.execute(`
+      INSERT INTO organizations VALUES ('o', 'default', '', '');
+      INSERT INTO projects VALUES ('p', 'o', 'shop', '', NULL, '', '', 0);
+      INSERT INTO deployments VALUES (1, 'd', 'p', 'success', '', '{}', '{}', NULL, '{}', NULL, NULL, '', '');
+      INSERT INTO domains VALUES ('shop.example.com', '{project.name}.example.com', 'd');
+    `);
+    old.close();
+    using store = await openStore(dir);
+    assert.deepEqual(store.routes().hostnames, [{ hostname: "shop.example.com", deploymentId: "d" }]);
+    store.projects.update("p", { name: "store" });
+    assert.deepEqual(store.hostnames.of("d"), ["store.example.com"]);
+    assert.equal(store.domains.byName("shop.example.com"), null);
+    store.deployments.delete("d");
+    assert.equal(store.hostnames.target("store.example.com"), null);
   }));
 
 Deno.test("a migration that fails leaves nothing behind and is tried again", () =>

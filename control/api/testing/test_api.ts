@@ -14,6 +14,14 @@ export interface Answer {
   body: any;
 }
 
+/** What is around a {@linkcode TestApi}. */
+export interface TestApiOptions {
+  /** Where domains are looked up. */
+  nameServers?: string[];
+  /** Whether certificates are ordered. @default {true} */
+  acme?: boolean;
+}
+
 /** A running API, and what it handed to the parts that are not there. */
 export class TestApi implements AsyncDisposable {
   readonly url: string;
@@ -26,6 +34,12 @@ export class TestApi implements AsyncDisposable {
   isolates: IsolateInfo[] = [];
   health: Health = { status: "ok" };
   submitFails = false;
+  /** Domains whose certificate was ordered. */
+  readonly provisioned: string[] = [];
+  /** How often it was told that a domain may want a certificate. */
+  woken = 0;
+  /** Why no certificate is got. */
+  provisioningProblem: string | null = null;
   readonly distrusted: string[] = [];
   readonly store: Store;
   readonly logs: LogStore;
@@ -33,7 +47,7 @@ export class TestApi implements AsyncDisposable {
   readonly #dir: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(dir: string, store: Store, logs: LogStore) {
+  constructor(dir: string, store: Store, logs: LogStore, { nameServers = [], acme = true }: TestApiOptions) {
     this.#dir = dir;
     this.store = store;
     this.logs = logs;
@@ -51,6 +65,8 @@ export class TestApi implements AsyncDisposable {
         },
         cancel: (id) => this.cancelled.push(id),
       },
+      certificates: acme ? { provision: (id) => this.#provision(id), wake: () => this.woken++ } : undefined,
+      dns: { servers: nameServers, addresses: ["203.0.113.5", "2001:db8::5"] },
       isolates: () => Promise.resolve(this.isolates),
       routed: () => {
         this.unrouted = 0;
@@ -117,6 +133,12 @@ export class TestApi implements AsyncDisposable {
     this.logs.build.end(deploymentId);
   }
 
+  async #provision(domainId: string): Promise<void> {
+    this.provisioned.push(domainId);
+    await Promise.resolve();
+    if (this.provisioningProblem !== null) throw new Error(this.provisioningProblem);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
     this.logs.close();
@@ -127,8 +149,8 @@ export class TestApi implements AsyncDisposable {
 }
 
 /** Starts the API on a free port with empty state. */
-export async function startTestApi(): Promise<TestApi> {
+export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const dir = await Deno.makeTempDir({ prefix: "isola-api-" });
   const store = await openStore(dir);
-  return new TestApi(dir, store, openLogs(dir, store));
+  return new TestApi(dir, store, openLogs(dir, store), options);
 }

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
-import { basename, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { watchAndDeploy } from "../../dev/watch_and_deploy.ts";
 import { CliError } from "../cli_error.ts";
 import { ApiClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
+import { devDataDir, localCaDir } from "../local_state.ts";
 import { CONFIG_OPTIONS, configOf, startServer } from "../server_options.ts";
 import { realFolder } from "../snapshot/take_snapshot.ts";
 import { DEPLOYMENT_OPTIONS, readVariables } from "./deploy.ts";
@@ -16,9 +16,21 @@ export const dev = defineCommand({
   details:
     "Runs the same server, isolates, limits and permissions as production, on loopback ports 8000 and 8001 unless\n" +
     "configured. State is kept under XDG_STATE_HOME or ~/.local/state, apart from DIR. Without DIR: the bundled example.",
-  options: { ...DEPLOYMENT_OPTIONS, ...CONFIG_OPTIONS },
+  options: {
+    https: {
+      type: "boolean",
+      help: "serve by HTTPS, too, on 127.0.0.1:8443 unless configured: see isola trust",
+    },
+    ...DEPLOYMENT_OPTIONS,
+    ...CONFIG_OPTIONS,
+  },
   remote: false,
-  examples: ["isola dev", "isola dev ./my-app --env-file .env", "isola dev . --http-addr 127.0.0.1:9000"],
+  examples: [
+    "isola dev",
+    "isola dev --https",
+    "isola dev ./my-app --env-file .env",
+    "isola dev . --http-addr 127.0.0.1:9000",
+  ],
   async run(context) {
     const { positionals: [dir, extra], terminal, deps } = context;
     if (extra !== undefined) {
@@ -26,13 +38,19 @@ export const dev = defineCommand({
     }
     const folder = realFolder(dir === undefined ? deps.exampleDir : resolve(deps.cwd, dir));
     const options = context.options as {
+      https: boolean;
       entrypoint: string | undefined;
       env: string[];
       "env-file": string[];
     };
-    const config = configOf(context, { httpAddr: "127.0.0.1:8000", dataDir: stateDir(folder, deps.env) });
+    const config = configOf(context, {
+      httpAddr: "127.0.0.1:8000",
+      httpsAddr: options.https ? "127.0.0.1:8443" : undefined,
+      dataDir: devDataDir(folder, deps.env),
+    });
     const adminToken = config.adminToken ?? crypto.randomUUID();
-    const server = await startServer(context, { ...config, adminToken });
+    const caDir = localCaDir(deps.env) ?? config.localCaDir;
+    const server = await startServer(context, { ...config, adminToken, localCaDir: caDir });
     try {
       using client = new ApiClient({ url: server.controlUrl, token: adminToken, signal: deps.signal });
       await watchAndDeploy(folder, {
@@ -47,11 +65,3 @@ export const dev = defineCommand({
     }
   },
 });
-
-/** One for each folder, so that two can be served in turn without mixing their deployments. Without a home: unsaid. */
-function stateDir(folder: string, env: Readonly<Record<string, string>>): string | undefined {
-  const base = env.XDG_STATE_HOME || (env.HOME ? join(env.HOME, ".local", "state") : undefined);
-  if (!base) return undefined;
-  const hash = createHash("sha256").update(folder).digest("hex").slice(0, 12);
-  return join(base, "isola", "dev", `${basename(folder)}-${hash}`);
-}

@@ -15,8 +15,8 @@ function startDev(plane: ControlPlane, deps: Partial<CliDeps>, ...args: string[]
       plane.acceptToken(config.adminToken!);
       return Promise.resolve({
         controlUrl: plane.url,
-        httpHostname: "127.0.0.1",
-        httpPort: 8000,
+        http: { hostname: "127.0.0.1", port: 8000 },
+        https: null,
         generatedToken: undefined,
         sandbox: { level: "process", detail: "Deno permissions", missing: [] },
         close: () => Promise.resolve(),

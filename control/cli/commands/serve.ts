@@ -21,8 +21,12 @@ export const serve = defineCommand({
     try {
       terminal.note(`Isola ${deps.version}`, "bold");
       terminal.note(
-        `  apps     http://*.${config.baseDomain}:${server.httpPort} (on ${server.httpHostname})`,
+        `  apps     http://*.${config.baseDomain}:${server.http.port} (on ${server.http.hostname})`,
       );
+      if (server.https !== null) {
+        const { hostname, port } = server.https;
+        terminal.note(`  https    https://*.${config.baseDomain}:${port} (on ${hostname})`);
+      }
       terminal.note(`  control  ${server.controlUrl}`);
       terminal.note(`  data     ${config.dataDir}`);
       const { level, detail, missing } = server.sandbox;

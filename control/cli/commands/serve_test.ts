@@ -14,8 +14,8 @@ function startable(server: Partial<RunningServer> = {}) {
       started.push(config);
       return Promise.resolve({
         controlUrl: "http://127.0.0.1:8001",
-        httpHostname: "0.0.0.0",
-        httpPort: 8000,
+        http: { hostname: "0.0.0.0", port: 8000 },
+        https: null,
         generatedToken: undefined,
         sandbox: { level: "process", detail: "Deno permissions", missing: [] },
         close: () => Promise.resolve(void closed++),

@@ -1,0 +1,28 @@
+import type { Challenge } from "../../runner/mod.ts";
+
+/** The challenges of certificate authorities that are answered now. */
+export class Challenges {
+  readonly #open = new Map<string, Challenge>();
+  #apply: (challenges: readonly Challenge[]) => Promise<void> = () => Promise.resolve();
+
+  /** `apply` gets all of them at every change, and resolves once they are answered everywhere. */
+  onChange(apply: (challenges: readonly Challenge[]) => Promise<void>): void {
+    this.#apply = apply;
+  }
+
+  /** Resolves once these are answered everywhere; disposing what it returns ends that. */
+  async publish(challenges: readonly Challenge[]): Promise<AsyncDisposable> {
+    for (const challenge of challenges) this.#open.set(challenge.token, challenge);
+    await this.#changed();
+    return {
+      [Symbol.asyncDispose]: async () => {
+        for (const { token } of challenges) this.#open.delete(token);
+        await this.#changed();
+      },
+    };
+  }
+
+  async #changed(): Promise<void> {
+    await this.#apply([...this.#open.values()]);
+  }
+}

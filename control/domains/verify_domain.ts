@@ -1,0 +1,38 @@
+import type { Domain } from "../model.ts";
+import { hasPublicName, type OutsideNames, verificationRecord } from "./dns_records.ts";
+import { type Lookup, lookUp } from "./lookup.ts";
+import { ownershipProblem } from "./ownership.ts";
+
+/**
+ * Asks the DNS whether a domain is its organization's own. Returns `null` if it is, else what is missing, in words for the
+ * one who registered it. Takes some seconds at most; never throws.
+ */
+export async function verifyDomain(
+  domain: Pick<Domain, "domain" | "token">,
+  { dns, baseDomain }: OutsideNames,
+): Promise<string | null> {
+  const isWildcard = domain.domain.startsWith("*.");
+  const [texts, addresses, ownAddresses] = await Promise.all([
+    lookUp(verificationRecord(domain).name, "TXT", dns.servers),
+    isWildcard ? null : addressesOf(domain.domain, dns.servers),
+    isWildcard ? [] : platformAddresses(baseDomain, dns.servers),
+  ]);
+  return ownershipProblem(domain, {
+    texts,
+    addresses,
+    ownAddresses: [...new Set([...dns.addresses, ...ownAddresses])],
+  });
+}
+
+/** Where the default URLs lead. A name that nobody asked for before finds a wildcard record. */
+async function platformAddresses(baseDomain: string, servers: readonly string[]): Promise<string[]> {
+  if (!hasPublicName(baseDomain)) return [];
+  const names = [baseDomain, `isola-${crypto.randomUUID()}.${baseDomain}`];
+  const found = await Promise.all(names.map((name) => addressesOf(name, servers)));
+  return found.flatMap(({ values }) => values);
+}
+
+async function addressesOf(name: string, servers: readonly string[]): Promise<Lookup> {
+  const [ipv4, ipv6] = await Promise.all([lookUp(name, "A", servers), lookUp(name, "AAAA", servers)]);
+  return { values: [...ipv4.values, ...ipv6.values], failure: ipv4.failure ?? ipv6.failure };
+}

@@ -1,0 +1,212 @@
+import { decodeLatin1, encodeLatin1 } from "../octets.ts";
+import { HEADER_TABLE_BYTES } from "./hpack_decoder.ts";
+import { nameOf, STATIC_FIELDS, valueOf } from "./header_field.ts";
+import { lowerCase, type OctetWriter } from "./octet_writer.ts";
+
+/** A larger field would evict too many others. */
+const MAX_ENTRY_BYTES = HEADER_TABLE_BYTES / 4;
+const OVERHEAD_BYTES = 32;
+/** Mostly another value each time: they would evict the ones that come again. All of them are in the static table. */
+const VOLATILE: ReadonlySet<string> = new Set([
+  "age",
+  "content-length",
+  "content-range",
+  "etag",
+  "expires",
+  "last-modified",
+  "location",
+  "set-cookie",
+]);
+const SECRET = "set-cookie";
+const STATUS_INDEX = 8;
+
+/** Patterns and prefixes of RFC 7541 §6. */
+const INDEXED = 0x80;
+const INDEXED_BITS = 7;
+const WITH_INDEXING = 0x40;
+const WITH_INDEXING_BITS = 6;
+const WITHOUT_INDEXING = 0x00;
+const NEVER_INDEXED = 0x10;
+const LITERAL_BITS = 4;
+const SIZE_UPDATE = 0x20;
+const SIZE_UPDATE_BITS = 5;
+const LENGTH_BITS = 7;
+
+/** A name or a whole field that the peer knows. */
+interface Entry {
+  name: Uint8Array;
+  value: Uint8Array;
+  /** Of the name alone, and of the field: keys of the maps. */
+  nameHash: number;
+  hash: number;
+  /** Counted over all entries that there ever were; 0 = static. */
+  number: number;
+  /** Of a static one. */
+  index: number;
+  isVolatile: boolean;
+  isSecret: boolean;
+}
+
+const staticNames = new Map<number, Entry>();
+const staticFields = new Map<number, Entry>();
+STATIC_FIELDS.forEach((field, i) => {
+  const name = nameOf(field);
+  const value = valueOf(field);
+  const nameHash = hashName(name, 0, name.length);
+  const hash = hashValue(nameHash, value, 0, value.length);
+  const text = decodeLatin1(name, 0, name.length);
+  const [isVolatile, isSecret] = [VOLATILE.has(text), text === SECRET];
+  const entry = { name, value, nameHash, hash, number: 0, index: i + 1, isVolatile, isSecret };
+  if (!staticNames.has(nameHash)) staticNames.set(nameHash, entry);
+  if (value.length > 0) staticFields.set(entry.hash, entry);
+});
+
+/**
+ * Compresses the header blocks of one connection (RFC 7541), in the order in which they are sent. What comes again and again is
+ * one or two octets long; strings are sent as they are, since Huffman's code would cost more than it saves here.
+ */
+export class HpackEncoder {
+  /** The oldest first. */
+  readonly #entries: Entry[] = [];
+  readonly #names = new Map<number, Entry>();
+  readonly #fields = new Map<number, Entry>();
+  #inserted = 0;
+  #tableBytes = 0;
+  #maxTableBytes = HEADER_TABLE_BYTES;
+  /** To be told with the next block; -1 = nothing. The smallest is needed, too, since it evicts (RFC 7541 §4.2). */
+  #smallestUpdate = -1;
+
+  /** The peer's decoder takes as much, in bytes. */
+  resize(maxTableBytes: number): void {
+    const size = Math.min(maxTableBytes, HEADER_TABLE_BYTES);
+    if (size === this.#maxTableBytes) return;
+    this.#smallestUpdate = this.#smallestUpdate === -1 ? size : Math.min(this.#smallestUpdate, size);
+    this.#maxTableBytes = size;
+    this.#evictDownTo(size);
+  }
+
+  /** Begins a block with the field `:status`. */
+  begin(status: number, out: OctetWriter): void {
+    if (this.#smallestUpdate !== -1) {
+      if (this.#smallestUpdate < this.#maxTableBytes) {
+        writeInteger(this.#smallestUpdate, SIZE_UPDATE, SIZE_UPDATE_BITS, out);
+      }
+      writeInteger(this.#maxTableBytes, SIZE_UPDATE, SIZE_UPDATE_BITS, out);
+      this.#smallestUpdate = -1;
+    }
+    const known = STATUS_INDEXES.get(status);
+    if (known !== undefined) return out.octet(INDEXED | known);
+    const digits = encodeLatin1(String(status));
+    out.octet(WITHOUT_INDEXING | STATUS_INDEX);
+    writeString(digits, 0, digits.length, out);
+  }
+
+  /** Adds the field whose name lies in `source[start, nameEnd)` and whose value in `source[valueStart, valueEnd)`. */
+  field(
+    source: Uint8Array,
+    start: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    out: OctetWriter,
+  ): void {
+    const nameHash = hashName(source, start, nameEnd);
+    const hash = hashValue(nameHash, source, valueStart, valueEnd);
+    const same = this.#fields.get(hash) ?? staticFields.get(hash);
+    if (
+      same !== undefined && isName(same, source, start, nameEnd) &&
+      isValue(same, source, valueStart, valueEnd)
+    ) {
+      return writeInteger(this.#indexOf(same), INDEXED, INDEXED_BITS, out);
+    }
+    let named = staticNames.get(nameHash) ?? this.#names.get(nameHash);
+    if (named !== undefined && !isName(named, source, start, nameEnd)) named = undefined;
+    const index = named === undefined ? 0 : this.#indexOf(named);
+    const size = nameEnd - start + valueEnd - valueStart + OVERHEAD_BYTES;
+    const isKept = named?.isVolatile !== true && size <= Math.min(MAX_ENTRY_BYTES, this.#maxTableBytes);
+    if (isKept) writeInteger(index, WITH_INDEXING, WITH_INDEXING_BITS, out);
+    else writeInteger(index, named?.isSecret ? NEVER_INDEXED : WITHOUT_INDEXING, LITERAL_BITS, out);
+    if (index === 0) {
+      writeInteger(nameEnd - start, 0, LENGTH_BITS, out);
+      out.lowerCase(source, start, nameEnd);
+    }
+    writeString(source, valueStart, valueEnd, out);
+    if (!isKept) return;
+    this.#evictDownTo(this.#maxTableBytes - size);
+    const value = source.slice(valueStart, valueEnd);
+    const lower = source.slice(start, nameEnd).map(lowerCase);
+    const number = ++this.#inserted;
+    const entry = {
+      name: lower,
+      value,
+      nameHash,
+      hash,
+      number,
+      index: 0,
+      isVolatile: false,
+      isSecret: false,
+    };
+    this.#entries.push(entry);
+    this.#names.set(nameHash, entry);
+    this.#fields.set(hash, entry);
+    this.#tableBytes += size;
+  }
+
+  #indexOf({ number, index }: Entry): number {
+    return number === 0 ? index : STATIC_FIELDS.length + 1 + this.#inserted - number;
+  }
+
+  #evictDownTo(bytes: number): void {
+    while (this.#tableBytes > bytes) {
+      const oldest = this.#entries.shift()!;
+      this.#tableBytes -= oldest.name.length + oldest.value.length + OVERHEAD_BYTES;
+      if (this.#names.get(oldest.nameHash) === oldest) this.#names.delete(oldest.nameHash);
+      if (this.#fields.get(oldest.hash) === oldest) this.#fields.delete(oldest.hash);
+    }
+  }
+}
+
+/** Statuses that the static table has. */
+const STATUS_INDEXES: ReadonlyMap<number, number> = new Map(
+  [200, 204, 206, 304, 400, 404, 500].map((status, i) => [status, STATUS_INDEX + i]),
+);
+
+/** RFC 7541 §5.1. */
+function writeInteger(value: number, pattern: number, prefixBits: number, out: OctetWriter): void {
+  const max = (1 << prefixBits) - 1;
+  if (value < max) return out.octet(pattern | value);
+  out.octet(pattern | max);
+  let rest = value - max;
+  for (; rest >= 0x80; rest >>>= 7) out.octet(rest & 0x7f | 0x80);
+  out.octet(rest);
+}
+
+function writeString(source: Uint8Array, start: number, end: number, out: OctetWriter): void {
+  writeInteger(end - start, 0, LENGTH_BITS, out);
+  out.copy(source, start, end);
+}
+
+/** Of a name in lower case. */
+function hashName(source: Uint8Array, start: number, end: number): number {
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = Math.imul(hash, 31) + lowerCase(source[i]!) | 0;
+  return hash;
+}
+
+function hashValue(nameHash: number, source: Uint8Array, start: number, end: number): number {
+  let hash = nameHash ^ end - start;
+  for (let i = start; i < end; i++) hash = Math.imul(hash, 31) + source[i]! | 0;
+  return hash;
+}
+
+function isName({ name }: Entry, source: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== name.length) return false;
+  for (let i = 0; i < name.length; i++) if (name[i] !== lowerCase(source[start + i]!)) return false;
+  return true;
+}
+
+function isValue({ value }: Entry, source: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== value.length) return false;
+  for (let i = 0; i < value.length; i++) if (value[i] !== source[start + i]) return false;
+  return true;
+}

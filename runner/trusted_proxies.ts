@@ -1,0 +1,120 @@
+import { isIP } from "node:net";
+import { canonicalAddress } from "./front/address.ts";
+import { AddressSet } from "./front/address_set.ts";
+
+/** Proxies whose word on their visitors counts. */
+export interface TrustedProxy {
+  /** IPv4 or IPv6 addresses, or networks such as `10.0.0.0/8`. */
+  addresses: readonly string[];
+  /** How they tell: in one field of each request, or before all bytes of a connection. */
+  by: "x-forwarded-for" | "forwarded" | "proxy-protocol";
+}
+
+/** Who asks. */
+export interface Client {
+  /** Without brackets, and without the `::ffff:` of a mapped IPv4 address. */
+  address: string;
+  /** 0 = not told. */
+  port: number;
+  proto: "http" | "https";
+}
+
+/** What a request's fields say of its way here; `null` = nothing. */
+export interface Way {
+  forwardedFor: string | null;
+  forwardedProto: string | null;
+  forwarded: string | null;
+}
+
+/** `1.2.3.4`, `1.2.3.4:5`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5`. */
+const NODE = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::(\d{1,5}))?$/i;
+/** A parameter of a `Forwarded` element, and what ends it (RFC 7239 §4). */
+const PARAMETER = /\s*([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*))\s*([;,]|$)/iy;
+const MAX_PORT = 65535;
+
+/**
+ * The proxies that the operator named. Each is believed in what it adds itself, at the right of a list; what is left of that
+ * came with the request, and counts only as far as it is the word of another of them.
+ */
+export class TrustedProxies {
+  readonly #addresses = new Map<TrustedProxy["by"], AddressSet>();
+
+  /** @throws {TypeError} Some address is none. */
+  constructor(proxies: readonly TrustedProxy[]) {
+    for (const by of ["x-forwarded-for", "forwarded", "proxy-protocol"] as const) {
+      const addresses = proxies.filter((proxy) => proxy.by === by).flatMap((proxy) => proxy.addresses);
+      if (addresses.length > 0) this.#addresses.set(by, new AddressSet(addresses));
+    }
+  }
+
+  /** Whether a connection of this peer begins with a PROXY header. */
+  sendsProxyHeader(address: string): boolean {
+    return this.#addresses.get("proxy-protocol")?.has(address) ?? false;
+  }
+
+  /** In which field of a request this peer names its visitors; `null` = in none. */
+  fieldOf(address: string): "x-forwarded-for" | "forwarded" | null {
+    for (const by of ["x-forwarded-for", "forwarded"] as const) {
+      if (this.#addresses.get(by)?.has(address)) return by;
+    }
+    return null;
+  }
+
+  /** The visitor behind `peer`, itself one unless it is such a proxy. */
+  clientOf(peer: Client, { forwardedFor, forwardedProto, forwarded }: Way): Client {
+    let client = peer;
+    const by = this.fieldOf(peer.address);
+    if (by === null) return peer;
+    const hops = by === "forwarded" ? elements(forwarded) : nodes(forwardedFor);
+    const proto = by === "forwarded" ? hops.at(-1)?.proto : last(forwardedProto);
+    for (const hop of hops.reverse()) {
+      const node = parseNode(hop.node);
+      if (node === null) break;
+      client = { ...node, proto: client.proto };
+      if (this.fieldOf(node.address) === null) break;
+    }
+    return proto === "http" || proto === "https" ? { ...client, proto } : client;
+  }
+}
+
+interface Hop {
+  node: string;
+  proto?: string;
+}
+
+function nodes(list: string | null): Hop[] {
+  return list === null ? [] : list.split(",").map((node) => ({ node: node.trim() }));
+}
+
+/**
+ * The elements of a `Forwarded` list. One that is malformed anywhere says nothing: a quote that a visitor left open would
+ * swallow what the proxy added.
+ */
+function elements(list: string | null): Hop[] {
+  const hops: Hop[] = [];
+  let hop: Hop = { node: "" };
+  PARAMETER.lastIndex = 0;
+  for (let at = 0; list !== null && at < list.length; at = PARAMETER.lastIndex) {
+    const match = PARAMETER.exec(list);
+    if (match === null) return [];
+    const [, name = "", quoted, token = "", separator] = match;
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? token;
+    if (name.toLowerCase() === "for") hop.node = value;
+    else if (name.toLowerCase() === "proto") hop.proto = value.toLowerCase();
+    if (separator === ";") continue;
+    hops.push(hop);
+    hop = { node: "" };
+  }
+  return hops;
+}
+
+function last(list: string | null): string | undefined {
+  return list?.split(",").at(-1)?.trim().toLowerCase();
+}
+
+function parseNode(text: string): Pick<Client, "address" | "port"> | null {
+  const [, bracketed, bare = "", port = "0"] = NODE.exec(text) ?? [];
+  const isValid = bracketed === undefined ? isIP(bare) !== 0 : isIP(bracketed) === 6;
+  if (!isValid || Number(port) > MAX_PORT) return null;
+  return { address: canonicalAddress(bracketed ?? bare), port: Number(port) };
+}
