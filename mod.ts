@@ -9,29 +9,42 @@ import {
   type Control,
   type Lessee,
   openControl,
+  type Predecessor,
   runCli,
   type RunningServer,
 } from "./control/mod.ts";
 import { scheduleInBatches } from "./isolate/mod.ts";
-import { DEFAULT_VISITOR_LIMITS, type ListenAddress, type Runner, startRunner } from "./runner/mod.ts";
+import {
+  assertFree,
+  DEFAULT_VISITOR_LIMITS,
+  type ListenAddress,
+  type Runner,
+  startRunner,
+  steerHere,
+} from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
 
 /** How long requests in flight may take after SIGTERM. */
 const DRAIN_TIMEOUT_MS = 10_000;
+/** How long connections that the kernel opened before a takeover may take to reach the older server. */
+const LINGER_MS = 1000;
 
 /**
  * Starts the control plane and the runners.
  *
  * @throws {Error} when an address is in use, or another server has the data directory open
  */
-async function startServer(config: Config): Promise<RunningServer> {
+async function startServer(config: Config, { takeOver = false } = {}): Promise<RunningServer> {
   await using starting = new AsyncDisposableStack();
   scheduleInBatches();
   const control = starting.use(
-    await openControl(config, { version: metadata.version, env: Deno.env.toObject(), failed }),
+    await openControl(config, { version: metadata.version, env: Deno.env.toObject(), takeOver, failed }),
   );
   const runners: Runner[] = [];
   let { httpAddr: http, httpsAddr: https = null } = config as Listening;
+  if (control.predecessor === null) {
+    for (const address of [http, https]) if (address !== null) assertFree(address);
+  }
   for (let index = 0; index < config.runners; index++) {
     const runner = starting.use(await startLessee(`runner-${index}`, { config, http, https, ...control }));
     ({ http, https } = runner);
@@ -52,20 +65,33 @@ async function startServer(config: Config): Promise<RunningServer> {
     for (const runner of runners) runner.setChallenges(challenges);
     await inForce();
   });
-  const controlUrl = control.serve({ http, https });
+  const { url: controlUrl, superseded } = await control.serve({ http, https });
+  if (control.predecessor !== null) replace(control.predecessor);
   const owned = starting.move();
   return {
     controlUrl,
+    superseded,
     http,
     https,
     generatedToken: control.generatedToken,
     sandbox: control.sandbox,
     async close() {
       control.drain();
-      await Promise.all(runners.map((runner) => runner.drain(DRAIN_TIMEOUT_MS)));
+      const lingerMs = superseded.aborted ? LINGER_MS : 0;
+      await Promise.all(runners.map((runner) => runner.drain(DRAIN_TIMEOUT_MS, lingerMs)));
       await owned.disposeAsync();
     },
   };
+}
+
+/** This server is ready: the other one gets no new connections, finishes its requests and ends. */
+async function replace(predecessor: Predecessor): Promise<void> {
+  using _steering = steerHere();
+  try {
+    await predecessor.end();
+  } catch (error) {
+    console.error("Cannot tell the other server to end:", error);
+  }
 }
 
 interface Listening {
@@ -89,7 +115,7 @@ async function startLessee(
       http,
       https,
       redirect: config.httpRedirect === "on",
-      reusePort: config.runners > 1,
+      reusePort: true,
       limits: { ...DEFAULT_VISITOR_LIMITS, ...config.visitors },
       proxies: config.trustedProxies,
       idleTimeoutMs: config.idleTimeoutMs,

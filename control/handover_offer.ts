@@ -78,7 +78,8 @@ export class HandoverOffer implements AsyncDisposable {
     this.#close();
     for (let reported = false; !this.#closing.signal.aborted;) {
       try {
-        return await this.#options.takeBack();
+        await this.#options.takeBack();
+        return console.error("The server that was to take over has ended: this one goes on");
       } catch (error) {
         if (!reported) console.error("Cannot go on after another server failed to take over, yet:", error);
         reported = true;

@@ -5,10 +5,12 @@ import { dataDirOwner } from "./store/mod.ts";
 /** How long the other server may take, also to be ready itself. */
 const RELEASE_TIMEOUT_MS = 20_000;
 const RETRY_INTERVAL_MS = 50;
+/** How long it may take to its end. */
+const END_TIMEOUT_MS = 30_000;
 
 /** The server whose place is taken. Disposed before it was told to end, it goes on as before. */
 export interface Predecessor extends Disposable {
-  /** Tells it to finish its requests and end, and resolves once it has ended. */
+  /** Tells it to finish its requests and end, and resolves once it has ended, or after 30 s. */
   end(): Promise<void>;
 }
 
@@ -26,7 +28,9 @@ export async function takePlace(dataDir: string): Promise<Predecessor | null> {
     if (owner === null) return null;
     // It may not have come so far yet that it can be asked.
     const connection = await connect(dataDir);
-    if (connection !== null && await isReleased(connection, deadline)) return predecessor(connection);
+    if (connection !== null && await wordBefore(connection, deadline) === WORDS.released) {
+      return predecessor(connection);
+    }
     connection?.close();
     if (Date.now() > deadline) {
       throw new Error(
@@ -45,12 +49,13 @@ async function connect(dataDir: string): Promise<Deno.UnixConn | null> {
   }
 }
 
-async function isReleased(connection: Deno.UnixConn, deadline: number): Promise<boolean> {
+/** `null` = it has gone, or says nothing before the deadline. */
+async function wordBefore(connection: Deno.UnixConn, deadline: number): Promise<number | null> {
   const late = new AbortController();
   const timeout = delay(deadline - Date.now(), null, { signal: late.signal }).catch(() => null);
   const word = await Promise.race([readWord(connection), timeout]);
   late.abort();
-  return word === WORDS.released;
+  return word;
 }
 
 function predecessor(connection: Deno.UnixConn): Predecessor {
@@ -62,7 +67,7 @@ function predecessor(connection: Deno.UnixConn): Predecessor {
   return {
     async end() {
       await writeWord(connection, WORDS.end);
-      await readWord(connection);
+      await wordBefore(connection, Date.now() + END_TIMEOUT_MS);
       close();
     },
     [Symbol.dispose]: close,

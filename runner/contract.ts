@@ -116,8 +116,11 @@ export type ToRunner =
   | { type: "usage"; requestId: number }
   /** In which isolates are requests in flight? Asked often. */
   | { type: "inFlight"; requestId: number }
-  /** Stop accepting, finish what is in flight until the deadline (ms from now), then answer `drained`. */
-  | { type: "drain"; deadlineMs: number };
+  /**
+   * Stop accepting, finish what is in flight until the deadline (ms from now), then answer `drained`. Where another server
+   * takes over, go on accepting for `lingerMs`: what the kernel has for this one would be reset.
+   */
+  | { type: "drain"; deadlineMs: number; lingerMs: number };
 
 /** What a runner says. **Invariant:** every granted isolate is followed by exactly one `release` or `broken`. */
 export type FromRunner =

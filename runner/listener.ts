@@ -67,12 +67,19 @@ export class Listener {
     return this.#https?.addr ?? null;
   }
 
-  /** Stops accepting, and waits until the last request is answered; when `signal` aborts, cuts what is left. */
-  async drain(signal: AbortSignal): Promise<void> {
+  /**
+   * Has responses end their connections, stops accepting after `lingerMs`, and waits until the last request is answered;
+   * when `signal` aborts, cuts what is left.
+   */
+  async drain(signal: AbortSignal, lingerMs: number): Promise<void> {
+    this.#handler.drain();
+    if (lingerMs > 0) {
+      this.#drainHttp2();
+      await new Promise((resolve) => setTimeout(resolve, lingerMs));
+    }
     this.#http.stop();
     this.#https?.stop();
-    this.#handler.drain();
-    for (const connection of this.#connections) if (connection instanceof Http2Connection) connection.drain();
+    this.#drainHttp2();
     while (this.#connections.size > 0 && !signal.aborted) {
       for (const connection of this.#connections) {
         if (connection instanceof VisitorConnection && connection.idle) connection.close();
@@ -83,6 +90,10 @@ export class Listener {
     for (const connection of this.#connections) connection.close();
     this.#http.close();
     this.#https?.close();
+  }
+
+  #drainHttp2(): void {
+    for (const connection of this.#connections) if (connection instanceof Http2Connection) connection.drain();
   }
 
   #open(address: ListenAddress, tls: CertificateTable | null, admission: Admission): Front {

@@ -3,6 +3,8 @@
  * It knows hostnames, the addresses of isolates, and bytes. It refuses to know projects, databases, processes or the
  * control API: it is handed a route table, and asks for an isolate by deployment.
  */
+export { assertFree } from "./front/assert_free.ts";
+export { steerHere } from "./front/steering.ts";
 export { type ErrorCode, STATUS } from "./errors.ts";
 export * from "./contract.ts";
 export type { TrustedProxy } from "./trusted_proxies.ts";

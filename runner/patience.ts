@@ -17,9 +17,9 @@ export class Patience {
   /** Changes with what the current phase waits for. */
   readonly #progress = new Standstill();
   #steps = 0;
-  /** Changes with every byte that the visitor takes. */
-  readonly #taking = new Standstill();
-  #takes = 0;
+  /** Changes with every write. */
+  readonly #writing = new Standstill();
+  #writes = 0;
   #isWriting = false;
   #awaitsBody = false;
   /** Of the current request's body, when it was last waited for. */
@@ -77,16 +77,15 @@ export class Patience {
     if (this.#phase !== "webSocket") this.#phase = "answer";
   }
 
-  /** The visitor is to take something. */
+  /** The visitor is to take something; before it has, nothing else is written. */
   beginWrite(): void {
     this.#isWriting = true;
-    this.#takes++;
+    this.#writes++;
   }
 
-  /** It has taken some, and perhaps all. */
-  taken(isAll: boolean): void {
-    this.#isWriting = !isAll;
-    this.#takes++;
+  /** It has taken some of it. */
+  endWrite(): void {
+    this.#isWriting = false;
     this.#steps++;
   }
 
@@ -96,17 +95,18 @@ export class Patience {
   }
 
   /**
-   * Looks whether a limit is passed. To be called regularly.
+   * To be called regularly.
    *
    * @param nowMs By `performance.now()`.
+   * @returns Whether a limit is passed.
    */
   sweep(nowMs: number): boolean {
     const passedMs = nowMs - this.#sweptAtMs;
     this.#sweptAtMs = nowMs;
     const stillMs = this.#progress.forMs(this.#steps, nowMs);
-    const untakenMs = this.#taking.forMs(this.#takes, nowMs);
+    const writingMs = this.#writing.forMs(this.#writes, nowMs);
     const limits = this.#limits;
-    if (this.#isWriting && untakenMs >= limits.writeTimeoutMs) return true;
+    if (this.#isWriting && writingMs >= limits.writeTimeoutMs) return true;
     switch (this.#phase) {
       case "head":
         return stillMs >= limits.headerTimeoutMs;

@@ -37,7 +37,7 @@ function answer(patience: Patience): void {
   patience.beginRequest();
   patience.answer();
   patience.beginWrite();
-  patience.taken(true);
+  patience.endWrite();
 }
 
 function request(patience: Patience): void {
@@ -168,13 +168,15 @@ Deno.test("who is slow for a reason is waited for", () => {
       everySecond(patience, second) {
         if (second % 299 > 0) return;
         patience.beginWrite();
-        patience.taken(true);
+        patience.endWrite();
       },
     }],
     ["a reader who takes a byte now and then", {
       begin: download,
       everySecond(patience, second) {
-        if (second % 39 === 0) patience.taken(false);
+        if (second % 39 > 0) return;
+        patience.endWrite();
+        patience.beginWrite();
       },
     }],
     ["a WebSocket that says nothing", { begin: webSocket }],

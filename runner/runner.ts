@@ -43,8 +43,12 @@ export interface Runner extends AsyncDisposable {
   usage(): Promise<IsolateUsage[]>;
   /** The isolates in which requests are in flight now. */
   inFlight(): Promise<string[]>;
-  /** Stops accepting, finishes what is in flight within `deadlineMs`, gives every isolate back. */
-  drain(deadlineMs: number): Promise<void>;
+  /**
+   * Stops accepting, after `lingerMs` more; finishes what is in flight within `deadlineMs`, gives every isolate back.
+   *
+   * @param lingerMs @default {0}
+   */
+  drain(deadlineMs: number, lingerMs?: number): Promise<void>;
 }
 
 /**
@@ -149,11 +153,11 @@ class RunnerHandle implements Runner {
     return promise;
   }
 
-  async drain(deadlineMs: number): Promise<void> {
+  async drain(deadlineMs: number, lingerMs = 0): Promise<void> {
     if (this.#over) return;
     if (this.#drained === null) {
       this.#drained = Promise.withResolvers();
-      this.#post({ type: "drain", deadlineMs });
+      this.#post({ type: "drain", deadlineMs, lingerMs });
     }
     let timer;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs + REPLY_TIMEOUT_MS));

@@ -75,8 +75,11 @@ function start(options: RunnerOptions, state: RunnerState): Running {
   return { listener, handler, leases, certificates, https: policy, wants };
 }
 
-async function drain({ listener, leases, certificates }: Running, deadlineMs: number): Promise<void> {
-  await listener.drain(AbortSignal.timeout(deadlineMs));
+async function drain(
+  { listener, leases, certificates }: Running,
+  { deadlineMs, lingerMs }: { deadlineMs: number; lingerMs: number },
+): Promise<void> {
+  await listener.drain(AbortSignal.timeout(deadlineMs), lingerMs);
   certificates[Symbol.dispose]();
   leases[Symbol.dispose]();
   post({ type: "drained" });
@@ -115,7 +118,7 @@ function receive(message: ToRunner): void {
     case "inFlight":
       return post({ type: "inFlight", requestId: message.requestId, isolateIds: running.leases.inFlight() });
     case "drain":
-      return void drain(running, message.deadlineMs);
+      return void drain(running, message);
   }
 }
 

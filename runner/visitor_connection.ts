@@ -22,8 +22,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * The bytes of a visitor, whatever they come through. `write` may take a part, and should not wait for more than that: a
- * visitor who takes nothing for long is cut. `close` ends reads and writes that wait.
+ * The bytes of a visitor, whatever they come through. `write` should resolve as soon as the visitor has taken some, because
+ * one that takes nothing for long is cut. `close` ends reads and writes that wait.
  */
 export type VisitorSocket = Pick<Deno.TcpConn, "read" | "write" | "close" | "closeWrite">;
 
@@ -31,7 +31,7 @@ export type VisitorSocket = Pick<Deno.TcpConn, "read" | "write" | "close" | "clo
 export interface VisitorConnectionOptions {
   /** @default {DEFAULT_VISITOR_LIMITS} */
   limits?: VisitorLimits;
-  /** What came before, which is copied; shorter than `maxHeaderBytes`. */
+  /** What came before; it is copied. */
   received?: Uint8Array;
 }
 
@@ -58,6 +58,7 @@ export class VisitorConnection {
   #closed = false;
   #requests = 0;
   #requestsInARow = 0;
+  /** Of this connection. */
   readonly limits: VisitorLimits;
   /** The first byte of the current response was sent. */
   answering = false;
@@ -217,10 +218,10 @@ export class VisitorConnection {
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
-    this.#patience.beginWrite();
     for (let offset = 0; offset < bytes.length;) {
+      this.#patience.beginWrite();
       offset += await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
-      this.#patience.taken(offset === bytes.length);
+      this.#patience.endWrite();
     }
   }
 

@@ -20,6 +20,8 @@ export interface TestServerOptions {
   env?: Record<string, string>;
   /** Flags of `serve`. */
   args?: string[];
+  /** What `isola.yaml` says. */
+  config?: Record<string, unknown>;
 }
 
 /** A file's text, or bytes. */
@@ -46,10 +48,12 @@ export interface TestIsolate {
 }
 
 /** One server for all the tests of a file: started before the first of them, ended after the last. */
-export function serverForTests(options: TestServerOptions = {}): { readonly server: TestServer } {
+export function serverForTests(
+  options: TestServerOptions | (() => Promise<TestServerOptions>) = {},
+): { readonly server: TestServer } {
   let server: TestServer | undefined;
   Deno.test.beforeAll(async () => {
-    server = await startTestServer(options);
+    server = await startTestServer(typeof options === "function" ? await options() : options);
   });
   Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
   return {
@@ -67,8 +71,12 @@ export function appSource(name: string): string {
 /** Starts a server and waits until it is ready. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "isola-test-" });
+  const config = `${dataDir}/isola.yaml`;
+  // JSON is YAML.
+  if (options.config !== undefined) await Deno.writeTextFile(config, JSON.stringify(options.config));
   const process = new LoggedProcess([...ISOLA, "serve", ...options.args ?? []], {
     env: {
+      ...options.config && { ISOLA_CONFIG: config },
       ISOLA_DATA_DIR: dataDir,
       ISOLA_HTTP_ADDR: "127.0.0.1:0",
       ISOLA_CONTROL_ADDR: "127.0.0.1:0",
@@ -91,6 +99,8 @@ export class TestServer implements AsyncDisposable {
   readonly token = TOKEN;
   readonly dataDir: string;
   httpPort = 0;
+  /** 0 = it listens for no TLS. */
+  httpsPort = 0;
   controlUrl = "";
   readonly #process: LoggedProcess;
   readonly #ownsDataDir: boolean;
@@ -117,6 +127,7 @@ export class TestServer implements AsyncDisposable {
       () => {
         if (!this.#process.isRunning) assert.fail(`The server ended: ${this.output}`);
         this.httpPort = Number(/apps\s+http:\/\/\S+:(\d+)/.exec(this.output)?.[1] ?? 0);
+        this.httpsPort = Number(/https\s+https:\/\/\S+:(\d+)/.exec(this.output)?.[1] ?? 0);
         this.controlUrl = /control\s+(http:\S+)/.exec(this.output)?.[1] ?? "";
         return this.httpPort > 0 && this.controlUrl !== "";
       },

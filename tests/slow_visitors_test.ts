@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:http2";
 import { RawVisitor } from "../runner/testing/raw_visitor.ts";
 import { appSource, serverForTests, until } from "./server.ts";
 import { VisitorSocket } from "./visitor_socket.ts";
@@ -112,6 +113,31 @@ Deno.test("who is slow for no reason is cut in time, who is slow for one is serv
   sending[Symbol.dispose]();
   await steady.write(new Uint8Array(MIB - steadyBytes));
   assert.ok(await steady.receive(/\r\n\r\n1048576$/), steady.received);
+});
+
+Deno.test("a slow stream of HTTP/2 is reset, and the others of its connection go on", async () => {
+  const client = connect(`http://127.0.0.1:${suite.server.httpPort}`);
+  const ask = (path: string, method = "GET") => {
+    const stream = client.request({ ":method": method, ":path": path, ":authority": "wire.localhost" });
+    stream.on("error", () => {});
+    return stream;
+  };
+  const events = ask("/ticking?h2");
+  let ticks = 0;
+  events.on("data", () => ticks++);
+  const silent = ask("/wait?h2");
+  const dripped = ask("/count", "POST");
+  using _dripping = repeat(() => dripped.destroyed || dripped.write("x"));
+  for (const stream of [silent, dripped]) {
+    await new Promise((resolve) => stream.on("close", resolve));
+    assert.notEqual(stream.rstCode, 0);
+  }
+  const before = ticks;
+  await until("events go on", () => ticks > before);
+  events.close();
+  const closed = new Promise<void>((resolve) => client.on("close", resolve));
+  client.close();
+  await closed;
 });
 
 Deno.test("1000 half-open connections do not slow a good visitor, and are gone in time", async () => {

@@ -6,6 +6,8 @@ export interface VisitorSocketOptions {
   protocols?: string[];
   headers?: Record<string, string>;
   origin?: string;
+  /** PEM of the only authority that is trusted: the socket is opened over TLS. */
+  ca?: string;
 }
 
 /** The server answered the opening handshake with something else than 101. */
@@ -51,11 +53,14 @@ export class VisitorSocket implements AsyncDisposable {
     port: number,
     host: string,
     path: string,
-    { protocols = [], headers = {}, origin }: VisitorSocketOptions = {},
+    { protocols = [], headers = {}, origin, ca }: VisitorSocketOptions = {},
   ): Promise<VisitorSocket> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, protocols, {
+    const scheme = ca === undefined ? "ws" : "wss";
+    const socket = new WebSocket(`${scheme}://127.0.0.1:${port}${path}`, protocols, {
       headers: { ...headers, host },
       origin,
+      ca,
+      servername: host,
       maxPayload: 256 * 1024 * 1024,
     });
     const visitor = new VisitorSocket(socket);

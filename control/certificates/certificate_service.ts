@@ -125,7 +125,12 @@ export class CertificateService implements CertificateFeed, AsyncDisposable {
 
   /** Orders what is missing or due, from now on. */
   start(): void {
-    this.#provisioning?.wake();
+    this.#provisioning?.start();
+  }
+
+  /** Orders nothing any more: another server does. What there is stays in use. */
+  async stop(): Promise<void> {
+    await this.#provisioning?.stop();
   }
 
   async want(hostname: string): Promise<void> {

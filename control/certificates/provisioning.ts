@@ -80,7 +80,7 @@ export class Provisioning {
   readonly #slots = new OrderSlots();
   /** In progress or in line, by target. */
   readonly #orders = new Map<string, Promise<void>>();
-  readonly #stopping = new AbortController();
+  #stopping = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #checking: Promise<void> | null = null;
 
@@ -95,6 +95,12 @@ export class Provisioning {
       now,
       random,
     });
+  }
+
+  /** Begins, also after it was stopped. */
+  start(): void {
+    if (this.#stopping.signal.aborted) this.#stopping = new AbortController();
+    this.wake();
   }
 
   /** Orders what is missing or due, now and from now on; to be called again when a domain was verified. */
@@ -155,7 +161,7 @@ export class Provisioning {
     await order?.catch(() => {});
   }
 
-  /** Ends what is in progress; it goes on after the next start. */
+  /** Ends what is in progress; it goes on after the next {@linkcode Provisioning.start}. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stopping.abort(new ProvisioningError("stopped", "Cannot order a certificate: the server stops"));

@@ -24,9 +24,9 @@ const RENEWED_AT = 2 / 3;
 const SPREAD = 1 / 30;
 /** A suggestion to renew later than that is not followed. */
 const LATEST_AT = 0.9;
-/** One that is due as soon as it is made is not ordered again and again: not before so much of its lifetime, or an hour. */
+/** One that is due as soon as it is made is not ordered again and again: not before so much of its lifetime, or a day. */
 const MIN_AGE = 1 / 3;
-const MAX_MIN_AGE_MS = 3600_000;
+const MAX_MIN_AGE_MS = 24 * 3600_000;
 
 const FIRST_RETRY_MS = 60_000;
 const MAX_RETRY_MS = 12 * 3600_000;

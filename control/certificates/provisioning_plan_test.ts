@@ -14,10 +14,10 @@ Deno.test("a certificate is due at two thirds of its lifetime or a little earlie
     ["suggested earlier", { suggestedAt: 10 * DAY }, 10 * DAY],
     ["suggested later", { suggestedAt: 70 * DAY }, 70 * DAY],
     ["suggested too late", { suggestedAt: 100 * DAY }, 81 * DAY],
-    ["suggested at once", { suggestedAt: 0 }, 2 * HOUR],
+    ["suggested at once", { suggestedAt: 0 }, 25 * HOUR],
     ["failed since", { retryAt: 61 * DAY }, 61 * DAY],
     ["failed earlier", { retryAt: 59 * DAY }, 60 * DAY],
-    ["made when it was old", { validity: { ...validity, orderedAt: 89 * DAY } }, 89 * DAY + HOUR],
+    ["made when it was old", { validity: { ...validity, orderedAt: 88 * DAY } }, 89 * DAY],
     ["of three minutes", { validity: { notBefore: 0, expiresAt: 180_000, orderedAt: 0 } }, 120_000],
     ["of three minutes, due at once", {
       validity: { notBefore: 0, expiresAt: 180_000, orderedAt: 0 },

@@ -20,6 +20,8 @@ export interface RunningServer {
   generatedToken: string | undefined;
   /** The layers around an isolate: all of them in a line, and what this machine lacks. */
   sandbox: { level: string; detail: string; missing: readonly string[] };
+  /** Aborted when a server that was started with `--take-over` has taken this one's place. */
+  superseded: AbortSignal;
   /** Drains (finishes what is in flight, at most 10 s) and ends everything that it started. */
   close(): Promise<void>;
 }
@@ -39,7 +41,7 @@ export interface CliDeps {
   /** The folder that `dev` serves when none is named. Absolute. */
   exampleDir: string;
   /** @throws with a message for the person at the terminal, such as an address in use */
-  startServer(config: Config): Promise<RunningServer>;
+  startServer(config: Config, options: { takeOver: boolean }): Promise<RunningServer>;
 }
 
 /** In the order of the help text. Each is loaded when it is asked for: few need the libraries of the server. */

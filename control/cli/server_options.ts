@@ -48,9 +48,10 @@ export function configOf(
 export async function startServer(
   { deps }: Pick<CommandContext, "deps">,
   config: Config,
+  { takeOver = false }: { takeOver?: boolean } = {},
 ): Promise<RunningServer> {
   try {
-    return await deps.startServer(config);
+    return await deps.startServer(config, { takeOver });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError("failed", `Cannot start the server: ${reason}`, { cause: error });

@@ -9,8 +9,8 @@ function admissionOf(limits: Partial<VisitorLimits>, evict: () => boolean = () =
 
 Deno.test("There are places up to the limit, and a place that becomes free is one again", () => {
   const admission = admissionOf({ maxConnections: 2 });
-  const first = admission.admit();
-  assert.ok(first?.takeFor("192.0.2.1"));
+  const first = admission.admit()!;
+  assert.ok(first.takeFor("192.0.2.1"));
   assert.ok(admission.admit()?.takeFor("192.0.2.2"));
   assert.equal(admission.admit(), null);
   first.release();

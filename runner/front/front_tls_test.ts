@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import tls from "node:tls";
 import { makeCertificate } from "./testing/certificates.ts";
 import { helloMessage, records } from "./testing/hello.ts";
 import { SClient, sClient } from "./testing/s_client.ts";
@@ -9,6 +11,8 @@ import { SeededRandom } from "../../tests/seeded_random.ts";
 
 const A = await makeCertificate("a.test", "localhost");
 const WILD = await makeCertificate("*.wild.test");
+/** Linux acknowledges after 40 ms what it hopes to answer before: far more than a write takes on a busy machine. */
+const STALL_MS = 30;
 const CIPHERS =
   /^(TLS_(AES_(128|256)_GCM_SHA(256|384)|CHACHA20_POLY1305_SHA256)|ECDHE-ECDSA-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305))$/;
 
@@ -175,6 +179,52 @@ Deno.test("Whatever is sent arrives, in both directions at once", async () => {
   conn.close();
 });
 
+Deno.test("Small writes arrive at once, one by one", async () => {
+  const parts = 8;
+  await using front = new TestFront({
+    certificates: [A],
+    serve: async ({ socket }) => {
+      for (let read; (read = await socket.read(new Uint8Array(100)).catch(() => null)) !== null;) {
+        for (let part = 0; part < parts; part++) await socket.write(new Uint8Array(read));
+      }
+      socket.close();
+    },
+  });
+  const conn = await connect(front);
+  const times = [];
+  for (let round = 0; round < 15; round++) {
+    const start = performance.now();
+    await conn.write(new Uint8Array(1));
+    for (let left = parts; left > 0;) left -= (await conn.read(new Uint8Array(parts)))!;
+    times.push(performance.now() - start);
+  }
+  conn.close();
+  const median = times.sort((one, other) => one - other)[times.length >> 1]!;
+  assert.ok(median < STALL_MS, `${median} ms`);
+});
+
+Deno.test("A client of node:tls is served as any other", async () => {
+  await using front = new TestFront({ certificates: [A] });
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const socket = tls.connect({
+      host: "127.0.0.1",
+      port: front.port,
+      servername: "a.test",
+      ca: A.chain,
+      ALPNProtocols: ["http/1.1"],
+      minVersion: version,
+      maxVersion: version,
+    }, () => socket.write("hello"));
+    socket.once("data", (data) => resolve(`${socket.getProtocol()} ${socket.alpnProtocol} ${data}`));
+    socket.once("error", reject);
+    assert.equal(await promise, `${version} http/1.1 hello`);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.destroy();
+    await closed;
+  }
+});
+
 Deno.test("What was written before the end reaches the visitor, and then the end", async () => {
   const body = new Uint8Array(2_000_000).fill(120);
   for (const end of ["closeWrite", "close"] as const) {
@@ -251,6 +301,33 @@ Deno.test("Nothing is remembered of names that nobody knows", async () => {
   await until(() => front.front.size === 0);
   assert.equal(front.admission.connections, 0);
   assert.equal(front.admission.networks, 0);
+});
+
+Deno.test("Whatever strangers send, nothing stays, nothing is logged, and others are served", async () => {
+  await using front = new TestFront({ certificates: [A], limits: { handshakeTimeoutMs: 500 } });
+  const lines: unknown[] = [];
+  const { error } = console;
+  console.error = (...parts: unknown[]) => lines.push(parts);
+  try {
+    await Promise.all(Array.from({ length: 300 }, async (_, seed) => {
+      const random = new SeededRandom(seed);
+      const hello = records(helloMessage(), random.pick([20, 100, 16_384]));
+      using visitor = await RawVisitor.send(front.port, "");
+      for (const piece of random.split(random.chance(0.7) ? random.mutate(hello) : hello)) {
+        await visitor.write(piece).catch(() => {});
+      }
+      if (random.chance(0.5)) await visitor.receiveAll();
+    }));
+    const conn = await connect(front);
+    assert.equal(await ask(conn, "hello"), "hello");
+    conn.close();
+    await until(() => front.front.size === 0);
+  } finally {
+    console.error = error;
+  }
+  assert.deepEqual(lines, []);
+  assert.equal(front.visitors.length, 1);
+  assert.equal(front.admission.connections, 0);
 });
 
 Deno.test("A certificate that comes while a visitor waits for it serves that visitor", async () => {

@@ -77,7 +77,7 @@ export class InnerListener {
   }
 
   #otherEnd(port: number): Promise<Deno.TlsConn> {
-    if (this.#closed) throw new Error("Cannot connect: listener closed");
+    if (this.#closed) throw closedError();
     const early = this.#early.get(port);
     if (early !== undefined) {
       this.#early.delete(port);
@@ -130,4 +130,8 @@ export class InnerListener {
     for (const conn of this.#early.values()) conn.close();
     this.#early.clear();
   }
+}
+
+function closedError(): Error {
+  return new Error("Cannot connect to a listener of our own: it is closed");
 }

@@ -61,3 +61,18 @@ Deno.test("The option is set on every listener, in whatever order descriptors ar
   assert.ok(await answerMs(listeners.at(-1)!) < STALL_MS);
   for (const listener of listeners) listener.close();
 });
+
+Deno.test("The option is set while other threads open and close files", async () => {
+  using noDelay = new NoDelay();
+  const source = `postMessage("ready"); for (;;) Deno.openSync("/dev/null").close();`;
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const worker = new Worker(url, { type: "module" });
+  await new Promise((resolve) => worker.onmessage = resolve);
+  for (let i = 0; i < 300; i++) {
+    const { listener, set } = noDelay.listen(OPTIONS);
+    assert.ok(set);
+    listener.close();
+  }
+  worker.terminate();
+  URL.revokeObjectURL(url);
+});

@@ -17,6 +17,7 @@ function startDev(plane: ControlPlane, deps: Partial<CliDeps>, ...args: string[]
         controlUrl: plane.url,
         http: { hostname: "127.0.0.1", port: 8000 },
         https: null,
+        superseded: new AbortController().signal,
         generatedToken: undefined,
         sandbox: { level: "process", detail: "Deno permissions", missing: [] },
         close: () => Promise.resolve(),

@@ -10,14 +10,21 @@ export const serve = defineCommand({
   details:
     "Strongest first: flags, environment, YAML file, defaults. The first access token is ISOLA_ADMIN_TOKEN or,\n" +
     "if that is not set, one that is generated at first start and printed once. SIGTERM and Ctrl-C finish what is in\n" +
-    "flight, at most 10 s, and exit with 0.",
-  options: CONFIG_OPTIONS,
+    "flight, at most 10 s, and exit with 0.\n\n" +
+    "--take-over is for upgrades: visitors see none of it. If the new server does not come up, the old one goes on.",
+  options: {
+    ...CONFIG_OPTIONS,
+    "take-over": {
+      type: "boolean",
+      help: "replace the server that runs with this data directory, if there is one",
+    },
+  },
   remote: false,
   examples: ["isola serve", "isola serve --data-dir /var/lib/isola --base-domain apps.example.com"],
   async run(context) {
     const { deps, terminal } = context;
     const config = configOf(context, {});
-    const server = await startServer(context, config);
+    const server = await startServer(context, config, { takeOver: context.options["take-over"] });
     try {
       terminal.note(`Isola ${deps.version}`, "bold");
       terminal.note(
@@ -44,8 +51,9 @@ export const serve = defineCommand({
       terminal.note(
         `Deploy a folder: ISOLA_TOKEN=… deno run -A mod.ts deploy DIR --project NAME${urlFlag(server)}`,
       );
-      await aborted(deps.signal);
-      terminal.note("Stopping: finishing what is in flight");
+      await Promise.race([aborted(deps.signal), aborted(server.superseded)]);
+      const why = server.superseded.aborted ? "Another server has taken over" : "Stopping";
+      terminal.note(`${why}: finishing what is in flight`);
     } finally {
       await server.close();
     }

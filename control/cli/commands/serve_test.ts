@@ -17,6 +17,7 @@ function startable(server: Partial<RunningServer> = {}) {
         http: { hostname: "0.0.0.0", port: 8000 },
         https: null,
         generatedToken: undefined,
+        superseded: new AbortController().signal,
         sandbox: { level: "process", detail: "Deno permissions", missing: [] },
         close: () => Promise.resolve(void closed++),
         ...server,

@@ -1,6 +1,6 @@
 import { cpuMs } from "./cpu.ts";
-import { run } from "./run.ts";
-import type { Subject } from "../subjects/subject.ts";
+import { type H2loadCount, h2loadCount, h2loadFor } from "./h2load.ts";
+import type { Subject, Transport } from "../subjects/subject.ts";
 import { wrk } from "./wrk.ts";
 
 /** With Host, twelve request headers: what a browser sends. */
@@ -18,8 +18,8 @@ const HEADERS = [
   "user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 ];
 const CONNECTIONS = 32;
-/** How much longer a subject that does not keep up may take for all requests of a fixed rate. */
-const GRACE_MS = 10_000;
+/** First visits are made so many at once. */
+const FIRST_VISITS = 100;
 
 /** What one subject did under closed-loop load. */
 export interface Throughput {
@@ -37,44 +37,81 @@ export interface Latencies {
 }
 
 /** As many requests as 32 connections can get answered. Throws when any of them failed. */
-export async function throughput(subject: Subject, seconds: number): Promise<Throughput> {
-  const cpuBeforeMs = cpuMs(subject.pids);
+export function throughput(
+  subject: Subject,
+  seconds: number,
+  transport: Exclude<Transport, "h2"> = "http",
+): Promise<Throughput> {
   const load = { threads: 2, connections: CONNECTIONS, seconds, headers: HEADERS };
-  const { requests, requestsPerSecond } = await wrk(subject, load);
-  const cpuUsedMs = cpuMs(subject.pids) - cpuBeforeMs;
-  return { requestsPerSecond, cpuMicrosPerRequest: cpuUsedMs * 1000 / requests };
+  return withCpu(subject, () => wrk(subject, { ...load, tls: transport === "https" }));
+}
+
+/** As many requests as connections of HTTP/2 can get answered, each with `streams` at once. Throws when any of them failed. */
+export function multiplexedThroughput(
+  subject: Subject,
+  seconds: number,
+  { connections, streams }: { connections: number; streams: number },
+): Promise<Throughput> {
+  const load = { transport: "h2", connections, streams, headers: HEADERS } as const;
+  return withCpu(subject, () => h2loadFor(subject, seconds, load));
+}
+
+/**
+ * A TLS 1.3 connection for each request, closed after its answer. `new`: without a session, a hundred at once again and again.
+ * `resumed`: by a session ticket, 32 at a time; wrk resumes the session that its connection had before.
+ */
+export function handshakes(
+  subject: Subject,
+  seconds: number,
+  session: "new" | "resumed",
+): Promise<Throughput> {
+  if (session === "new") return withCpu(subject, () => firstVisits(subject, seconds));
+  const headers = [...HEADERS, "connection: close"];
+  const load = { threads: 2, connections: CONNECTIONS, seconds, headers, tls: true };
+  return withCpu(subject, () => wrk(subject, load));
 }
 
 /** At a fixed rate over 32 connections. Throws when a request failed. */
-export async function latencies(subject: Subject, rate: number, seconds: number): Promise<Latencies> {
-  const perConnection = Math.max(1, Math.round(rate / CONNECTIONS));
-  const log = await Deno.makeTempFile();
-  try {
-    await run("h2load", [
-      ...["--h1", "-t1", `-c${CONNECTIONS}`],
-      ...[`-n${perConnection * CONNECTIONS * seconds}`, `--rps=${perConnection}`],
-      ...[`--connect-to=127.0.0.1:${subject.port}`, `--log-file=${log}`],
-      ...HEADERS.flatMap((header) => ["-H", header]),
-      `http://${subject.host.split(":", 1)[0]}:${subject.port}/`,
-    ], seconds * 1000 + GRACE_MS);
-    return read(await Deno.readTextFile(log), subject.host);
-  } finally {
-    await Deno.remove(log);
-  }
+export async function latencies(
+  subject: Subject,
+  rate: number,
+  seconds: number,
+  transport: Transport = "http",
+): Promise<Latencies> {
+  const requestsPerSecond = Math.max(1, Math.round(rate / CONNECTIONS));
+  const requests = requestsPerSecond * CONNECTIONS * seconds;
+  const load = { transport, connections: CONNECTIONS, headers: HEADERS, requests, requestsPerSecond };
+  return latenciesOf(await h2loadCount(subject, load));
 }
 
-/** h2load's log: start in µs since 1970, status, µs to the end of the response (h2load(1), --log-file). */
-function read(log: string, host: string): Latencies {
-  const rows = log.trim().split("\n").map((row) => row.split("\t").map(Number));
-  const failed = rows.filter(([, status]) => status !== 200).length;
-  if (failed > 0) throw new Error(`Cannot load "${host}": ${failed} of ${rows.length} requests failed`);
+/** h2load's clients never know a session of one another. */
+async function firstVisits(subject: Subject, seconds: number) {
+  const load = { transport: "https", connections: FIRST_VISITS, headers: HEADERS } as const;
+  let [requests, elapsedSeconds] = [0, 0];
+  while (elapsedSeconds < seconds) {
+    elapsedSeconds += (await h2loadCount(subject, { ...load, requests: FIRST_VISITS })).elapsedSeconds;
+    requests += FIRST_VISITS;
+  }
+  return { requests, requestsPerSecond: requests / elapsedSeconds };
+}
+
+async function withCpu(
+  { pids }: Subject,
+  load: () => Promise<{ requests: number; requestsPerSecond: number }>,
+): Promise<Throughput> {
+  const cpuBeforeMs = cpuMs(pids);
+  const { requests, requestsPerSecond } = await load();
+  return { requestsPerSecond, cpuMicrosPerRequest: (cpuMs(pids) - cpuBeforeMs) * 1000 / requests };
+}
+
+function latenciesOf({ answers }: H2loadCount): Latencies {
   let [first, last] = [Infinity, -Infinity];
-  for (const [startedAt] of rows) {
-    first = Math.min(first, startedAt!);
-    last = Math.max(last, startedAt!);
+  for (const { startedAtMicros } of answers) {
+    first = Math.min(first, startedAtMicros);
+    last = Math.max(last, startedAtMicros);
   }
   return {
-    latenciesMs: rows.map(([, , micros]) => micros! / 1000),
-    requestsPerSecond: rows.length / (last - first) * 1e6,
+    latenciesMs: answers.map(({ latencyMs }) => latencyMs),
+    requestsPerSecond: answers.length / (last - first) * 1e6,
   };
 }

@@ -13,6 +13,8 @@ export interface WrkOptions {
   headers?: readonly string[];
   /** The requests are POST with so long a body. Not set: GET. */
   bodyBytes?: number;
+  /** @default {false} */
+  tls?: boolean;
 }
 
 /** What wrk counted. */
@@ -21,17 +23,23 @@ export interface WrkResult {
   requestsPerSecond: number;
 }
 
+/** The name in the URL is what TLS asks for (SNI). No resolver needs to know it: every load is on this machine. */
+const RESOLVE = `
+local resolve = wrk.resolve
+function wrk.resolve(_, service) resolve("127.0.0.1", service) end
+`;
+
 /** Throws when a request failed or was not answered with 2xx. */
 export async function wrk(subject: Subject, options: WrkOptions): Promise<WrkResult> {
-  const { threads, connections, seconds, headers = [], bodyBytes } = options;
+  const { threads, connections, seconds, headers = [], bodyBytes, tls = false } = options;
   const script = await Deno.makeTempFile({ suffix: ".lua" });
   try {
     const post = `wrk.method = "POST"\nwrk.body = ("0"):rep(${bodyBytes})\n`;
-    await Deno.writeTextFile(script, bodyBytes === undefined ? "" : post);
+    await Deno.writeTextFile(script, RESOLVE + (bodyBytes === undefined ? "" : post));
     const output = await run("wrk", [
       ...[`-t${threads}`, `-c${connections}`, `-d${seconds}s`, "-s", script],
       ...[`Host: ${subject.host}`, ...headers].flatMap((header) => ["-H", header]),
-      `http://127.0.0.1:${subject.port}/`,
+      tls ? `https://${subject.host}:${subject.tlsPort}/` : `http://127.0.0.1:${subject.port}/`,
     ], seconds * 1000 + GRACE_MS);
     const failed = /Non-2xx.*|Socket errors.*/.exec(output);
     if (failed) throw new Error(`Cannot load "${subject.host}": ${failed[0]}`);

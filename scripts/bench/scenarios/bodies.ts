@@ -17,7 +17,7 @@ const CONNECTIONS = 8;
 export async function benchBodies({ rounds = 3, seconds = 2, progress }: BenchOptions): Promise<Findings> {
   await using contenders = new Contenders(progress);
   await contenders.start("`deno serve`", () => startDeno(BODIES_APP));
-  await contenders.start(NGINX, () => startNginx(BODIES_APP));
+  await contenders.start(NGINX, () => startNginx({ app: BODIES_APP }));
   await contenders.start(ISOLA, () => startIsola({ app: BODIES_APP }));
   await contenders.measure("warm-up", 1, (subject) => bothWays(subject, 1));
   const found = await contenders.measure("1 MiB bodies", rounds, (subject) => bothWays(subject, seconds));

@@ -57,8 +57,10 @@ export class Bind implements AsyncDisposable {
 
   /** The TXT records of a name. */
   async txt(name: string): Promise<string[]> {
+    const [ipAddr, port] = this.server.split(":") as [string, string];
     try {
-      return (await this.#resolve(name, "TXT")).map((strings) => strings.join(""));
+      const records = await Deno.resolveDns(name, "TXT", { nameServer: { ipAddr, port: Number(port) } });
+      return records.map((strings) => strings.join(""));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];
       throw error;
@@ -73,16 +75,13 @@ export class Bind implements AsyncDisposable {
 
   async #ready(): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!await this.#resolve(ZONE, "SOA").then(() => true, () => false)) {
-      if (performance.now() > deadline) throw new Error("Cannot start named: it does not answer");
+    const [hostname, port] = this.server.split(":") as [string, string];
+    // A query that comes too early is lost, and waited for.
+    const connects = () => Deno.connect({ hostname, port: Number(port) }).then((conn) => conn.close());
+    while (!await connects().then(() => true, () => false)) {
+      if (performance.now() > deadline) throw new Error("Cannot start named: it does not listen");
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-  }
-
-  #resolve(name: string, type: "TXT"): Promise<string[][]>;
-  #resolve(name: string, type: "SOA"): Promise<Deno.SoaRecord[]>;
-  #resolve(name: string, type: "TXT" | "SOA"): Promise<string[][] | Deno.SoaRecord[]> {
-    const nameServer = { ipAddr: "127.0.0.1", port: Number(this.server.split(":")[1]) };
-    return Deno.resolveDns(name, type as "TXT", { nameServer });
   }
 }
 

@@ -6,6 +6,8 @@ import { type ServerIdentity, serverIdentity } from "./server_identity.ts";
 export interface PebbleOptions {
   /** Where it looks for answers to http-01. @default {1} nobody listens there */
   httpPort?: number;
+  /** `address:port` of the DNS server that it asks. @default {its own} */
+  dnsServer?: string;
   /** How many good nonces it rejects, in percent. @default {5} */
   nonceRejectPercent?: number;
   /** How often it reuses an authorization that is valid, in percent. @default {50} */
@@ -37,11 +39,12 @@ export class Pebble implements AsyncDisposable {
 
   private constructor(
     place: Place,
-    { acme, management, dns, dnsManagement }: Ports,
+    { acme, management, dnsManagement }: Ports,
+    dnsServer: string,
     end: () => Promise<void>,
   ) {
     this.directory = `https://127.0.0.1:${acme}/dir`;
-    this.dnsServer = `127.0.0.1:${dns}`;
+    this.dnsServer = dnsServer;
     this.ca = place.identity.ca;
     this.caFile = `${place.dir}/ca.pem`;
     this.#client = Deno.createHttpClient({ caCerts: [place.identity.ca] });
@@ -66,6 +69,7 @@ export class Pebble implements AsyncDisposable {
   static async #tryStart(options: PebbleOptions): Promise<Pebble> {
     const place = await makePlace();
     const ports = await freePorts();
+    const { dnsServer = `127.0.0.1:${ports.dns}` } = options;
     await Deno.writeTextFile(
       `${place.dir}/pebble.json`,
       JSON.stringify(configuration(place.dir, ports, options)),
@@ -75,19 +79,13 @@ export class Pebble implements AsyncDisposable {
         ...["-dns01", `127.0.0.1:${ports.dns}`, "-management", `127.0.0.1:${ports.dnsManagement}`],
         ...["-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", ""],
       ]),
-      spawn("pebble", [
-        "-config",
-        `${place.dir}/pebble.json`,
-        "-dnsserver",
-        `127.0.0.1:${ports.dns}`,
-        "-strict",
-      ], {
+      spawn("pebble", ["-config", `${place.dir}/pebble.json`, "-dnsserver", dnsServer, "-strict"], {
         PEBBLE_VA_NOSLEEP: "1",
         PEBBLE_WFE_NONCEREJECT: `${options.nonceRejectPercent ?? 5}`,
         PEBBLE_AUTHZREUSE: `${options.authorizationReusePercent ?? 50}`,
       }),
     ];
-    return new Pebble(place, ports, async () => {
+    return new Pebble(place, ports, dnsServer, async () => {
       await Promise.all(processes.map(end));
       await Deno.remove(place.dir, { recursive: true });
     });
