@@ -21,7 +21,7 @@ Deno.test("method, target and headers reach the app and its answer the visitor",
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
   const got = await exchange(
-    test.runner.port,
+    test.port,
     "PROPFIND /a/../b%2Fc//?x=%zz&y HTTP/1.1",
     "Host: SHOP.example:8000",
     "x-latin: \xe9\xff",
@@ -55,13 +55,13 @@ Deno.test("hosts that name no deployment are 404 and those that are none are 400
   ];
   for (const [lines, code] of rows) {
     assert.match(
-      await exchange(test.runner.port, ...lines),
+      await exchange(test.port, ...lines),
       new RegExp(`\\r\\nx-isola-error: ${code}\\r\\n`),
       lines[1],
     );
   }
   const repeated = await exchange(
-    test.runner.port,
+    test.port,
     "GET / HTTP/1.1",
     "host: shop.example",
     "host: shop.example",
@@ -81,7 +81,7 @@ Deno.test("HTTP/2 is routed by :authority, and a body without a length goes thro
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
   const { connect } = await import("node:http2");
-  const session = connect(`http://127.0.0.1:${test.runner.port}`);
+  const session = connect(`http://127.0.0.1:${test.port}`);
   const ask = (headers: Record<string, string>, body: string | null) =>
     new Promise<unknown>((resolve, reject) => {
       const stream = session.request(headers, { endStream: body === null });
@@ -122,7 +122,7 @@ Deno.test("many Set-Cookie, an encoding and a range pass untouched", async () =>
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
   const got = await exchange(
-    test.runner.port,
+    test.port,
     "GET / HTTP/1.1",
     "host: shop.example",
     "accept-encoding: zstd, gzip;q=0.1",
@@ -161,7 +161,7 @@ Deno.test("HEAD, 204 and 304 have no body and keep what they may say of it", asy
     await using isolate = RawIsolate.answering(answer);
     await using test = await startTestRunner({ acquire: isolate.socketPath });
     for (let i = 0; i < 2; i++) {
-      const got = await exchange(test.runner.port, `${method} / HTTP/1.1`, "host: shop.example");
+      const got = await exchange(test.port, `${method} / HTTP/1.1`, "host: shop.example");
       assert.match(got, head);
       assert.doesNotMatch(got, not);
       assert.ok(got.endsWith("\r\n\r\n"));
@@ -176,7 +176,7 @@ Deno.test("hop-by-hop headers of a response end here", async () => {
       "upgrade: h2c\r\ntrailer: x\r\nx-end: 1\r\ncontent-length: 0\r\n\r\n",
   );
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, "GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+  using visitor = await RawVisitor.send(test.port, "GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n");
   await visitor.receive(/\r\n\r\n/);
   const names = visitor.received.split("\r\n").slice(1, -2).map((line) => line.split(":")[0]!.toLowerCase());
   assert.deepEqual(names.sort(), ["content-length", "date", "x-end"]);

@@ -28,7 +28,7 @@ Deno.test("a response that is not HTTP/1.1 becomes BAD_RESPONSE and the isolate 
   for (const answer of answers) {
     await using isolate = RawIsolate.answering(answer);
     await using test = await startTestRunner({ acquire: isolate.socketPath });
-    using visitor = await RawVisitor.send(test.runner.port, GET_AND_CLOSE);
+    using visitor = await RawVisitor.send(test.port, GET_AND_CLOSE);
     assert.match(
       await visitor.receiveAll(),
       /^HTTP\/1\.1 502 [^]*x-isola-error: BAD_RESPONSE/,
@@ -70,7 +70,7 @@ Deno.test("a body that breaks the protocol or ends early ends the visitor's, nev
       if (broken) await connection.write("not a size\r\n");
     });
     await using test = await startTestRunner({ acquire: isolate.socketPath });
-    using visitor = await RawVisitor.send(test.runner.port, GET);
+    using visitor = await RawVisitor.send(test.port, GET);
     assert.ok(await visitor.receive(/hel/));
     begun.resolve();
     const all = await visitor.receiveAll();
@@ -226,7 +226,7 @@ Deno.test("what a visitor cannot make two parsers disagree on: 31 smuggling atte
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
   for (const attempt of attempts) {
-    using visitor = await RawVisitor.send(test.runner.port, attempt.replace("HOST", "host: shop.example"));
+    using visitor = await RawVisitor.send(test.port, attempt.replace("HOST", "host: shop.example"));
     // Some attempts leave the listener waiting for more, as they should.
     const timer = setTimeout(() => visitor[Symbol.dispose](), 500);
     await visitor.receive(/^HTTP\/1\.[01] \d+[^]*\r\n\r\n/);
@@ -251,7 +251,7 @@ Deno.test("an isolate that sends without a pause leaves the runner to others", a
     while (Date.now() < end) await connection.write(pongs);
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  const { port } = test.runner;
+  const { port } = test;
   const handshake = "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
     "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
   using socket = await RawVisitor.send(port, handshake);
@@ -272,7 +272,7 @@ Deno.test("an isolate that sends without a pause leaves the runner to others", a
 Deno.test("a visitor who sends tiny chunks without a pause leaves the runner to others", async () => {
   await using isolate = new RawIsolate((connection) => connection.closed());
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  const { port } = test.runner;
+  const { port } = test;
   using uploader = await RawVisitor.send(
     port,
     "POST / HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n",

@@ -226,7 +226,7 @@ Deno.test("whatever is sent, an isolate sees no request that a second parser doe
   const sent = new Set<string>();
   await using isolate = understanding(seen);
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  const { port } = test.runner;
+  const { port } = test;
   for (let i = 0; i < MUTATIONS; i++) {
     const bytes = random.mutate(latin1(requestsOf(random, i)));
     const requests = await compare(
@@ -261,7 +261,7 @@ Deno.test("visitors who leave at any point leave nothing behind", async () => {
     },
     route: { maxConcurrency: 4 },
   });
-  const { port } = test.runner;
+  const { port } = test;
   const visit = async (pieces: Uint8Array[], sends: number, reads: number) => {
     using visitor = await RawVisitor.send(port, "");
     const sent = (async () => {

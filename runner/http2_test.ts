@@ -48,7 +48,7 @@ Deno.test("many streams of one connection are answered, cookies as one field", a
     new Response(`${new URL(request.url).pathname} ${request.headers.get("cookie")}`)
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
-  const { session, closed } = open(test.runner.port);
+  const { session, closed } = open(test.port);
   const answers = await Promise.all(Array.from({ length: 150 }, (_, i) => {
     return answerOf(session.request({ ...REQUEST, ":path": `/${i}`, cookie: ["a=1", "b=2"] }));
   }));
@@ -62,7 +62,7 @@ Deno.test("an upload that is reset in the middle never seems whole", async () =>
   const uploads: string[] = [];
   await using app = counting(uploads);
   await using test = await startTestRunner({ acquire: app.socketPath });
-  const { session, closed } = open(test.runner.port);
+  const { session, closed } = open(test.port);
   for (const length of [undefined, "100"]) {
     const before = (await test.runner.usage())[0]?.ingressBytes ?? 0;
     const headers = { ...REQUEST, ":method": "POST" };
@@ -92,7 +92,7 @@ Deno.test("a response that is cut never seems whole", async () => {
       await gate.promise;
     });
     await using test = await startTestRunner({ acquire: isolate.socketPath });
-    const { session, closed } = open(test.runner.port);
+    const { session, closed } = open(test.port);
     const stream = session.request(REQUEST);
     const answered = answerOf(stream);
     stream.once("data", gate.resolve);
@@ -117,7 +117,7 @@ Deno.test("a client that leaves aborts its requests, before and after the head",
     );
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
-  const { session, closed } = open(test.runner.port);
+  const { session, closed } = open(test.port);
   for (const path of ["/head", "/body"]) {
     const stream = session.request({ ...REQUEST, ":path": path });
     stream.on("error", () => {});
@@ -149,7 +149,7 @@ Deno.test("a slow reader stops the app, not the other streams", async () => {
     );
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
-  const { session, closed } = open(test.runner.port);
+  const { session, closed } = open(test.port);
   const stream = session.request(REQUEST);
   stream.on("error", () => {});
   await new Promise((resolve) => stream.once("response", resolve));
@@ -184,7 +184,7 @@ Deno.test("a drain finishes what is in flight, uploads and downloads, and then t
 
   const startedAt = performance.now();
   const drained = test.runner.drain(20_000);
-  const { port } = test.runner;
+  const { port } = test;
   await until(() => Deno.connect({ port }).then((conn) => conn.close(), () => true).then(Boolean));
   await upload.write(text.encode(" world"));
   await upload.close();

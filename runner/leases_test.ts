@@ -121,7 +121,7 @@ Deno.test("a visitor who leaves the queue takes no place", async () => {
   const first = fetch(`${test.origin}/first`).then((response) => response.text());
   await busy.promise;
   for (let i = 0; i < 5; i++) {
-    using _ = await RawVisitor.send(test.runner.port, "GET /left HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    using _ = await RawVisitor.send(test.port, "GET /left HTTP/1.1\r\nhost: shop.example\r\n\r\n");
   }
   const last = fetch(`${test.origin}/last`).then((response) => response.text());
   free.resolve();
@@ -212,7 +212,7 @@ Deno.test("a stream of an isolate that ended is cut, and what was sent before ar
     await connection.closed();
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, GET);
+  using visitor = await RawVisitor.send(test.port, GET);
   assert.ok(await visitor.receive(/\r\n\r\nhello/));
   test.runner.ended("i1", "MEMORY_LIMIT");
   assert.ok((await visitor.receiveAll()).endsWith("hello"));
@@ -284,7 +284,7 @@ Deno.test("a drain accepts nothing new, finishes what is in flight and gives eve
   await until(() => waiting.length === 1);
   const drained = test.runner.drain(10_000);
   await until(() =>
-    RawVisitor.send(test.runner.port, "").then((visitor) => visitor[Symbol.dispose](), () => "refused").then((
+    RawVisitor.send(test.port, "").then((visitor) => visitor[Symbol.dispose](), () => "refused").then((
       r,
     ) => r === "refused")
   );
@@ -300,7 +300,7 @@ Deno.test("a drain waits for uploads and not beyond its deadline", async () => {
   await using app = AppIsolate.serving(async (request) => new Response(await request.text()));
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     "POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 4\r\n\r\nab",
   );
   await until(async () => ((await test.runner.usage())[0]?.ingressBytes ?? 0) > 0);
@@ -312,7 +312,7 @@ Deno.test("a drain waits for uploads and not beyond its deadline", async () => {
   const { isolate, waiting } = gated();
   await using _ = isolate;
   await using stuck = await startTestRunner({ acquire: isolate.socketPath });
-  using _visitor = await RawVisitor.send(stuck.runner.port, GET);
+  using _visitor = await RawVisitor.send(stuck.port, GET);
   await until(() => waiting.length === 1);
   const before = Date.now();
   await stuck.runner.drain(100);
@@ -323,13 +323,13 @@ Deno.test("a drain waits for uploads and not beyond its deadline", async () => {
 Deno.test("runners can share a port", async () => {
   await using isolate = RawIsolate.answering(HELLO);
   await using one = await startTestRunner({ acquire: isolate.socketPath, options: { reusePort: true } });
-  const port = one.runner.port;
+  const { http } = one.runner;
   await using two = await startTestRunner({
     acquire: isolate.socketPath,
-    options: { reusePort: true, port },
+    options: { reusePort: true, http },
   });
   await until(async () => {
-    using visitor = await RawVisitor.send(port, GET);
+    using visitor = await RawVisitor.send(http.port, GET);
     assert.ok(await visitor.receive(/hello$/));
     return one.acquired.length > 0 && two.acquired.length > 0;
   });
@@ -338,7 +338,7 @@ Deno.test("runners can share a port", async () => {
 Deno.test("a runner that cannot listen says so", async () => {
   await using test = await startTestRunner({ acquire: "/nowhere" });
   await assert.rejects(
-    startTestRunner({ acquire: "/nowhere", options: { port: test.runner.port } }),
+    startTestRunner({ acquire: "/nowhere", options: { http: test.runner.http } }),
     /Cannot start runner: .*in use/i,
   );
 });

@@ -20,7 +20,7 @@ Deno.test("server-sent events arrive one by one", async () => {
     });
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
   await visitor.receive(/text\/event-stream[^]*\r\n\r\n/);
   for (let i = 0; i < 5; i++) {
     send(`data: ${i}\n\n`);
@@ -44,7 +44,7 @@ Deno.test("a visitor who leaves aborts the app's request, before and after the h
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
   for (const path of ["/head", "/body"]) {
-    using visitor = await RawVisitor.send(test.runner.port, `GET ${path} HTTP/1.1\r\n${HEAD}\r\n`);
+    using visitor = await RawVisitor.send(test.port, `GET ${path} HTTP/1.1\r\n${HEAD}\r\n`);
     if (path === "/body") await visitor.receive(/\r\n\r\na\r\n/);
     else await until(async () => (await test.runner.usage())[0]?.inFlight === 1);
     visitor[Symbol.dispose]();
@@ -63,7 +63,7 @@ Deno.test("an app that ends its stream with an error ends the visitor's", async 
     )
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
   assert.ok(!(await visitor.receiveAll()).endsWith("0\r\n\r\n"));
   assert.deepEqual(test.broken, []);
 });
@@ -81,7 +81,7 @@ Deno.test("a slow reader stops the app, not the memory", async () => {
     )
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
   await visitor.receive(/\r\n\r\n/);
   await untilStill(() => produced);
   assert.ok(produced < 32 * MIB, `${produced} bytes were produced for nobody`);
@@ -92,7 +92,7 @@ Deno.test("a slow app stops the visitor's upload", async () => {
   await using app = AppIsolate.serving(() => end.promise);
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}content-length: ${1024 * MIB}\r\n\r\n`,
   );
   let sent = 0;
@@ -132,7 +132,7 @@ Deno.test("128 MiB go through in each direction with flat memory", async () => {
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}content-length: ${size}\r\n\r\n`,
   );
   const before = Deno.memoryUsage().rss;
@@ -179,7 +179,7 @@ Deno.test("an upload that begins late is seen by the app at once", async () => {
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}content-length: 5\r\n\r\n`,
   );
   await seen.promise;
@@ -193,7 +193,7 @@ Deno.test("Expect: 100-continue is answered here and not passed on", async () =>
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}expect: 100-continue\r\ncontent-length: 2\r\n\r\n`,
   );
   assert.ok(await visitor.receive(/^HTTP\/1\.1 100 [^]*\r\n\r\n/));
@@ -205,7 +205,7 @@ Deno.test("a response before the end of the upload is passed on and the rest dro
   await using app = AppIsolate.serving(() => new Response("too large", { status: 413 }));
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}content-length: ${100 * MIB}\r\n\r\n${"x".repeat(100_000)}`,
   );
   assert.ok(await visitor.receive(/^HTTP\/1\.1 413 [^]*too large$/));
@@ -216,7 +216,7 @@ Deno.test("an app can answer while it reads", async () => {
   await using app = AppIsolate.serving((request) => new Response(request.body));
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}transfer-encoding: chunked\r\n\r\n`,
   );
   for (const word of ["one", "two", "three"]) {
@@ -235,7 +235,7 @@ Deno.test("an upload that the visitor breaks off is broken off for the app", asy
   });
   await using test = await startTestRunner({ acquire: app.socketPath });
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `POST / HTTP/1.1\r\n${HEAD}content-length: 500\r\n\r\nabc`,
   );
   await until(async () => ((await test.runner.usage())[0]?.ingressBytes ?? 0) > 0);
@@ -252,7 +252,7 @@ Deno.test("the connection of a visitor who asked for it is closed after an uploa
   ];
   for (const framing of framings) {
     using visitor = await RawVisitor.send(
-      test.runner.port,
+      test.port,
       `POST / HTTP/1.1\r\n${HEAD}connection: close\r\n${framing}`,
     );
     assert.match(await visitor.receiveAll(), /^HTTP\/1\.1 200 [^]*hello/);
@@ -275,7 +275,7 @@ Deno.test("what a GET claims as its body never becomes a request", async () => {
     `transfer-encoding: chunked\r\n\r\n${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
   ];
   for (const body of bodies) {
-    using visitor = await RawVisitor.send(test.runner.port, `GET /outer HTTP/1.1\r\n${HEAD}${body}`);
+    using visitor = await RawVisitor.send(test.port, `GET /outer HTTP/1.1\r\n${HEAD}${body}`);
     await visitor.receive(/\r\n\r\n/);
     await visitor.write(`GET /last HTTP/1.1\r\n${HEAD}connection: close\r\n\r\n`);
     await visitor.receiveAll();

@@ -87,7 +87,7 @@ Deno.test("pipelined requests are answered in order, however many come in one wr
       "",
     );
     using visitor = await RawVisitor.send(
-      test.runner.port,
+      test.port,
       `${text}GET /last HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`,
     );
     const methods = requests.map(([method]) => method!);
@@ -109,7 +109,7 @@ Deno.test("who pipelines more than a buffer holds waits until the first is answe
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
   const count = 2500;
-  using visitor = await RawVisitor.send(test.runner.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
   await until(async () => (await test.runner.inFlight()).length === 1);
   const more = `GET / HTTP/1.1\r\n${HOST}\r\n`.repeat(count - 2);
   const sent = visitor.write(`${more}GET / HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`);
@@ -126,7 +126,7 @@ Deno.test("a GET with a long body is answered, and its body is nobody's", async 
   const body = "GET /smuggled HTTP/1.1\r\nhost: shop.example\r\n\r\n".repeat(5000);
   for (const host of [HOST, "host: other.example\r\n"]) {
     using visitor = await RawVisitor.send(
-      test.runner.port,
+      test.port,
       `GET /a HTTP/1.1\r\n${host}content-length: ${body.length}\r\n\r\n${body}`,
     );
     const responses = readResponses(await visitor.receiveAll(), []);
@@ -145,12 +145,12 @@ Deno.test("an HTTP/1.0 connection is kept if it asks for it and the response say
   );
   await using test = await startTestRunner({ acquire: app.socketPath });
   const ask = (path: string) => `GET ${path} HTTP/1.0\r\n${HOST}connection: keep-alive\r\n\r\n`;
-  using visitor = await RawVisitor.send(test.runner.port, ask("/") + ask("/stream") + ask("/"));
+  using visitor = await RawVisitor.send(test.port, ask("/") + ask("/stream") + ask("/"));
   const received = await visitor.receiveAll();
   assert.match(received, /^HTTP\/1\.1 200 OK[^]*\r\nconnection: keep-alive\r\n\r\nwholeHTTP\/1\.1 200 OK/);
   assert.match(received, /\r\nconnection: close\r\n\r\nstream$/);
   assert.doesNotMatch(received, /transfer-encoding/);
-  using other = await RawVisitor.send(test.runner.port, `GET / HTTP/1.0\r\n${HOST}\r\n${ask("/")}`);
+  using other = await RawVisitor.send(test.port, `GET / HTTP/1.0\r\n${HOST}\r\n${ask("/")}`);
   assert.match(await other.receiveAll(), /\r\nconnection: close\r\n\r\nwhole$/);
 });
 
@@ -165,7 +165,7 @@ Deno.test("what a refused upgrade claims as its body never becomes a request", a
     `transfer-encoding: chunked\r\n\r\n${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
   ];
   for (const body of bodies) {
-    using visitor = await RawVisitor.send(test.runner.port, `GET /a HTTP/1.1\r\n${HOST}${upgrade}${body}`);
+    using visitor = await RawVisitor.send(test.port, `GET /a HTTP/1.1\r\n${HOST}${upgrade}${body}`);
     const responses = readResponses(await visitor.receiveAll(), []);
     assert.deepEqual(responses.map(({ body }) => body), ["GET /a "]);
   }
@@ -185,8 +185,8 @@ Deno.test("an upload larger than any buffer waits for its isolate, and is broken
   const size = 300_000;
   const head = `POST / HTTP/1.1\r\n${HOST}content-length: ${size}\r\n\r\n`;
   const bytes = new Uint8Array(size);
-  using visitor = await RawVisitor.send(test.runner.port, head);
-  using leaver = await RawVisitor.send(test.runner.port, head);
+  using visitor = await RawVisitor.send(test.port, head);
+  using leaver = await RawVisitor.send(test.port, head);
   await until(() => test.acquired.length === 1);
   await visitor.write(bytes);
   await leaver.write(bytes.subarray(0, 100_000));
@@ -235,7 +235,7 @@ Deno.test("frames that come with an upgrade, more than a buffer of them, are not
     return `${String.fromCharCode(0x80 | opcode, 0x80 | 126)}${length}\0\0\0\0${payload}`;
   };
   using visitor = await RawVisitor.send(
-    test.runner.port,
+    test.port,
     `GET / HTTP/1.1\r\n${HOST}connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n` +
       "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
       frame(2, "x".repeat(60_000)).repeat(5) + frame(1, "y".repeat(126)),
@@ -327,7 +327,7 @@ Deno.test("what cannot become a request is refused at once", async () => {
   ];
   for (const beginning of beginnings) {
     for (const isSplit of [false, true]) {
-      using visitor = await RawVisitor.send(test.runner.port, "");
+      using visitor = await RawVisitor.send(test.port, "");
       const pieces = isSplit ? [...beginning] : [beginning];
       for (const piece of pieces) await visitor.write(piece);
       assert.match(await visitor.receiveAll(), /^HTTP\/1\.1 400 /, JSON.stringify(beginning.slice(0, 50)));
@@ -338,7 +338,7 @@ Deno.test("what cannot become a request is refused at once", async () => {
 Deno.test("empty lines before a request are skipped, but not for ever", async () => {
   await using app = echo();
   await using test = await startTestRunner({ acquire: app.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `\r\n\r\n\r\nGET /a HTTP/1.1\r\n${HOST}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `\r\n\r\n\r\nGET /a HTTP/1.1\r\n${HOST}\r\n`);
   assert.ok(await visitor.receive(/\r\n\r\nGET \/a $/));
   await visitor.write("\r\n".repeat(33_000));
   assert.match(await visitor.receiveAll(), /\r\nx-isola-error: HEADER_TOO_LARGE\r\n/);

@@ -135,7 +135,7 @@ Deno.test("the visitor's close code and reason reach the app", async () => {
     ["\x88\x80\0\0\0\0", 1005, ""],
   ];
   for (const [bytes, code, reason] of frames) {
-    using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+    using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
     assert.ok(await visitor.receive(/^HTTP\/1\.1 101 [^]*\r\n\r\n/));
     await visitor.write(bytes);
     await until(() => seen.length > 0);
@@ -148,7 +148,7 @@ Deno.test("a visitor who vanishes is not a clean close for the app", async () =>
   const seen = Promise.withResolvers<boolean>();
   await using app = chat((socket) => socket.onclose = ({ wasClean }) => seen.resolve(wasClean));
   await using test = await startTestRunner({ acquire: app.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
   assert.ok(await visitor.receive(/\r\n\r\n/));
   visitor[Symbol.dispose]();
   assert.equal(await seen.promise, false);
@@ -193,7 +193,7 @@ Deno.test("an isolate's ping is answered and its messages may be in fragments", 
     await connection.closed();
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
   assert.ok(await visitor.receive(/set-cookie: a=1\r\nset-cookie: b=2\r\n[^]*hello$/));
   assert.equal(await ponged.promise, "\x8a\x81");
 });
@@ -210,7 +210,7 @@ Deno.test("frames that break RFC 6455 end both sides", async () => {
   for (const [name, bytes] of rows) {
     await using isolate = frames(bytes);
     await using test = await startTestRunner({ acquire: isolate.socketPath });
-    using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+    using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
     assert.ok(await visitor.receive(/BAD_RESPONSE$/), name);
     assert.ok(visitor.received.endsWith("\x88\x0e\x03\xf3BAD_RESPONSE"), name);
     await visitor.write("\x88\x82\0\0\0\0\x03\xf3");
@@ -228,7 +228,7 @@ Deno.test("a handshake that the isolate gets wrong is BAD_RESPONSE", async () =>
   for (const answer of answers) {
     await using isolate = RawIsolate.answering(answer);
     await using test = await startTestRunner({ acquire: isolate.socketPath });
-    using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+    using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
     assert.ok(await visitor.receive(/^HTTP\/1\.1 502 [^]*x-isola-error: BAD_RESPONSE/));
   }
   for (
@@ -239,7 +239,7 @@ Deno.test("a handshake that the isolate gets wrong is BAD_RESPONSE", async () =>
   ) {
     await using isolate = frames([], fields);
     await using test = await startTestRunner({ acquire: isolate.socketPath });
-    using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+    using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
     assert.ok(await visitor.receive(/^HTTP\/1\.1 502 [^]*x-isola-error: BAD_RESPONSE/));
   }
 });
@@ -247,7 +247,7 @@ Deno.test("a handshake that the isolate gets wrong is BAD_RESPONSE", async () =>
 Deno.test("an app that refuses the upgrade answers the visitor", async () => {
   await using app = AppIsolate.serving(() => new Response("members only", { status: 403 }));
   await using test = await startTestRunner({ acquire: app.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
   assert.ok(await visitor.receive(/^HTTP\/1\.1 403 [^]*members only$/));
 });
 
@@ -264,7 +264,7 @@ Deno.test("what is not quite an upgrade is an ordinary request", async () => {
     UPGRADE.replace("GET", "PUT"),
   ];
   for (const variant of variants) {
-    using visitor = await RawVisitor.send(test.runner.port, `${variant}\r\n`);
+    using visitor = await RawVisitor.send(test.port, `${variant}\r\n`);
     assert.ok(await visitor.receive(/^HTTP\/1\.1 200 [^]*upgrade null/), variant);
   }
 });
@@ -285,7 +285,7 @@ Deno.test("an isolate that sends faster than the visitor reads is not read on", 
     for (; sent < 200 * MIB && !over; sent += frame.length) await connection.write(frame);
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
   await visitor.receive(/\r\n\r\n/);
   await untilStill(() => sent);
   assert.ok(sent < 40 * MIB, `${sent} bytes were taken for nobody`);
@@ -303,7 +303,7 @@ Deno.test("a visitor who sends faster than the isolate reads is not read on", as
     await stop;
   });
   await using test = await startTestRunner({ acquire: isolate.socketPath });
-  using visitor = await RawVisitor.send(test.runner.port, `${UPGRADE}\r\n`);
+  using visitor = await RawVisitor.send(test.port, `${UPGRADE}\r\n`);
   assert.ok(await visitor.receive(/\r\n\r\n/));
   const frame = new Uint8Array(8 + 60_000);
   frame.set([0x82, 0x80 | 126, 60_000 >> 8, 60_000 & 0xff]);

@@ -23,6 +23,8 @@ const HELLO = `
 
 let ca: TestCa;
 let dns: TestDnsServer;
+/** Identifiers by name. */
+const domains: Record<string, string> = {};
 const suite = serverForTests(async () => {
   ca = await TestCa.make();
   dns = new TestDnsServer();
@@ -39,11 +41,12 @@ const suite = serverForTests(async () => {
 Deno.test.beforeAll(async () => {
   await suite.server.deploy("hello", HELLO);
   await suite.server.deploy("sockets", appSource("sockets.ts"));
-});
-Deno.test.afterAll(async () => {
-  ca[Symbol.dispose]();
+  for (const [name, project] of [["shop.test", "hello"], ["chat.test", "sockets"], ["gone.test", "hello"]]) {
+    domains[name!] = await addDomain(suite.server, name!, project!);
+  }
   await dns[Symbol.asyncDispose]();
 });
+Deno.test.afterAll(() => ca[Symbol.dispose]());
 
 function open(serverName: string, protocols: string[] = []): Promise<TlsClient> {
   return TlsClient.open(suite.server.httpsPort, { serverName, ca: ca.certificate, protocols });
@@ -82,6 +85,14 @@ async function addDomain(server: TestServer, name: string, project: string): Pro
   await server.api("POST", `/v1/domains/${id}/verify`);
   await server.api("PATCH", `/v1/domains/${id}`, { projectId: await server.project(project) });
   return id;
+}
+
+/** Uploads a new certificate of a domain; returns it. */
+async function upload(hostname: string): Promise<string | null> {
+  const { chain: certificateChain, privateKey } = await ca.issue([hostname]);
+  const path = `/v1/domains/${domains[hostname]}/certificates`;
+  await suite.server.api("POST", path, { certificateChain, privateKey });
+  return leafOf(certificateChain);
 }
 
 Deno.test("The server name picks the certificate among many, an exact one before a wildcard", async () => {
@@ -185,15 +196,8 @@ Deno.test("curl, node:http2 and Deno's fetch agree on HTTP/2 by ALPN, and on HTT
 Deno.test("Certificates are swapped under load without a failed handshake, request or WebSocket", async () => {
   const { server } = suite;
   const name = "shop.test";
-  const domainId = await addDomain(server, name, "hello");
-  const chatId = await addDomain(server, "chat.test", "sockets");
-  const upload = async (id: string, hostname: string) => {
-    const { chain: certificateChain, privateKey } = await ca.issue([hostname]);
-    await server.api("POST", `/v1/domains/${id}/certificates`, { certificateChain, privateKey });
-    return leafOf(certificateChain);
-  };
-  await upload(chatId, "chat.test");
-  await upload(domainId, name);
+  await upload("chat.test");
+  await upload(name);
   await using socket = await VisitorSocket.open(server.httpsPort, "chat.test", "/", { ca: ca.certificate });
 
   const load = new Load();
@@ -211,8 +215,8 @@ Deno.test("Certificates are swapped under load without a failed handshake, reque
     assert.equal(await socket.next(), "still there?");
   });
   for (let i = 0; i < SWAPS; i++) {
-    const leaf = await upload(domainId, name);
-    await upload(chatId, "chat.test");
+    const leaf = await upload(name);
+    await upload("chat.test");
     const startedAt = performance.now();
     await until("the new certificate is served", async () => await servedLeaf(name) === leaf, 5000);
     const tookMs = performance.now() - startedAt;
@@ -239,13 +243,10 @@ Deno.test("Files that change on disk are taken up, and what cannot be used is no
 });
 
 Deno.test("The certificate of a domain that is removed is served no more", async () => {
-  const { server } = suite;
-  const id = await addDomain(server, "gone.test", "hello");
-  const { chain: certificateChain, privateKey } = await ca.issue(["gone.test"]);
-  await server.api("POST", `/v1/domains/${id}/certificates`, { certificateChain, privateKey });
+  await upload("gone.test");
   assert.match(await get("gone.test"), /hello \/$/);
   using kept = await open("gone.test");
-  await server.api("DELETE", `/v1/domains/${id}`);
+  await suite.server.api("DELETE", `/v1/domains/${domains["gone.test"]}`);
   const startedAt = performance.now();
   await until("it is refused", async () => await servedLeaf("gone.test") === null);
   assert.ok(performance.now() - startedAt < 2000);

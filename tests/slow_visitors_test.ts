@@ -128,10 +128,10 @@ Deno.test("a slow stream of HTTP/2 is reset, and the others of its connection go
   const silent = ask("/wait?h2");
   const dripped = ask("/count", "POST");
   using _dripping = repeat(() => dripped.destroyed || dripped.write("x"));
-  for (const stream of [silent, dripped]) {
-    await new Promise((resolve) => stream.on("close", resolve));
-    assert.notEqual(stream.rstCode, 0);
-  }
+  const reset = [silent, dripped].map((stream) => new Promise((resolve) => stream.on("close", resolve)));
+  await Promise.all(reset);
+  assert.notEqual(silent.rstCode, 0);
+  assert.notEqual(dripped.rstCode, 0);
   const before = ticks;
   await until("events go on", () => ticks > before);
   events.close();

@@ -243,7 +243,8 @@ export class Provisioning {
     if ((this.#failures.get(hostname)?.retryAt ?? 0) > this.#now()) return false;
     const own = certificates.all().filter(isPlatformOwn);
     if (own.some(({ names }) => names.includes(hostname))) return false;
-    return this.#budget.allows(own, [...this.#orders.keys()].filter(platform.isPlatformName).length);
+    const started = [...this.#orders.keys()].filter((key) => platform.isPlatformName(key)).length;
+    return this.#budget.allows(own, started);
   }
 
   /** One order of a target at a time. */

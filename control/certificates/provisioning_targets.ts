@@ -47,7 +47,9 @@ export function targetsOf(
   const domains = validated.filter(({ provisioningStatus }) => provisioningStatus.code !== "manual");
   const wildcard = wildcardTarget(platform);
   if (wildcard !== null) return [...domains.map(domainTarget), wildcard];
-  const names = kept.filter(isPlatformOwn).flatMap(({ names }) => names).filter(platform.isPlatformName);
+  const names = kept.filter(isPlatformOwn).flatMap(({ names }) => names).filter((name) =>
+    platform.isPlatformName(name)
+  );
   return [...domains.map(domainTarget), ...names.map(platformTarget)];
 }
 

@@ -4,7 +4,7 @@ import { HalfOpen } from "./half_open.ts";
 
 /** A connection that counts, until it is released. */
 export interface Place {
-  /** Counts it for whom it turned out to be; false = there are too many of that address. */
+  /** Counts it, once, for whom it turned out to be; false = there are too many of that address. */
   takeFor(address: string): boolean;
   /** Idempotent. */
   release(): void;
@@ -43,20 +43,25 @@ export class Admission {
   /**
    * Takes a place, if need be that of somebody who does nothing with it.
    *
-   * @returns `null` = there is none.
+   * @param address Whose; `null` = it will turn out.
+   * @returns `null` = there is none, or there are too many of that address.
    */
-  admit(): Place | null {
+  admit(address: string | null): Place | null {
+    let network = address === null ? null : networkOf(address);
+    if (network !== null && this.#isFull(network)) return null;
     if (this.#connections >= this.#maxConnections && !this.halfOpen.cutOldest() && !this.#evict()) {
       return null;
     }
     this.#connections++;
-    let network: string | null = null;
+    if (network !== null) this.#count(network);
     let released = false;
     return {
       takeFor: (address) => {
-        if (released) return false;
-        network = this.#count(address);
-        return network !== null;
+        const told = networkOf(address);
+        if (released || this.#isFull(told)) return false;
+        network = told;
+        this.#count(network);
+        return true;
       },
       release: () => {
         if (released) return;
@@ -67,12 +72,12 @@ export class Admission {
     };
   }
 
-  #count(address: string): string | null {
-    const network = networkOf(address);
-    const count = this.#networks.get(network) ?? 0;
-    if (count >= this.#maxPerNetwork) return null;
-    this.#networks.set(network, count + 1);
-    return network;
+  #isFull(network: string): boolean {
+    return (this.#networks.get(network) ?? 0) >= this.#maxPerNetwork;
+  }
+
+  #count(network: string): void {
+    this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
   }
 
   #uncount(network: string): void {

@@ -104,12 +104,8 @@ export class Front {
     const { admission, tls, proxies } = this.#options;
     const peer = socket.remoteAddr;
     const isProxied = proxies.sendsProxyHeader(peer.hostname);
-    const place = admission.admit();
-    if (place === null || (!isProxied && !place.takeFor(peer.hostname))) {
-      place?.release();
-      socket.close();
-      return;
-    }
+    const place = admission.admit(isProxied ? null : peer.hostname);
+    if (place === null) return socket.close();
     // A small answer must not wait for the acknowledgement of the one before.
     socket.setNoDelay();
     if (isProxied || tls !== null) this.#open(socket, place, isProxied);

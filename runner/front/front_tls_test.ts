@@ -246,6 +246,27 @@ Deno.test("What was written before the end reaches the visitor, and then the end
   }
 });
 
+Deno.test("What a visitor sends last can be read after the last of the answer", async () => {
+  const sent = new Uint8Array(300_000);
+  const received = Promise.withResolvers<number>();
+  await using front = new TestFront({
+    certificates: [A],
+    serve: async ({ socket }) => {
+      await socket.closeWrite();
+      let bytes = 0;
+      const buffer = new Uint8Array(1000);
+      for (let read; (read = await socket.read(buffer).catch(() => null)) !== null;) bytes += read;
+      received.resolve(bytes);
+      socket.close();
+    },
+  });
+  const conn = await connect(front);
+  assert.equal(await conn.read(new Uint8Array(1)), null);
+  await send(conn, sent);
+  conn.close();
+  assert.equal(await received.promise, sent.length);
+});
+
 Deno.test("A visitor who leaves ends the reads and writes for it", async () => {
   const ended = Promise.withResolvers<void>();
   await using front = new TestFront({

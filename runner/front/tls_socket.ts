@@ -17,7 +17,7 @@ export class TlsSocket implements VisitorSocket {
   readonly #ciphered: Deno.TcpConn;
   readonly #clear: Deno.TlsConn;
   #closed = false;
-  #cut = false;
+  #ended = false;
   /** All that will ever be sent was handed to the kernel. */
   #flushed = false;
   #lingering: ReturnType<typeof setTimeout> | undefined;
@@ -56,23 +56,28 @@ export class TlsSocket implements VisitorSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#clear.close();
-    if (this.#flushed) this.cut();
-    else if (!this.#cut) this.#lingering = setTimeout(() => this.cut(), CLOSE_LINGER_MS);
+    if (this.#flushed) this.#end();
+    else if (!this.#ended) this.#lingering = setTimeout(() => this.#end(), CLOSE_LINGER_MS);
   }
 
   /** Ends everything at once. Idempotent. */
   cut(): void {
-    if (this.#cut) return;
-    this.#cut = true;
-    clearTimeout(this.#lingering);
+    this.#end();
     this.close();
+  }
+
+  /** Of the copying alone: what was decrypted can still be read. */
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#lingering);
     this.#ciphered.close();
     this.#visitor.close();
   }
 
   async #splice(): Promise<void> {
     await Promise.all([this.#forth(), this.#back()]);
-    this.cut();
+    this.#end();
   }
 
   async #forth(): Promise<void> {

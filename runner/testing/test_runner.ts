@@ -1,10 +1,13 @@
-import type { Acquired, IsolateUsage, Route, RunnerOptions } from "../contract.ts";
+import type { Acquired, Certificate, IsolateUsage, Route, RunnerOptions } from "../contract.ts";
 import type { ErrorCode } from "../errors.ts";
 import { type Runner, startRunner } from "../runner.ts";
+import { DEFAULT_VISITOR_LIMITS } from "../visitor_limits.ts";
 
 /** A real runner, and all that it asked of its source and told it. */
 export interface TestRunner extends AsyncDisposable {
   runner: Runner;
+  /** Of plain HTTP. */
+  port: number;
   /** `http://localhost:PORT`, which is routed. */
   origin: string;
   acquired: string[];
@@ -18,10 +21,13 @@ export interface TestRunnerOptions {
   acquire: string | ((call: number) => Acquired | Promise<Acquired>);
   route?: Partial<Route>;
   options?: Partial<RunnerOptions>;
+  certificates?: readonly Certificate[];
 }
 
 /** Starts a runner on a free port which routes "localhost" and "shop.example". */
-export async function startTestRunner({ acquire, route, options }: TestRunnerOptions): Promise<TestRunner> {
+export async function startTestRunner(
+  { acquire, route, options, certificates = [] }: TestRunnerOptions,
+): Promise<TestRunner> {
   const known = {
     acquired: [] as string[],
     released: [] as IsolateUsage[],
@@ -30,14 +36,17 @@ export async function startTestRunner({ acquire, route, options }: TestRunnerOpt
   const target: Route = { deploymentId: "d1", maxConcurrency: 100, requestTimeoutMs: 0, ...route };
   const runner = await startRunner(
     {
-      hostname: "127.0.0.1",
-      port: 0,
+      http: { hostname: "127.0.0.1", port: 0 },
+      https: null,
+      redirect: true,
       reusePort: false,
+      limits: DEFAULT_VISITOR_LIMITS,
+      proxies: [],
       idleTimeoutMs: 60_000,
       queueTimeoutMs: 5000,
       ...options,
     },
-    new Map([["localhost", target], ["shop.example", target]]),
+    { routes: new Map([["localhost", target], ["shop.example", target]]), certificates },
     {
       acquire: (deploymentId) => {
         const call = known.acquired.push(deploymentId);
@@ -46,6 +55,7 @@ export async function startTestRunner({ acquire, route, options }: TestRunnerOpt
       },
       release: (usage) => void known.released.push(usage),
       broken: (usage, code) => void known.broken.push({ usage, code }),
+      wantCertificate: () => Promise.resolve(),
       failed: (error) => {
         throw error;
       },
@@ -54,7 +64,8 @@ export async function startTestRunner({ acquire, route, options }: TestRunnerOpt
   return {
     ...known,
     runner,
-    origin: `http://localhost:${runner.port}`,
+    port: runner.http.port,
+    origin: `http://localhost:${runner.http.port}`,
     [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
   };
 }

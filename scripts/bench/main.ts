@@ -14,10 +14,14 @@ import { benchMemory } from "./scenarios/memory.ts";
 import { benchNeighbours } from "./neighbour/neighbour.ts";
 import { benchPeers } from "./scenarios/peers.ts";
 import { benchScale } from "./scenarios/scale.ts";
+import { benchStreamed } from "./scenarios/streamed.ts";
+import { benchTls } from "./scenarios/tls.ts";
 
 const BENCHMARKS: Record<string, (options: BenchOptions) => Promise<Findings>> = {
   peers: benchPeers,
+  tls: benchTls,
   bodies: benchBodies,
+  streamed: benchStreamed,
   neighbour: benchNeighbours,
   cold: benchCold,
   large: benchLarge,

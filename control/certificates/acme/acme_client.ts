@@ -7,7 +7,7 @@ import { AcmeError } from "./acme_error.ts";
 import { type Issued, placeOrder } from "./acme_order.ts";
 import { AcmeSession, type Directory, readDirectory } from "./acme_session.ts";
 import { AcmeTransport, type Signer } from "./acme_transport.ts";
-import { answerChallenges, type ChallengeAnswers } from "./answer_challenges.ts";
+import { answerChallenges, type ChallengeAnswers, requireProvider } from "./answer_challenges.ts";
 import { createDnsProvider } from "./dns/create_dns_provider.ts";
 import { certificateIdOf, readRenewalInfo, type RenewalInfo } from "./renewal_info.ts";
 
@@ -99,6 +99,7 @@ export class AcmeClient implements Disposable {
   }
 
   async #order(names: readonly string[], signal: AbortSignal, renewed: string | null): Promise<Issued> {
+    if (names.some((name) => name.startsWith("*."))) requireProvider(this.#answers.dns);
     const directory = await this.#readDirectory(signal);
     const replaces = renewed && await certificateIdOf(renewed);
     const place = async (account: Signer) =>

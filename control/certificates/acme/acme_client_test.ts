@@ -19,6 +19,7 @@ Deno.test("a certificate is ordered for several names and leads to the authority
   assert(intermediate!.verify(new X509Certificate(await authority.pebble.root()).publicKey));
   assert.deepEqual([...new Set(authority.answers.asked)].toSorted(), names);
   assert.equal(authority.answers.size, 0);
+  assert.equal(await client.renewalInfo(material.chain, signal), null);
 });
 
 Deno.test("orders succeed while half of all good nonces are rejected, many at once", async () => {

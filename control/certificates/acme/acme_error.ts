@@ -10,7 +10,7 @@ export interface AcmeSubproblem {
 export interface AcmeProblem {
   /**
    * What comes after `urn:ietf:params:acme:error:` (RFC 8555 §6.7), such as `rateLimited`. Of our own: `unreachable`,
-   * `timedOut`, `badAnswer` (what it said cannot be understood).
+   * `timedOut`, `badAnswer` (what it said cannot be understood), `dnsProvider` (a record could not be set).
    */
   type: string;
   /** In the server's words. */

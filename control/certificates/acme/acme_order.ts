@@ -34,7 +34,11 @@ export async function placeOrder(session: AcmeSession, options: OrderOptions): P
   const { headers, text } = await newOrder(session, options);
   const orderUrl = locationOf(headers);
   const placed = Answer.parse(text);
-  await authorize(session, placed.texts("authorizations"), options);
+  // A server looks from several places, some of them late: answers stay until the order has ended.
+  await using answers = new AsyncDisposableStack();
+  const open = await readAuthorizations(session, placed.texts("authorizations"), options);
+  if (open.length > 0) answers.use(await options.answer(open, signal));
+  await validateAll(session, open, signal);
   // It may take the server a moment to see that all names are proven.
   expectStatus(await poll(session, orderUrl, ["pending"], signal), "ready");
   const { csr, privateKey } = await newCertificateRequest(names);
@@ -56,21 +60,27 @@ async function newOrder(session: AcmeSession, { names, replaces, signal }: Order
   }
 }
 
-async function authorize(
+/** Those that are still to be proven. */
+async function readAuthorizations(
   session: AcmeSession,
   urls: readonly string[],
-  { names, answer, signal }: OrderOptions,
-): Promise<void> {
+  { names, signal }: OrderOptions,
+): Promise<Authorization[]> {
   const open: Authorization[] = [];
   for (const url of urls) {
     const authorization = await readAuthorization(session, url, { names, signal });
     if (authorization !== null) open.push(authorization);
   }
-  if (open.length === 0) return;
-  // A server looks from several places, some of them late: answers stay until the last name is decided.
-  await using _published = await answer(open, signal);
+  return open;
+}
+
+async function validateAll(
+  session: AcmeSession,
+  authorizations: readonly Authorization[],
+  signal: AbortSignal,
+): Promise<void> {
   const results = await Promise.allSettled(
-    open.map((authorization) => validate(session, authorization, signal)),
+    authorizations.map((authorization) => validate(session, authorization, signal)),
   );
   const failure = results.find((result) => result.status === "rejected");
   if (failure) throw failure.reason;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Authorization } from "./authorization.ts";
 import { AcmeError } from "./acme_error.ts";
 import { type DnsProvider, DnsProviderError } from "./dns/dns_provider.ts";
-import { recordNameOf, untilVisible } from "./dns/txt_lookup.ts";
+import { recordNameOf, type TxtRecord, untilVisible } from "./dns/txt_lookup.ts";
 
 /** What `http://{hostname}/.well-known/acme-challenge/{token}` is to answer (RFC 8555 §8.3). */
 export interface HttpChallenge {
@@ -48,34 +48,47 @@ export async function answerChallenges(
       }))),
     );
   }
-  for (const authorization of authorizations.filter(({ challenge }) => challenge === "dns-01")) {
-    answers.use(await answerByDns(authorization, requireProvider(dns), { dnsServers, signal }));
+  const byDns = authorizations.filter(({ challenge }) => challenge === "dns-01");
+  const records: TxtRecord[] = [];
+  for (const authorization of byDns) {
+    const record = await recordOf(authorization, dnsServers, signal);
+    records.push(record);
+    await present(requireProvider(dns), record, { answers, signal });
   }
+  const options = { servers: dnsServers, timeoutMs: VISIBLE_WITHIN_MS, signal };
+  await Promise.all(records.map((record) => untilVisible(record, options)));
   return answers.move();
 }
 
-async function answerByDns(
+/** RFC 8555 §8.4. */
+async function recordOf(
   { hostname, keyAuthorization }: Authorization,
+  dnsServers: readonly string[],
+  signal: AbortSignal,
+): Promise<TxtRecord> {
+  return {
+    name: await recordNameOf(`_acme-challenge.${hostname}`, dnsServers, signal),
+    value: createHash("sha256").update(keyAuthorization).digest("base64url"),
+  };
+}
+
+async function present(
   dns: DnsProvider,
-  { dnsServers, signal }: { dnsServers: readonly string[]; signal: AbortSignal },
-): Promise<AsyncDisposable> {
-  const name = await recordNameOf(`_acme-challenge.${hostname}`, dnsServers, signal);
-  const value = createHash("sha256").update(keyAuthorization).digest("base64url");
-  await using answer = new AsyncDisposableStack();
+  { name, value }: TxtRecord,
+  { answers, signal }: { answers: AsyncDisposableStack; signal: AbortSignal },
+): Promise<void> {
   // Also after an attempt that failed: it may have done half of it.
-  answer.defer(() => removeRecord(dns, name, value));
+  answers.defer(() => removeRecord(dns, { name, value }));
   try {
     await dns.present(name, value, signal);
   } catch (error) {
     if (!(error instanceof DnsProviderError)) throw error;
     throw new AcmeError(error.message, { type: "dnsProvider", detail: error.message }, { cause: error });
   }
-  await untilVisible({ name, value }, { servers: dnsServers, timeoutMs: VISIBLE_WITHIN_MS, signal });
-  return answer.move();
 }
 
 /** A record that stays is of no use to anybody, but it is the operator's zone. */
-async function removeRecord(dns: DnsProvider, name: string, value: string): Promise<void> {
+async function removeRecord(dns: DnsProvider, { name, value }: TxtRecord): Promise<void> {
   try {
     await dns.cleanup(name, value, AbortSignal.timeout(CLEANUP_TIMEOUT_MS));
   } catch (error) {
@@ -83,7 +96,8 @@ async function removeRecord(dns: DnsProvider, name: string, value: string): Prom
   }
 }
 
-function requireProvider(dns: DnsProvider | null): DnsProvider {
+/** @throws {AcmeError} there is none */
+export function requireProvider(dns: DnsProvider | null): DnsProvider {
   if (dns !== null) return dns;
   throw new AcmeError(
     "A wildcard is proven by a TXT record: set tls.acme.dns in isola.yaml to what can make one",

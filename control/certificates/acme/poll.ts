@@ -24,6 +24,7 @@ export async function poll(
     const { text, retryAfterMs } = await session.post(url, signal);
     const answer = Answer.parse(text);
     if (!passing.includes(answer.text("status"))) return answer;
-    await delay(Math.min(retryAfterMs ?? delayMs, MAX_DELAY_MS), undefined, { signal });
+    const waitMs = Math.max(retryAfterMs ?? delayMs, FIRST_DELAY_MS);
+    await delay(Math.min(waitMs, MAX_DELAY_MS), undefined, { signal });
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type PeerResults, peersFindings } from "./peers_report.ts";
+import type { LoadResults } from "./load_table.ts";
+import { peersFindings } from "./peers_report.ts";
 
 const NAMES = { base: "nginx", ours: "Isola", oursTwice: "Isola, 2 runners", router: "router" };
 
@@ -8,7 +9,7 @@ function subject(
   requestsPerSecond: number[],
   cpuMicrosPerRequest: number,
   p99?: number,
-): PeerResults {
+): LoadResults {
   return {
     name,
     throughput: requestsPerSecond.map((n) => ({ requestsPerSecond: n, cpuMicrosPerRequest })),
@@ -16,7 +17,7 @@ function subject(
   };
 }
 
-function findings(subjects: PeerResults[], rate = 1000) {
+function findings(subjects: LoadResults[], rate = 1000) {
   const failures = ["workerd: Cannot start"];
   return peersFindings({ subjects, names: NAMES, rate, rounds: 3, seconds: 1, level: "full", failures });
 }

@@ -6,7 +6,7 @@ const MAX_STDERR_BYTES = 4096;
 
 /**
  * A program of the operator's, run as `PROGRAM … present|cleanup NAME VALUE`. It succeeds with exit code 0; else the
- * error says what it wrote to its standard error.
+ * error says what it wrote to its standard error. It has ended when nobody holds that any more.
  */
 export class CommandProvider implements DnsProvider {
   readonly #command: readonly string[];
@@ -31,8 +31,7 @@ export class CommandProvider implements DnsProvider {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const process = this.#spawn(action, name, value);
     const ended = AbortSignal.any([signal, timeout]);
-    // It leads a process group of its own, so that what it started ends, too.
-    const kill = () => Deno.kill(-process.pid, "SIGKILL");
+    const kill = () => killGroup(process.pid);
     ended.addEventListener("abort", kill, { once: true });
     try {
       const stderr = await readStart(process.stderr);
@@ -66,6 +65,15 @@ export class CommandProvider implements DnsProvider {
       const why = `"${program}" cannot be started: ${(cause as Error).message}`;
       throw new DnsProviderError(action, name, why, { cause });
     }
+  }
+}
+
+/** The command leads a process group of its own, so that what it started ends, too. */
+function killGroup(pid: number): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch {
+    // It has just ended by itself.
   }
 }
 

@@ -6,6 +6,13 @@ const INTERVAL_MS = 500;
 const MAX_CNAMES = 8;
 const DNS_PORT = 53;
 
+/** A record of type TXT. */
+export interface TxtRecord {
+  /** Without a final dot. */
+  name: string;
+  value: string;
+}
+
 /**
  * Where the record of a challenge really is: behind the CNAMEs by which the owner of a name may have delegated it.
  *
@@ -31,7 +38,7 @@ export async function recordNameOf(
  * @throws the signal's reason
  */
 export async function untilVisible(
-  { name, value }: { name: string; value: string },
+  { name, value }: TxtRecord,
   { servers, timeoutMs, signal }: { servers: readonly string[]; timeoutMs: number; signal: AbortSignal },
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
