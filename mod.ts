@@ -21,6 +21,7 @@ import {
   type Runner,
   startRunner,
   steerHere,
+  type VisitorLimits,
 } from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
 
@@ -116,7 +117,7 @@ async function startLessee(
       https,
       redirect: config.httpRedirect === "on",
       reusePort: true,
-      limits: { ...DEFAULT_VISITOR_LIMITS, ...config.visitors },
+      limits: limitsOfOne(config),
       proxies: config.trustedProxies,
       idleTimeoutMs: config.idleTimeoutMs,
       queueTimeoutMs: config.queueTimeoutMs,
@@ -141,6 +142,12 @@ async function startLessee(
   };
   supervisor.addLessee(lessee);
   return runner;
+}
+
+/** The kernel spreads connections over the runners: each has its part of the places. */
+function limitsOfOne({ visitors, runners }: Config): VisitorLimits {
+  const limits = { ...DEFAULT_VISITOR_LIMITS, ...visitors };
+  return { ...limits, maxConnections: Math.ceil(limits.maxConnections / runners) };
 }
 
 /** Without one of its threads the server is of no use; whoever supervises it starts it again. */

@@ -52,10 +52,13 @@ export class HandoverOffer implements AsyncDisposable {
   async #accept(): Promise<Deno.UnixConn> {
     const path = handoverPath(this.#options.dataDir);
     await Deno.remove(path).catch(ignoreNotFound); // Of a server that was killed.
+    this.#closing.signal.throwIfAborted();
     const listener = this.#open = Deno.listen({ transport: "unix", path });
     try {
       await Deno.chmod(path, 0o600);
-      return this.#open = await listener.accept();
+      const connection = this.#open = await listener.accept();
+      this.#closing.signal.throwIfAborted();
+      return connection;
     } finally {
       // One at a time. It removes the file with that, which must not happen when it is the successor's.
       if (!this.#closing.signal.aborted) listener.close();

@@ -161,6 +161,20 @@ Deno.test("what lies about from an earlier server is removed, and nothing else",
   await Deno.remove(dataDir, { recursive: true });
 });
 
+Deno.test("a second home of one data directory leaves the first alone", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const options = { dataDir, denoPath: Deno.execPath(), layers: "off" as const };
+  await using first = await openSandboxHome(options);
+  await using second = await openSandboxHome(options);
+  assert.equal(await exists(`${first.bootDir}/host.js`), true);
+  const names = Array.from(Deno.readDirSync(`${dataDir}/run`), ({ name }) => name);
+  assert.deepEqual(names.sort(), [first, second].map(({ programsDir }) => basename(programsDir)).sort());
+  await first[Symbol.asyncDispose]();
+  assert.equal(await exists(`${second.bootDir}/host.js`), true);
+  await second[Symbol.asyncDispose]();
+  await Deno.remove(dataDir, { recursive: true });
+});
+
 for (const layers of ["auto", "off"] as const) {
   Deno.test(`nothing outlives a server that is killed with -9, with the sandbox's layers ${layers}`, () =>
     withServer(layers, async (server) => {

@@ -36,20 +36,25 @@ export async function sweep(dataDir: string) {
     const programsDir = join(runDir, name);
     const socketsDir = await Deno.readTextFile(join(programsDir, ".sockets")).catch(() => null);
     if (socketsDir !== null && basename(socketsDir) === name) {
-      await endProcessesNaming(`${socketsDir}/`);
+      await endLeftProcesses((_, args) => args.some((arg) => arg.includes(`${socketsDir}/`)));
       await remove(socketsDir);
     }
     await remove(programsDir);
   }
 }
 
-/** Ends all processes whose command lines name a path that nothing else names. */
-export async function endProcessesNaming(path: string): Promise<void> {
+/**
+ * Ends what an earlier server has left running.
+ *
+ * @param isLeft By the command line of a process: its program and its arguments.
+ */
+export async function endLeftProcesses(isLeft: (program: string, args: string[]) => boolean): Promise<void> {
   if (Deno.build.os !== "linux") return;
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const commandLine = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
-    if (!commandLine.includes(path)) continue;
+    const [program = "", ...args] = commandLine.split("\0");
+    if (!isLeft(program, args)) continue;
     try {
       Deno.kill(Number(name), "SIGKILL");
     } catch (error) {

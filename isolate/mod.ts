@@ -10,6 +10,7 @@ export {
 } from "./deno_cache/compiled_module.ts";
 export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
+export { endLeftProcesses } from "./janitor.ts";
 export { openSandboxHome, type SandboxHome, type SandboxLayers } from "./home.ts";
 export type { Program, SandboxTraffic } from "./program.ts";
 export { type Sandbox, startSandbox } from "./sandbox.ts";

@@ -200,7 +200,7 @@ export class Handler {
         await this.#wait(visitor, deploymentId, maxConcurrency);
       let connection: Connection | null = null;
       try {
-        connection = await upstream.send(bytes.view);
+        connection = await upstream.send(bytes.view, visitor);
       } finally {
         if (connection === null) upstream.leave(false);
       }

@@ -84,16 +84,16 @@ export class Upstream {
    */
   async send(
     bytes: Uint8Array,
-    visitor?: Pick<VisitorConnection, "watch" | "unwatch" | "gone">,
+    visitor: Pick<VisitorConnection, "watch" | "unwatch" | "gone">,
   ): Promise<Connection | null> {
     const connection = this.#idle.pop() ?? await this.#connect();
     if (connection === null) return null;
     try {
       const sent = connection.send(bytes);
-      visitor?.watch(() => connection.close());
+      visitor.watch(() => connection.close());
       await sent;
     } catch {
-      if (visitor?.gone) {
+      if (visitor.gone) {
         this.#discard(connection);
         throw new GatewayError("BAD_REQUEST", `${this.#cannotSend}: the visitor ended it`);
       }
@@ -104,7 +104,7 @@ export class Upstream {
         return null;
       }
     } finally {
-      visitor?.unwatch();
+      visitor.unwatch();
     }
     return connection;
   }

@@ -7,6 +7,8 @@ import { Upstream } from "./upstream.ts";
 const GET = bytes("GET http://shop.example/ HTTP/1.1\r\nhost: shop.example\r\n\r\n");
 const MIB = 1024 * 1024;
 const HELLO = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+/** Who stays. */
+const VISITOR = { gone: false, watch() {}, unwatch() {} };
 
 function bytes(latin1: string): Uint8Array {
   return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
@@ -18,7 +20,7 @@ function upstreamOf(isolate: RawIsolate): Upstream {
 
 /** Sends a request and reads its response. */
 async function exchange(upstream: Upstream) {
-  const connection = (await upstream.send(GET))!;
+  const connection = (await upstream.send(GET, VISITOR))!;
   assert.equal((await connection.readHead("GET"))?.status, 200);
   return connection;
 }
@@ -116,7 +118,7 @@ Deno.test("a request of any size and alphabet arrives byte for byte", async () =
     const value of ["plain", "\xe9\xff\x80", "x".repeat(4000), "x".repeat(60_000), "\xe9".repeat(60_000)]
   ) {
     const head = `POST / HTTP/1.1\r\nx-a: ${value}\r\n\r\n`;
-    const connection = (await upstream.send(bytes(`${head}body`)))!;
+    const connection = (await upstream.send(bytes(`${head}body`), VISITOR))!;
     await connection.readHead("POST");
     upstream.give(connection, true);
     assert.equal(received.pop(), `${head}body`);

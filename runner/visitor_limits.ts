@@ -6,11 +6,11 @@ export interface VisitorLimits {
   headerTimeoutMs: number;
   /** Between two requests of a connection. */
   keepAliveTimeoutMs: number;
-  /** Without a byte in either direction while a request is under way. */
+  /** Without a byte in either direction while a request is under way, an upload that its app does not read included. */
   silenceTimeoutMs: number;
   /** While a visitor does not take what is sent to it. */
   writeTimeoutMs: number;
-  /** Of a request's body, on average, counted only while it is waited for. */
+  /** Of a request's body, on average, counted only while it is waited for and there is no response yet. */
   minBodyBytesPerSecond: number;
   /** Before that rate is asked for. */
   bodyGraceMs: number;

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { endLeftProcesses } from "../../isolate/mod.ts";
 import { Turn } from "../turn.ts";
 
 /** Kept of what was downloaded; past that, packages are downloaded anew. The largest frameworks have 0.3 GiB. */
@@ -78,10 +79,12 @@ export class BuildPlace {
   }
 }
 
-/** Opens a place, and removes what an earlier build left in it. */
+/** Opens a place, and ends and removes what an earlier server left in it. */
 export async function openBuildPlace(dir: string, bounds?: CacheBounds): Promise<BuildPlace> {
   await Deno.mkdir(join(dir, CACHE), { recursive: true });
   const place = new BuildPlace(await Deno.realPath(dir), bounds);
+  // One that was started in the moment in which its server was killed may not know that it is to end with it.
+  await endLeftProcesses((program, args) => basename(program) === "bwrap" && args.includes(place.dir));
   await place.clear();
   return place;
 }

@@ -40,6 +40,20 @@ Deno.test("What a build leaves is removed after it and at the next start; what i
   });
 });
 
+Deno.test("The next start ends a file view that an earlier server left, and nothing else that names the place", async () => {
+  await withPlace({}, async (place) => {
+    const [left, other] = await Promise.all(["bwrap", "editor"].map(async (name) => {
+      await Deno.symlink("/bin/sh", join(place.dir, name));
+      const args = ["-c", "read line", "sh", place.dir];
+      return new Deno.Command(join(place.dir, name), { args, stdin: "piped" }).spawn();
+    }));
+    await openBuildPlace(place.dir);
+    assert.equal((await left!.status).signal, "SIGKILL");
+    await Promise.all([left!.stdin.close().catch(() => {}), other!.stdin.close()]);
+    assert.equal((await other!.status).signal, null);
+  });
+});
+
 Deno.test("A cache that has grown past its bounds is emptied, counting every folder below it", async (t) => {
   const cases: [string, CacheBounds, string[]][] = [
     ["too many bytes", { maxBytes: 64 * 1024 }, []],

@@ -80,6 +80,7 @@ export class Provisioning {
   readonly #slots = new OrderSlots();
   /** In progress or in line, by target. */
   readonly #orders = new Map<string, Promise<void>>();
+  /** Aborted while nothing is ordered. */
   #stopping = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #checking: Promise<void> | null = null;
@@ -95,15 +96,16 @@ export class Provisioning {
       now,
       random,
     });
+    this.#stopping.abort(stopped());
   }
 
-  /** Begins, also after it was stopped. */
+  /** Orders what is missing or due, from now on; also after it was stopped. */
   start(): void {
     if (this.#stopping.signal.aborted) this.#stopping = new AbortController();
     this.wake();
   }
 
-  /** Orders what is missing or due, now and from now on; to be called again when a domain was verified. */
+  /** To be called when a domain was verified: it is ordered for at once. */
   wake(): void {
     clearTimeout(this.#timer);
     if (this.#stopping.signal.aborted) return;
@@ -123,14 +125,12 @@ export class Provisioning {
    * @throws {AcmeError} it was not signed
    */
   async provision(domainId: string): Promise<void> {
+    this.#stopping.signal.throwIfAborted();
     const { domains, certificates } = this.#options;
     const domain = domains.get(domainId);
-    if (domain === null) throw new ProvisioningError("notFound", `Cannot find domain "${domainId}"`);
+    if (domain === null) throw new ProvisioningError("notFound", `There is no domain "${domainId}"`);
     if (!domain.isValidated) {
-      throw new ProvisioningError(
-        "notVerified",
-        `Cannot order a certificate for "${domain.domain}": verify it first`,
-      );
+      throw new ProvisioningError("notVerified", "It is not verified that the domain is yours");
     }
     const running = this.#orders.get(domainId);
     if (running !== undefined) return await running;
@@ -164,7 +164,7 @@ export class Provisioning {
   /** Ends what is in progress; it goes on after the next {@linkcode Provisioning.start}. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#stopping.abort(new ProvisioningError("stopped", "Cannot order a certificate: the server stops"));
+    this.#stopping.abort(stopped());
     await Promise.allSettled([...this.#orders.values(), this.#checking]);
   }
 
@@ -197,8 +197,10 @@ export class Provisioning {
 
   #dueAt({ key, domain }: Target, record: CertificateRecord | undefined): number {
     const status = domain?.provisioningStatus.code;
-    // The server ended between the two.
-    if (record && status === "pending") this.#options.domains.setProvisioning(key, { code: "success" });
+    if (record && status === "pending" && Date.parse(record.expiresAt) > this.#now()) {
+      // The server ended between the two.
+      this.#options.domains.setProvisioning(key, { code: "success" });
+    }
     const failedAt = domain !== null && status === "failed" ? Date.parse(domain.updatedAt) : null;
     return dueAt({
       validity: record === undefined ? null : {
@@ -289,11 +291,12 @@ export class Provisioning {
       (wasManual || this.#certificateOf(target)?.source !== "manual");
   }
 
-  #failed({ key, domain }: Target, before: CertificateRecord | undefined, error: unknown): void {
+  #failed({ key, name, domain }: Target, before: CertificateRecord | undefined, error: unknown): void {
     const isExpected = error instanceof AcmeError;
     const message = error instanceof Error ? error.message : String(error);
     const failure = this.#failures.add(key, message, isExpected ? error.retryAfterMs : null);
-    console.error(`${message}; tried again at ${isoOf(failure.retryAt)}`, ...(isExpected ? [] : [error]));
+    const retry = `tried again at ${isoOf(failure.retryAt)}`;
+    console.error(`Cannot get a certificate for "${name}", ${retry}:`, isExpected ? message : error);
     if (domain === null) this.#budget.failed();
     else if (before === undefined || Date.parse(before.expiresAt) <= this.#now()) {
       this.#options.domains.setProvisioning(domain.id, { code: "failed", message });
@@ -316,6 +319,10 @@ export class Provisioning {
 }
 
 type Kept = ReadonlyMap<string, CertificateRecord>;
+
+function stopped(): ProvisioningError {
+  return new ProvisioningError("stopped", "This server orders no certificates now");
+}
 
 function isoOf(unixMs: number): string {
   return new Date(unixMs).toISOString();

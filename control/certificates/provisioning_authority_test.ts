@@ -17,6 +17,7 @@ Deno.test("domains and platform names get certificates of a real ACME server, wh
     const { certificates, domains, acmeAccounts } = store;
     const client = await authority.client({}, acmeAccounts);
     await using provisioning = new Provisioning({ certificates, domains, authority: client, platform });
+    provisioning.start();
     const { id } = domains.create({ organizationId: store.organizations.first().id, domain: "shop.example" });
     domains.markValidated(id);
     await Promise.all([
@@ -40,7 +41,7 @@ Deno.test("domains and platform names get certificates of a real ACME server, wh
     const { id } = domains.create({ organizationId: store.organizations.first().id, domain: "www.example" });
     domains.markValidated(id);
     const isInstalled = new Promise<void>((resolve) => certificates.onChanged(() => resolve()));
-    provisioning.wake();
+    provisioning.start();
     await isInstalled;
     assert.equal(certificates.all().length, 3);
     assert.deepEqual(acmeAccounts.get(authority.pebble.directory), account);

@@ -8,10 +8,10 @@ export type ProvisioningErrorCode =
   | "tooEarly"
   /** Too many orders wait. */
   | "busy"
-  /** The server stops. */
+  /** It has not started, or stops. */
   | "stopped";
 
-/** A certificate was not ordered. The message is for the person who asked. */
+/** A certificate was not ordered. The message is the reason, for the person who asked for that. */
 export class ProvisioningError extends Error {
   override readonly name = "ProvisioningError";
 

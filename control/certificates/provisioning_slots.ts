@@ -29,10 +29,7 @@ export class OrderSlots {
 
   #turn(): Promise<void> {
     if (this.#waiting.length >= MAX_WAITING) {
-      throw new ProvisioningError(
-        "busy",
-        `Cannot order a certificate: ${MAX_WAITING} orders wait already; try again in some minutes`,
-      );
+      throw new ProvisioningError("busy", `${MAX_WAITING} orders wait already: try again in some minutes`);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

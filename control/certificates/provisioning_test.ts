@@ -1,102 +1,6 @@
 import assert from "node:assert/strict";
-import type { CertificateRecord, Domain } from "../model.ts";
-import { openStore, type Store } from "../store/mod.ts";
-import { AcmeError } from "./acme/acme_error.ts";
-import { FakeAuthority, LIFETIME_MS } from "./acme/testing/fake_authority.ts";
-import { Provisioning, type ProvisioningOptions } from "./provisioning.ts";
-
-const HOUR = 3600_000;
-const BASE = "apps.example.com";
-
-/** A store, an authority and a clock; provisionings may be started and stopped in between. */
-class World implements AsyncDisposable {
-  now = Date.now();
-  readonly authority = new FakeAuthority(() => this.now);
-  readonly names = new Set<string>();
-  readonly #started: Provisioning[] = [];
-
-  private constructor(readonly store: Store, readonly dir: string) {}
-
-  static async make(): Promise<World> {
-    const dir = await Deno.makeTempDir({ prefix: "isola-provisioning-" });
-    return new World(await openStore(dir), dir);
-  }
-
-  start(platform: Partial<ProvisioningOptions["platform"]> = {}): Provisioning {
-    const provisioning = new Provisioning({
-      certificates: this.store.certificates,
-      domains: this.store.domains,
-      authority: this.authority,
-      platform: {
-        baseDomain: BASE,
-        wildcard: false,
-        isPlatformName: (hostname) => this.names.has(hostname),
-        ...platform,
-      },
-      now: () => this.now,
-      random: () => 0.5,
-    });
-    this.#started.push(provisioning);
-    return provisioning;
-  }
-
-  domain(domain: string): Domain {
-    const { id } = this.store.domains.create({ organizationId: this.store.organizations.first().id, domain });
-    this.store.domains.markValidated(id);
-    return this.store.domains.get(id)!;
-  }
-
-  status({ id }: Domain): string {
-    const { provisioningStatus } = this.store.domains.get(id)!;
-    return "message" in provisioningStatus
-      ? `${provisioningStatus.code}: ${provisioningStatus.message}`
-      : provisioningStatus.code;
-  }
-
-  certificateOf({ id }: Domain): CertificateRecord | undefined {
-    return this.store.certificates.ofDomain(id)[0];
-  }
-
-  /** Puts a certificate that was made some time ago. */
-  putOld({ id, domain }: Domain, ageMs: number): void {
-    this.store.certificates.put({
-      material: this.authority.sign(domain, ageMs),
-      domainId: id,
-      source: "acme",
-    });
-    this.store.domains.setProvisioning(id, { code: "success" });
-    // Its record is as new as the process' clock says.
-    this.now += 25 * HOUR;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const provisioning of this.#started) await provisioning.stop();
-    this.store[Symbol.dispose]();
-    await Deno.remove(this.dir, { recursive: true });
-  }
-}
-
-/** Waits until something is so. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
-/** Lets all go on that waits for nothing. */
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
-}
-
-/** Lines that go to the log meanwhile. */
-function captureLog(): Disposable & { lines: string[] } {
-  const original = console.error;
-  const lines: string[] = [];
-  console.error = (...args) => lines.push(args.join(" "));
-  return { lines, [Symbol.dispose]: () => void (console.error = original) };
-}
-
-function refusal(message: string, retryAfterMs: number | null = null): AcmeError {
-  return new AcmeError(message, { type: "rateLimited", detail: message, retryAfterMs });
-}
+import { LIFETIME_MS } from "./acme/testing/fake_authority.ts";
+import { BASE, captureLog, HOUR, refusal, turn, until, World } from "./acme/testing/world.ts";
 
 Deno.test("concurrent provisions of one domain are one order, and the domain tells how it stands", async () => {
   await using world = await World.make();
@@ -124,7 +28,7 @@ Deno.test("only domains that are registered and verified are ordered for", async
   });
   await assert.rejects(provisioning.provision(id), {
     code: "notVerified",
-    message: 'Cannot order a certificate for "a.example": verify it first',
+    message: "It is not verified that the domain is yours",
   });
   await assert.rejects(provisioning.provision("nobody"), { code: "notFound" });
   provisioning.wake();
@@ -135,11 +39,14 @@ Deno.test("a failure is on the domain in words, and a later order makes it good"
   using log = captureLog();
   await using world = await World.make();
   const domain = world.domain("shop.example");
-  const provisioning = world.start();
   world.authority.failure = refusal("Does an A record lead here?");
+  const provisioning = world.start();
   await assert.rejects(provisioning.provision(domain.id), world.authority.failure);
   assert.equal(world.status(domain), "failed: Does an A record lead here?");
-  assert.match(log.lines.join(), /^Does an A record lead here\?; tried again at \d{4}-/);
+  assert.match(
+    log.lines.join(),
+    /^Cannot get a certificate for "shop.example", tried again at \d{4}-.*Z: Does an A record lead here\?$/,
+  );
   world.authority.failure = null;
   await provisioning.provision(domain.id);
   assert.equal(world.status(domain), "success");
@@ -149,10 +56,9 @@ Deno.test("what fails is tried again later and later, also when nobody asks", as
   using _log = captureLog();
   await using world = await World.make();
   world.domain("shop.example");
-  const provisioning = world.start();
   world.authority.failure = refusal("no");
   const { orders } = world.authority;
-  provisioning.wake();
+  const provisioning = world.start();
   await until(() => orders.length === 1 && world.authority.running === 0);
   for (const minutes of [1, 2, 4, 8]) {
     const before = orders.length;
@@ -169,8 +75,8 @@ Deno.test("while the server wants to be left alone, it is, and who asks is told"
   using _log = captureLog();
   await using world = await World.make();
   const domain = world.domain("shop.example");
-  const provisioning = world.start();
   world.authority.failure = refusal("too many", 24 * HOUR);
+  const provisioning = world.start();
   await assert.rejects(provisioning.provision(domain.id), /too many/);
   world.authority.failure = null;
   world.now += 23 * HOUR;
@@ -191,7 +97,6 @@ Deno.test("a certificate is renewed in time, as a replacement of the old one", a
   world.putOld(domain, LIFETIME_MS * 0.5);
   const { id, chain } = world.certificateOf(domain)!;
   const provisioning = world.start();
-  provisioning.wake();
   await turn();
   assert.deepEqual(world.authority.orders, []);
   world.now += LIFETIME_MS * 0.17;
@@ -210,7 +115,6 @@ Deno.test("a renewal that fails keeps the old certificate, and is on the domain 
   world.authority.failure = refusal("no");
   const provisioning = world.start();
   const { orders } = world.authority;
-  provisioning.wake();
   await until(() => log.lines.length === 1);
   assert.equal(world.status(domain), "success");
   assert.equal(world.certificateOf(domain)!.id, id);
@@ -238,12 +142,29 @@ Deno.test("a restart goes on with what was pending, and does not hurry with what
   world.authority.release();
 
   const second = world.start();
-  second.wake();
   await until(() => world.status(domain) === "success");
   assert.deepEqual(world.authority.orders.map(({ name }) => name), ["shop.example", "shop.example"]);
   world.now += 13 * HOUR;
   second.wake();
   await until(() => world.status(broken) === "success");
+});
+
+Deno.test("nothing is ordered while another server does", async () => {
+  await using world = await World.make();
+  const domain = world.domain("shop.example");
+  world.names.add(`hello.${BASE}`);
+  world.authority.hold();
+  const provisioning = world.start();
+  await provisioning.stop();
+  provisioning.wake();
+  await provisioning.want(`hello.${BASE}`);
+  await assert.rejects(provisioning.provision(domain.id), { code: "stopped" });
+  assert.equal(world.authority.orders.length, 1);
+  world.authority.release();
+  provisioning.start();
+  await until(() => world.status(domain) === "success");
+  await provisioning.want(`hello.${BASE}`);
+  assert.equal(world.store.certificates.all().length, 2);
 });
 
 Deno.test("a certificate of the owner's own is left alone, unless one is asked for", async () => {
@@ -256,7 +177,6 @@ Deno.test("a certificate of the owner's own is left alone, unless one is asked f
   };
   putOwn();
   const provisioning = world.start();
-  provisioning.wake();
   assert.deepEqual(world.authority.orders, []);
   await provisioning.provision(domain.id);
   assert.deepEqual([world.status(domain), world.certificateOf(domain)?.source], ["success", "acme"]);
@@ -287,7 +207,6 @@ Deno.test("at most four orders are in progress", async () => {
   const domains = Array.from({ length: 12 }, (_, i) => world.domain(`shop${i}.example`));
   world.authority.hold();
   const provisioning = world.start();
-  provisioning.wake();
   const provision = provisioning.provision(domains[11]!.id);
   assert.equal(world.authority.orders.length, 4);
   world.authority.release();
@@ -307,82 +226,6 @@ Deno.test("more than a hundred orders do not wait", async () => {
   await Promise.all(provisions.slice(0, 104));
 });
 
-Deno.test("the platform's wildcard is ordered at the start and waited for", async () => {
-  await using world = await World.make();
-  world.names.add(`hello.${BASE}`);
-  world.authority.hold();
-  const provisioning = world.start({ wildcard: true });
-  provisioning.wake();
-  let isThere = false;
-  const wanted = provisioning.want(`hello.${BASE}`).then(() => isThere = true);
-  await provisioning.want(`random.${BASE}`);
-  assert(!isThere);
-  world.authority.release();
-  await wanted;
-  assert.deepEqual(world.authority.orders.map(({ name }) => name), [`*.${BASE}`]);
-  assert.deepEqual(world.store.certificates.all().map(({ names }) => names), [[`*.${BASE}`]]);
-  await provisioning.want(`hello.${BASE}`);
-  provisioning.wake();
-  assert.equal(world.authority.orders.length, 1);
-});
-
-Deno.test("without a wildcard, names of projects are ordered for when visitors ask, once", async () => {
-  using _log = captureLog();
-  await using world = await World.make();
-  world.names.add(`hello.${BASE}`).add(`broken.${BASE}`);
-  const provisioning = world.start();
-  provisioning.wake();
-  await provisioning.want(`nobody.${BASE}`);
-  await Promise.all([provisioning.want(`hello.${BASE}`), provisioning.want(`hello.${BASE}`)]);
-  assert.deepEqual(world.authority.orders.map(({ name }) => name), [`hello.${BASE}`]);
-  await provisioning.want(`hello.${BASE}`);
-  assert.equal(world.authority.orders.length, 1);
-
-  world.authority.failure = refusal("no");
-  await provisioning.want(`broken.${BASE}`);
-  await provisioning.want(`broken.${BASE}`);
-  assert.equal(world.authority.orders.length, 2);
-});
-
-Deno.test("visitors have at most ten names ordered an hour", async () => {
-  await using world = await World.make();
-  const names = Array.from({ length: 12 }, (_, i) => `p${i}.${BASE}`);
-  for (const name of names) world.names.add(name);
-  const provisioning = world.start();
-  await Promise.all(names.map((name) => provisioning.want(name)));
-  await provisioning.want(names[11]!);
-  assert.equal(world.authority.orders.length, 10);
-  world.now += 2 * HOUR;
-  await provisioning.want(names[11]!);
-  assert.equal(world.authority.orders.length, 11);
-});
-
-Deno.test("certificates of names that are gone are not renewed, and removed when they have expired", async () => {
-  await using world = await World.make();
-  world.names.add(`hello.${BASE}`);
-  const provisioning = world.start();
-  await provisioning.want(`hello.${BASE}`);
-  world.names.clear();
-  world.now += LIFETIME_MS * 0.9;
-  provisioning.wake();
-  assert.equal(world.store.certificates.all().length, 1);
-  world.now += LIFETIME_MS * 0.2;
-  provisioning.wake();
-  assert.deepEqual(world.store.certificates.all(), []);
-  assert.equal(world.authority.orders.length, 1);
-});
-
-Deno.test("for names that no authority signs none is asked", async () => {
-  await using world = await World.make();
-  world.names.add("hello.localhost");
-  for (const wildcard of [true, false]) {
-    const provisioning = world.start({ baseDomain: "localhost", wildcard });
-    provisioning.wake();
-    await provisioning.want("hello.localhost");
-  }
-  assert.deepEqual(world.authority.orders, []);
-});
-
 Deno.test("a certificate is renewed when its authority suggests it, and that is asked every six hours", async () => {
   await using world = await World.make();
   const domain = world.domain("shop.example");
@@ -391,7 +234,6 @@ Deno.test("a certificate is renewed when its authority suggests it, and that is 
   const { authority } = world;
   authority.info = { start: world.now + 30 * HOUR, end: world.now + 50 * HOUR, retryAfterMs: null };
   const provisioning = world.start();
-  provisioning.wake();
   await turn();
   assert.equal(authority.infosAsked, 1);
   world.now += 5 * HOUR;
@@ -417,7 +259,6 @@ Deno.test("an authority that cannot say when to renew is asked again after an ho
   world.putOld(world.domain("b.example"), 0);
   world.authority.info = refusal("down");
   const provisioning = world.start();
-  provisioning.wake();
   await until(() => log.lines.length === 1);
   assert.match(log.lines[0]!, /^Cannot ask when to renew the certificate of "a.example"/);
   await turn();

@@ -1,4 +1,5 @@
 import type { CertificateRecord } from "../model.ts";
+import { AcmeError } from "./acme/acme_error.ts";
 import type { RenewalInfo } from "./acme/renewal_info.ts";
 
 /** Who knows when a certificate should be renewed, and the time. */
@@ -61,7 +62,8 @@ export class RenewalWindows {
         this.#keep(id, await renewalInfo(chain, signal));
       } catch (error) {
         signal.throwIfAborted();
-        console.error(`Cannot ask when to renew the certificate of "${names.join(", ")}":`, error);
+        const reason = error instanceof AcmeError ? error.message : error;
+        console.error(`Cannot ask when to renew the certificate of "${names.join(", ")}":`, reason);
         this.#retryAt = now() + RETRY_MS;
         return;
       }

@@ -3,6 +3,7 @@ import type { Certificate } from "../contract.ts";
 import { until } from "../testing/test_runner.ts";
 import { CertificateTable } from "./certificate_table.ts";
 import { makeCertificate } from "./testing/certificates.ts";
+import { listeningPorts } from "./testing/listening_ports.ts";
 import { TestFront } from "./testing/test_front.ts";
 
 const [FIRST, SECOND] = await Promise.all([makeCertificate("localhost"), makeCertificate("localhost")]);
@@ -85,7 +86,7 @@ Deno.test("Swaps under load break no handshake and no connection, and old listen
   const options = { hostname: "localhost", port: front.port, caCerts: [FIRST.chain, SECOND.chain] };
   const lasting = await Deno.connectTls(options);
   await lasting.handshake();
-  const listening = listeners();
+  const listening = listeningPorts().size;
   let swapping = true;
   let connections = 0;
   const visitors = Array.from({ length: 4 }, async () => {
@@ -108,26 +109,8 @@ Deno.test("Swaps under load break no handshake and no connection, and old listen
   await Promise.all(visitors);
   assert.ok(connections > SWAPS, `${connections} connections`);
   lasting.close();
-  await until(() => front.front.size === 0 && listeners() <= listening);
+  await until(() => front.front.size === 0 && listeningPorts().size <= listening);
 });
-
-/** How many sockets this process listens on, over all its threads. */
-function listeners(): number {
-  const inodes = new Set<string>();
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(Deno.readLinkSync(`/proc/self/fd/${name}`))?.[1];
-      if (inode !== undefined) inodes.add(inode);
-    } catch {
-      // Closed meanwhile.
-    }
-  }
-  const LISTEN = "0A";
-  return Deno.readTextFileSync("/proc/self/net/tcp").split("\n").filter((line) => {
-    const columns = line.trim().split(/\s+/);
-    return columns[3] === LISTEN && inodes.has(columns[9]!);
-  }).length;
-}
 
 async function echoed(conn: Deno.TlsConn, text: string): Promise<string> {
   await conn.write(new TextEncoder().encode(text));

@@ -103,11 +103,11 @@ export class Front {
   #admit(socket: Deno.TcpConn): void {
     const { admission, tls, proxies } = this.#options;
     const peer = socket.remoteAddr;
+    // A small answer must not wait for the acknowledgement of the one before.
+    socket.setNoDelay();
     const isProxied = proxies.sendsProxyHeader(peer.hostname);
     const place = admission.admit(isProxied ? null : peer.hostname);
     if (place === null) return socket.close();
-    // A small answer must not wait for the acknowledgement of the one before.
-    socket.setNoDelay();
     if (isProxied || tls !== null) this.#open(socket, place, isProxied);
     else this.#serve({ socket, received: NOTHING_RECEIVED, peer, protocol: null }, place);
   }
@@ -133,9 +133,12 @@ export class Front {
   async #serve(visitor: Visitor, place: Place, opening?: Opening): Promise<void> {
     const { socket } = visitor;
     this.#served.add(socket);
-    await this.#options.serve(visitor);
-    await opening?.finish();
-    this.#served.delete(socket);
-    place.release();
+    try {
+      await this.#options.serve(visitor);
+    } finally {
+      await opening?.finish();
+      this.#served.delete(socket);
+      place.release();
+    }
   }
 }

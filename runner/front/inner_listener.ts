@@ -70,9 +70,7 @@ export class InnerListener {
     this.#closed = true;
     this.#listener.close();
     this.#closeEarly();
-    for (const awaited of this.#awaited.values()) {
-      awaited.reject(new Error("Cannot connect: listener closed"));
-    }
+    for (const awaited of this.#awaited.values()) awaited.reject(closedError());
     this.#awaited.clear();
   }
 

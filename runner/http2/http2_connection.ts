@@ -224,7 +224,6 @@ export class Http2Connection {
     }
     if (this.#state !== "serving" && this.#state !== "draining") return this.#streams.ignore(id);
     this.#lastStreamId = id;
-    this.#guard.request();
     if (dependency === id) throw dependsOnItself(id);
     if (fields.tooLarge) return this.#answerTooLarge(id, endStream);
     if (fields.malformed || endStream && fields.contentLength > 0) {
@@ -234,6 +233,7 @@ export class Http2Connection {
       this.#streams.reset(id, ERROR.refusedStream);
       return this.#guard.controlFrame();
     }
+    this.#guard.request();
     if (++this.#requests === this.#limits.maxRequestsPerConnection) this.drain();
   }
 

@@ -12,12 +12,16 @@ const DOORS: Record<string, readonly string[]> = {
   "ignore": ["control/cli/"],
   "esbuild": ["control/build/"],
   "es-module-lexer": ["control/build/"],
+  "jose": ["control/certificates/acme/"],
+  "@peculiar/x509": ["control/certificates/"],
+  "reflect-metadata": ["control/certificates/"],
+  "dns-packet": ["control/certificates/acme/dns/"],
   "node:sqlite": ["control/store/", "control/logs/", "isolate/deno_cache/"],
   "Deno.args": ["mod.ts", "isolate/sandbox/"],
   "Deno.env": ["mod.ts", "isolate/sandbox/"],
   "Deno.exit": ["mod.ts", "isolate/sandbox/", "control/build/builder_main.ts"],
-  "Deno.Command": ["isolate/", "control/build/"],
-  "Deno.dlopen": ["isolate/"],
+  "Deno.Command": ["isolate/", "control/build/", "control/certificates/"],
+  "Deno.dlopen": ["isolate/", "runner/front/"],
   "Deno.addSignalListener": ["mod.ts"],
 };
 

@@ -62,7 +62,7 @@ export class AcmeClient implements Disposable {
    * Orders a certificate for some names.
    *
    * @param names Lower case; `*.example.com` covers one label.
-   * @throws {AcmeError} within 90 s
+   * @throws {AcmeError} within 90 s, for the reader who knows what was ordered
    * @throws the signal's reason
    */
   async order(
@@ -72,11 +72,10 @@ export class AcmeClient implements Disposable {
     const timeout = AbortSignal.timeout(ORDER_TIMEOUT_MS);
     try {
       const bounded = AbortSignal.any([signal, timeout]);
-      const { chain, privateKey } = await this.#order(names, bounded, replaces);
-      return await checkIssued({ chain, privateKey }, names);
+      return await checkIssued(await this.#order(names, bounded, replaces), names);
     } catch (error) {
       signal.throwIfAborted();
-      throw orderFailed(names, timeout.aborted, error);
+      throw orderFailed(timeout.aborted, error);
     }
   }
 
@@ -132,12 +131,8 @@ async function readCaFile(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new Error(
-      `Cannot read the authority of the ACME server in "${path}": ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    );
+    const { message } = cause as Error;
+    throw new Error(`Cannot read the authority of the ACME server in "${path}": ${message}`, { cause });
   }
 }
 
@@ -150,24 +145,17 @@ async function checkIssued(issued: Issued, names: readonly string[]): Promise<Ce
   throw new AcmeError(`Cannot use what the ACME server signed: ${detail}`, { type: "badAnswer", detail });
 }
 
-function orderFailed(names: readonly string[], isLate: boolean, error: unknown): unknown {
-  const what = `Cannot get a certificate for "${names.join(", ")}"`;
+function orderFailed(isLate: boolean, error: unknown): unknown {
   if (isLate) {
-    const detail = `the ACME server was not done within ${ORDER_TIMEOUT_MS}ms`;
-    return new AcmeError(`${what}: ${detail}`, { type: "timedOut", detail }, { cause: error });
-  }
-  if (error instanceof AcmeError) {
-    const { type, detail, subproblems, status, retryAfterMs, message } = error;
-    return new AcmeError(
-      `${what}: ${message}`,
-      { type, detail, subproblems, status: status ?? undefined, retryAfterMs },
-      { cause: error },
-    );
-  }
-  if (error instanceof CertificateError) {
-    return new AcmeError(`${what}: ${error.message}`, { type: "badAnswer", detail: error.message }, {
+    const detail = `it was not done within ${ORDER_TIMEOUT_MS}ms`;
+    return new AcmeError(`The ACME server was too slow: ${detail}`, { type: "timedOut", detail }, {
       cause: error,
     });
   }
-  return error;
+  if (!(error instanceof CertificateError)) return error;
+  const { message } = error;
+  return new AcmeError(`The ACME server signed what is of no use: ${message}`, {
+    type: "badAnswer",
+    detail: message,
+  }, { cause: error });
 }

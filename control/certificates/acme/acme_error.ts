@@ -17,12 +17,15 @@ export interface AcmeProblem {
   detail: string;
   subproblems?: readonly AcmeSubproblem[];
   /** Of the HTTP response. */
-  status?: number;
+  status?: number | null;
   /** The server does not want to be asked earlier; ms. */
   retryAfterMs?: number | null;
 }
 
-/** A certificate could not be ordered, or an ACME server asked. The message says what to do, as far as that is known. */
+/**
+ * A certificate could not be ordered, or an ACME server asked. The message is the reason, and what to do about it as far as
+ * that is known; what was wanted is the caller's to say.
+ */
 export class AcmeError extends Error {
   override readonly name = "AcmeError";
   readonly type: string;

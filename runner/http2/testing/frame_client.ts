@@ -30,19 +30,27 @@ export class FrameClient implements Disposable {
 
   /** Connects and sends the preface and the settings, unless `bare`. */
   static async connect(port: number, { bare = false, settings = "" } = {}): Promise<FrameClient> {
-    const client = new FrameClient(await Deno.connect({ hostname: "127.0.0.1", port }));
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    conn.setNoDelay();
+    const client = new FrameClient(conn);
     if (!bare) await client.send(PREFACE, frame(FRAME.settings, 0, 0, settings));
     return client;
   }
 
-  /** Sends bytes as they are. The server may be gone already. */
-  async send(...parts: Readonly<Uint8Array>[]): Promise<void> {
+  /** Sends bytes as they are; false = the server is gone already, but what it has said before is there to be read. */
+  async send(...parts: Readonly<Uint8Array>[]): Promise<boolean> {
     const bytes = await new Blob(parts as Uint8Array<ArrayBuffer>[]).bytes();
     try {
       for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
+      return true;
     } catch {
-      // What it has said before is there to be read.
+      return false;
     }
+  }
+
+  /** Sends nothing more. */
+  async finish(): Promise<void> {
+    await this.#conn.closeWrite().catch(() => {});
   }
 
   /** Reads until the server has said one of these. @throws It has closed the connection before. */

@@ -19,6 +19,7 @@ export function startTestServer(app: H1App, limits?: Partial<VisitorLimits>): Te
   const accepting = (async () => {
     try {
       for await (const socket of listener) {
+        socket.setNoDelay();
         const connection = new Http2Connection({
           socket,
           received: new Uint8Array(0),

@@ -35,13 +35,14 @@ export class Pebble implements AsyncDisposable {
   readonly #client: Deno.HttpClient;
   readonly #managementUrl: string;
   readonly #dnsUrl: string;
-  readonly #end: () => Promise<void>;
+  readonly #processes: readonly Deno.ChildProcess[];
+  readonly #dir: string;
 
   private constructor(
     place: Place,
     { acme, management, dnsManagement }: Ports,
     dnsServer: string,
-    end: () => Promise<void>,
+    processes: readonly Deno.ChildProcess[],
   ) {
     this.directory = `https://127.0.0.1:${acme}/dir`;
     this.dnsServer = dnsServer;
@@ -50,7 +51,8 @@ export class Pebble implements AsyncDisposable {
     this.#client = Deno.createHttpClient({ caCerts: [place.identity.ca] });
     this.#managementUrl = `https://127.0.0.1:${management}`;
     this.#dnsUrl = `http://127.0.0.1:${dnsManagement}`;
-    this.#end = end;
+    this.#processes = processes;
+    this.#dir = place.dir;
   }
 
   static async start(options: PebbleOptions = {}): Promise<Pebble> {
@@ -85,10 +87,7 @@ export class Pebble implements AsyncDisposable {
         PEBBLE_AUTHZREUSE: `${options.authorizationReusePercent ?? 50}`,
       }),
     ];
-    return new Pebble(place, ports, dnsServer, async () => {
-      await Promise.all(processes.map(end));
-      await Deno.remove(place.dir, { recursive: true });
-    });
+    return new Pebble(place, ports, dnsServer, processes);
   }
 
   /** The root that issued certificates lead to, as PEM. */
@@ -129,7 +128,8 @@ export class Pebble implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.close();
-    await this.#end();
+    await Promise.all(this.#processes.map(end));
+    await Deno.remove(this.#dir, { recursive: true });
   }
 
   async #tellDns(path: string, body: unknown): Promise<void> {
@@ -141,7 +141,11 @@ export class Pebble implements AsyncDisposable {
   }
 
   async #ready(): Promise<void> {
-    const signal = AbortSignal.timeout(START_TIMEOUT_MS);
+    const ended = new AbortController();
+    for (const { status } of this.#processes) {
+      status.then(() => ended.abort(new Error("Cannot start pebble: it ended")));
+    }
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
     await untilAnswers(() => fetch(this.directory, { client: this.#client, signal }), signal);
     await untilAnswers(() => fetch(this.#managementUrl, { client: this.#client, signal }), signal);
     await untilAnswers(() => fetch(this.#dnsUrl, { signal }), signal);
