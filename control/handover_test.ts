@@ -67,6 +67,7 @@ Deno.test("where no server runs, there is no place to take", () =>
 
 Deno.test("a server gives its data directory, and ends when the other one says so", () =>
   inTempDir(async (dir) => {
+    using _silence = silence();
     await using old = new TestServer(dir);
     using predecessor = await takePlace(dir);
     assert.deepEqual(old.events, ["released"]);
@@ -80,7 +81,6 @@ Deno.test("a server gives its data directory, and ends when the other one says s
     assert.deepEqual(old.events, ["released"]);
     using next = await takePlace(dir);
     assert.deepEqual([next !== null, young.events], [true, ["released"]]);
-    using _silence = silence();
     const { tookBack } = young;
     next![Symbol.dispose]();
     await tookBack;

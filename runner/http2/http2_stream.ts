@@ -13,6 +13,12 @@ export const STREAM_WINDOW_BYTES = 512 * 1024;
 /** The window opens by that much at least, so that it does not cost a frame for each read. */
 const MIN_WINDOW_UPDATE_BYTES = STREAM_WINDOW_BYTES / 4;
 
+/**
+ * Node's client ends a body that is cancelled with an empty DATA frame, and resets the stream in the next segment: for so long it
+ * is not known whether the body is whole.
+ */
+const CANCEL_GRACE_MS = 10;
+
 const NOTHING = new Uint8Array(0);
 const CHUNK_END = encodeLatin1("\r\n");
 const LAST = encodeLatin1(LAST_CHUNK);
@@ -57,6 +63,8 @@ export class Http2Stream implements VisitorSocket, Sender {
   /** By content-length; `Infinity` = it was not told. */
   #expectedBytes = 0;
   #requestEnded = true;
+  /** While the end of the body may still turn out to be none. */
+  #graceTimer: ReturnType<typeof setTimeout> | null = null;
   #receiveWindow = STREAM_WINDOW_BYTES;
   #consumedBytes = 0;
   #sendWindow = 0;
@@ -125,6 +133,7 @@ export class Http2Stream implements VisitorSocket, Sender {
     }
     this.#body.append(payload);
     this.#requestEnded = endStream;
+    if (endStream && payload.length === 0 && this.#isChunked) this.#holdEnd();
     this.#consume(flowBytes - payload.length);
   }
 
@@ -230,7 +239,16 @@ export class Http2Stream implements VisitorSocket, Sender {
     if (this.#requestEnded) this.#owner.ended(this, isReusable);
   }
 
+  #holdEnd(): void {
+    this.#graceTimer = setTimeout(() => {
+      this.#graceTimer = null;
+      this.deliver();
+    }, CANCEL_GRACE_MS);
+  }
+
   #forget(): void {
+    if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
+    this.#graceTimer = null;
     this.#owner.consumed(this.#body.length);
     this.#body.clear();
     this.#head?.release();
@@ -263,7 +281,7 @@ export class Http2Stream implements VisitorSocket, Sender {
       } else if (this.#body.length > 0) {
         this.#chunkBytes = this.#body.length;
         this.#say(encodeLatin1(`${this.#chunkBytes.toString(16)}\r\n`));
-      } else if (this.#requestEnded && !this.#lastChunkRead) {
+      } else if (this.#requestEnded && !this.#lastChunkRead && this.#graceTimer === null) {
         this.#lastChunkRead = true;
         this.#say(LAST);
       } else break;

@@ -11,6 +11,8 @@ export interface RenewalInfo {
   retryAfterMs: number | null;
 }
 
+const END = "-----END CERTIFICATE-----";
+
 /**
  * The identifier of a certificate (RFC 9773 §4.1).
  *
@@ -19,7 +21,7 @@ export interface RenewalInfo {
  */
 export async function certificateIdOf(chain: string): Promise<string | null> {
   const { AuthorityKeyIdentifierExtension, X509Certificate } = await loadX509();
-  const leaf = new X509Certificate(chain.slice(0, chain.indexOf("-----END CERTIFICATE-----") + 25));
+  const leaf = new X509Certificate(chain.slice(0, chain.indexOf(END) + END.length));
   const keyId = leaf.getExtension(AuthorityKeyIdentifierExtension)?.keyId;
   if (keyId === undefined) return null;
   return `${base64url(keyId)}.${base64url(derInteger(leaf.serialNumber))}`;
