@@ -4,7 +4,7 @@ import { createApi } from "./api/mod.ts";
 import { type Builds, type BuildStore, createBuilds } from "./build/build.ts";
 import { materialize } from "./build/materialize.ts";
 import type { CertificateService } from "./certificates/certificate_service.ts";
-import type { Address, Config } from "./config.ts";
+import type { Address, Config } from "./config/config.ts";
 import type { Launches } from "./launches.ts";
 import type { LogStore } from "./logs/mod.ts";
 import { metricsText } from "./metrics.ts";

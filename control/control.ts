@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openSandboxHome, type SandboxLayers } from "../isolate/mod.ts";
 import { type CertificateFeed, CertificateService } from "./certificates/certificate_service.ts";
 import { type Charge, type DataPlane, takeCharge } from "./charge.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { HandoverOffer } from "./handover_offer.ts";
 import { type Predecessor, takePlace } from "./handover_request.ts";
 import { Launches } from "./launches.ts";

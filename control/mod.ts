@@ -2,7 +2,7 @@
  * The control plane: what should run (projects, deployments, domains), and what does (the supervisor). It knows tenants,
  * storage and the API. It refuses to know requests: it hands route tables out and grants isolates.
  */
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import type { Control, ControlOptions } from "./control.ts";
 
 export { type CliDeps, runCli, type RunningServer } from "./cli/run_cli.ts";

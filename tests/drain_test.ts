@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { RawVisitor } from "../runner/testing/raw_visitor.ts";
 import { appSource, startTestServer, until } from "./server.ts";
 import { VisitorSocket } from "./visitor_socket.ts";
@@ -31,6 +34,26 @@ Deno.test("SIGTERM finishes what is in flight, closes WebSockets with 1001, and 
   assert(tookMs < 8000, `${tookMs}ms`);
 });
 
+Deno.test("SIGTERM refuses new visitors, and tells HTTP/2 peers to go, whose requests it finishes", async () => {
+  await using server = await startTestServer();
+  await server.deploy("life", appSource("life.ts"));
+  const session = connect(`http://127.0.0.1:${server.httpPort}`);
+  const request = session.request({ ":path": "/sleep?ms=1500", ":authority": "life.localhost" });
+  const answered = once(request, "response");
+  const isHeld = async () => (await server.isolates()).some(({ inFlight }) => inFlight === 1);
+  await until("it is in flight", isHeld);
+
+  const told = once(session, "goaway");
+  const ended = server.kill("SIGTERM");
+  await told;
+  await until("nobody is let in", () => refuses(server.httpPort));
+  const [headers] = await answered;
+  assert.equal(headers[":status"], 200);
+  assert.match(Buffer.concat(await request.toArray()).toString(), /"born":/);
+  session.close();
+  assert.equal((await ended).code, 0);
+});
+
 Deno.test("a request that does not end holds SIGTERM up for 10 s at most; a second signal ends at once", async () => {
   await using patient = await startTestServer();
   await using hurried = await startTestServer();
@@ -56,3 +79,14 @@ Deno.test("a request that does not end holds SIGTERM up for 10 s at most; a seco
   assert(tookMs > 9000 && tookMs < 20_000, `${tookMs}ms`);
   await Promise.all(hanging);
 });
+
+async function refuses(port: number): Promise<boolean> {
+  try {
+    const connection = await Deno.connect({ port });
+    connection.close();
+    return false;
+  } catch (error) {
+    assert(error instanceof Deno.errors.ConnectionRefused, `${error}`);
+    return true;
+  }
+}

@@ -2,7 +2,7 @@ import type { Env } from "hono";
 import type { LogStore } from "../logs/mod.ts";
 import type { IsolateInfo, Limits } from "../model.ts";
 import type { Principal, Store } from "../store/mod.ts";
-import type { DnsConfig } from "../tls_config.ts";
+import type { DnsConfig } from "../config/tls_config.ts";
 import type { UsageLedger } from "../usage/mod.ts";
 
 /** What `GET /healthz` tells; it is answered with 503 unless the status is `ok`. */

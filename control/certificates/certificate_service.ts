@@ -1,5 +1,5 @@
 import type { Certificate, CertificateChanges, Challenge } from "../../runner/mod.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Store } from "../store/mod.ts";
 import { AcmeClient } from "./acme/acme_client.ts";
 import { CertificateBook, type CertificateSource } from "./certificate_book.ts";

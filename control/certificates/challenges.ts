@@ -1,5 +1,8 @@
 import type { Challenge } from "../../runner/mod.ts";
 
+/** A runner that does not say so by then is not waited for: its visitors are few, and authorities look several times. */
+const APPLY_TIMEOUT_MS = 5000;
+
 /** The challenges of certificate authorities that are answered now. */
 export class Challenges {
   readonly #open = new Map<string, Challenge>();
@@ -23,6 +26,9 @@ export class Challenges {
   }
 
   async #changed(): Promise<void> {
-    await this.#apply([...this.#open.values()]);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, APPLY_TIMEOUT_MS);
+    await Promise.race([this.#apply([...this.#open.values()]), late.promise]);
+    clearTimeout(timer);
   }
 }

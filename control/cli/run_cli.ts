@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Address, Config } from "../config.ts";
+import type { Address, Config } from "../config/config.ts";
 import { nearest } from "../nearest.ts";
 import { CliError, EXIT_CODE } from "./cli_error.ts";
 import { ApiClient } from "./client.ts";

@@ -6,7 +6,7 @@ import {
   type SettingName,
   SETTINGS,
   variableName,
-} from "../config.ts";
+} from "../config/config.ts";
 import { CliError } from "./cli_error.ts";
 import type { CommandContext, Option } from "./command.ts";
 import type { RunningServer } from "./run_cli.ts";

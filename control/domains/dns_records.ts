@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { Domain } from "../model.ts";
-import type { DnsConfig } from "../tls_config.ts";
+import type { DnsConfig } from "../config/tls_config.ts";
 
 /** What this server is known as outside. */
 export interface OutsideNames {

@@ -7,15 +7,14 @@ import { isTest, sourcePath } from "./source_path.ts";
  */
 const DOORS: Record<string, readonly string[]> = {
   "hono": ["control/api/"],
-  "zod": ["control/api/", "control/config.ts"],
-  "yaml": ["control/config.ts"],
+  "zod": ["control/api/", "control/config/"],
+  "yaml": ["control/config/"],
   "ignore": ["control/cli/"],
   "esbuild": ["control/build/"],
   "es-module-lexer": ["control/build/"],
   "jose": ["control/certificates/acme/"],
   "@peculiar/x509": ["control/certificates/"],
   "reflect-metadata": ["control/certificates/"],
-  "dns-packet": ["control/certificates/acme/dns/"],
   "node:sqlite": ["control/store/", "control/logs/", "isolate/deno_cache/"],
   "Deno.args": ["mod.ts", "isolate/sandbox/"],
   "Deno.env": ["mod.ts", "isolate/sandbox/"],

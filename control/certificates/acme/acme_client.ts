@@ -1,4 +1,4 @@
-import type { AcmeConfig } from "../../tls_config.ts";
+import type { AcmeConfig } from "../../config/tls_config.ts";
 import type { CertificateMaterial } from "../../model.ts";
 import { CertificateError } from "../certificate_error.ts";
 import { checkCertificate } from "../check_certificate.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import { testDeps } from "../control_plane_test.ts";
 import { runCli, type RunningServer } from "../run_cli.ts";
 import { TempFolder } from "../snapshot/temp_folder_test.ts";

@@ -1,4 +1,4 @@
-import type { DnsProviderConfig } from "../../../tls_config.ts";
+import type { DnsProviderConfig } from "../../../config/tls_config.ts";
 import { CommandProvider } from "./command_provider.ts";
 import type { DnsProvider } from "./dns_provider.ts";
 import { Rfc2136Provider } from "./rfc2136_provider.ts";

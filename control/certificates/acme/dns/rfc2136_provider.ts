@@ -1,4 +1,4 @@
-import type { Rfc2136Config } from "../../../tls_config.ts";
+import type { Rfc2136Config } from "../../../config/tls_config.ts";
 import { CLASS, concat, encodeName, encodeRecord, readUint16, TYPE, uint16 } from "./dns_message.ts";
 import { type DnsAction, type DnsProvider, DnsProviderError } from "./dns_provider.ts";
 import { signTsig, type TsigKey, type TsigVerdict, verifyTsig } from "./tsig.ts";

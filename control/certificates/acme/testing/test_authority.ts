@@ -1,4 +1,4 @@
-import type { AcmeConfig } from "../../../tls_config.ts";
+import type { AcmeConfig } from "../../../config/tls_config.ts";
 import type { AccountStore } from "../acme_account.ts";
 import { AcmeClient } from "../acme_client.ts";
 import { HttpAnswers } from "./http_answers.ts";

@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { hostname, integer, network, oneOf, path, target, text, url } from "./config_values.ts";
-import type { TrustedProxy, VisitorLimits } from "../runner/mod.ts";
-import type { Limits } from "./model.ts";
+import { hostname, integer, network, oneOf, path, target, text, url } from "./values.ts";
+import type { TrustedProxy, VisitorLimits } from "../../runner/mod.ts";
+import type { Limits } from "../model.ts";
 import type { DnsConfig, TlsConfig } from "./tls_config.ts";
 
 /** What only the YAML file can say (INTERFACE §7), complete. Paths are absolute. */

@@ -8,10 +8,10 @@ import {
   structureProblem,
   STRUCTURES,
   type Structures,
-} from "./config_structures.ts";
-import { type Address, address, hostname, integer, oneOf, text } from "./config_values.ts";
-import { DEFAULT_LIMITS, type Limits } from "./model.ts";
-import { nearest } from "./nearest.ts";
+} from "./structures.ts";
+import { type Address, address, hostname, integer, oneOf, text } from "./values.ts";
+import { DEFAULT_LIMITS, type Limits } from "../model.ts";
+import { nearest } from "../nearest.ts";
 
 export type { Address };
 
