@@ -43,9 +43,9 @@ async function startServer(config: Config, { takeOver = false } = {}): Promise<R
   );
   const runners: Runner[] = [];
   let { httpAddr: http, httpsAddr: https = null } = config as Listening;
-  if (control.predecessor === null) {
-    for (const address of [http, https]) if (address !== null) assertFree(address);
-  }
+  // A predecessor has left the control API's address, and shares the others.
+  const taken = control.predecessor === null ? [config.controlAddr, http, https] : [config.controlAddr];
+  for (const address of taken) if (address !== null) assertFree(address);
   for (let index = 0; index < config.runners; index++) {
     const runner = starting.use(await startLessee(`runner-${index}`, { config, http, https, ...control }));
     ({ http, https } = runner);

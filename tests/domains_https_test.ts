@@ -192,14 +192,21 @@ Deno.test({
   },
 });
 
-acmeTest("After a restart the certificates are those from before", async () => {
-  const names = ["shop.test", "shop.apps.test"];
-  const before = await Promise.all(names.map(servedLeaf));
-  const { httpPort } = server;
-  await server[Symbol.asyncDispose]();
-  server = await start(httpPort);
-  assert.deepEqual(await Promise.all(names.map(servedLeaf)), before);
-  assert.match(await run("domains", "show", "shop.test"), /verified[^]*ec, until/);
+Deno.test({
+  name: "After a restart the certificates are those from before",
+  ignore: !hasPebble,
+  // It ends the server of all tests, and starts the next.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const names = ["shop.test", "shop.apps.test"];
+    const before = await Promise.all(names.map(servedLeaf));
+    const { httpPort } = server;
+    await server[Symbol.asyncDispose]();
+    server = await start(httpPort);
+    assert.deepEqual(await Promise.all(names.map(servedLeaf)), before);
+    assert.match(await run("domains", "show", "shop.test"), /verified[^]*ec, until/);
+  },
 });
 
 /** By which the page came. */

@@ -40,6 +40,7 @@ Deno.test("SIGTERM refuses new visitors, and tells HTTP/2 peers to go, whose req
   const session = connect(`http://127.0.0.1:${server.httpPort}`);
   const request = session.request({ ":path": "/sleep?ms=1500", ":authority": "life.localhost" });
   const answered = once(request, "response");
+  const body = request.toArray();
   const isHeld = async () => (await server.isolates()).some(({ inFlight }) => inFlight === 1);
   await until("it is in flight", isHeld);
 
@@ -49,7 +50,7 @@ Deno.test("SIGTERM refuses new visitors, and tells HTTP/2 peers to go, whose req
   await until("nobody is let in", () => refuses(server.httpPort));
   const [headers] = await answered;
   assert.equal(headers[":status"], 200);
-  assert.match(Buffer.concat(await request.toArray()).toString(), /"born":/);
+  assert.match(Buffer.concat(await body).toString(), /"born":/);
   session.close();
   assert.equal((await ended).code, 0);
 });

@@ -119,6 +119,15 @@ export class Http2Wire {
     }
   }
 
+  /** Reads to the end: the code of the last GOAWAY, or `null` if there was none. */
+  async goneWith(): Promise<number | null> {
+    let code = null;
+    for (let found; (found = await this.next()) !== null;) {
+      if (found.type === TYPE.goaway) code = uint32(found.payload, 4);
+    }
+    return code;
+  }
+
   async #ending(streamId: number): Promise<Ending> {
     const answer = { status: 0, fields: [] as [string, string][], body: "" };
     for (let found; (found = await this.next()) !== null;) {

@@ -15,7 +15,9 @@ export interface DeploymentJson {
   /** In ms; `null` = none. */
   requestTimeout: number | null;
   permissions: { net: string[] } | null;
-  /** The first of `domains` as a URL. */
+  /** The same as URLs, by HTTPS where there is a certificate. */
+  urls: string[];
+  /** The first of them. */
   url: string | null;
   production: boolean;
   /** Those in force: what was asked for over the machine's defaults. */
@@ -28,6 +30,7 @@ export interface DeploymentJson {
 export function deploymentJson(deps: ApiDeps, record: DeploymentRecord, project: Project): DeploymentJson {
   const limits = { ...deps.limits, ...record.limits };
   const domains = hostnames(deps, record, project);
+  const urls = domains.map((hostname) => deps.publicUrl(hostname));
   return {
     id: record.id,
     projectId: record.projectId,
@@ -37,7 +40,8 @@ export function deploymentJson(deps: ApiDeps, record: DeploymentRecord, project:
     databases: {},
     requestTimeout: limits.requestTimeoutMs === 0 ? null : limits.requestTimeoutMs,
     permissions: record.net === null ? null : { net: record.net },
-    url: domains[0] === undefined ? null : deps.publicUrl(domains[0]),
+    urls,
+    url: urls[0] ?? null,
     production: project.productionDeploymentId === record.id,
     limits,
     createdAt: record.createdAt,

@@ -19,8 +19,8 @@ export interface ApiDeployment {
   description?: string | null;
   /** Hostnames that lead to it. */
   domains: string[];
-  /** The first of `domains` as a URL. */
-  url: string | null;
+  /** The same as URLs. */
+  urls: string[];
   production: boolean;
   createdAt: string;
   updatedAt: string;

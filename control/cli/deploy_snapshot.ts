@@ -72,12 +72,7 @@ async function readBuildLog(
 }
 
 /** Addresses of a deployment, its project's own first if it is production. */
-export function deploymentUrls({ domains, url }: ApiDeployment, project: ApiProject): string[] {
-  const isProjects = (host: string) => host.startsWith(`${project.name}.`);
-  const sorted = domains.toSorted((a, b) => Number(isProjects(b)) - Number(isProjects(a)));
-  return sorted.map((host) => {
-    const address = new URL(url ?? "http://localhost");
-    address.hostname = host;
-    return address.origin;
-  });
+export function deploymentUrls({ urls }: ApiDeployment, project: ApiProject): string[] {
+  const isProjects = (url: string) => new URL(url).hostname.startsWith(`${project.name}.`);
+  return urls.toSorted((a, b) => Number(isProjects(b)) - Number(isProjects(a)));
 }

@@ -5,7 +5,6 @@ import {
   FRAME,
   FRAME_HEADER_BYTES,
   Http2Error,
-  MAX_31_BITS,
   MAX_PAYLOAD_BYTES,
   PREFACE,
 } from "./protocol.ts";
@@ -282,9 +281,9 @@ function ofLength(payload: Uint8Array, length: number, type: string, streamId = 
   throw new Http2Error(ERROR.frameSize, `${type} of ${payload.length} bytes`, streamId);
 }
 
-/** RFC 7540 §5.3.1. */
+/** An error of the stream (RFC 7540 §5.3.1). */
 export function dependsOnItself(streamId: number): Http2Error {
-  return new Http2Error(ERROR.protocol, `stream ${streamId & MAX_31_BITS} that depends on itself`, streamId);
+  return new Http2Error(ERROR.protocol, `stream ${streamId} that depends on itself`, streamId);
 }
 
 function joined({ fragments, bytes }: OpenBlock): Uint8Array {

@@ -1,3 +1,4 @@
+import type { FieldScanner } from "../field_scanner.ts";
 import { decodeLatin1, encodeLatin1 } from "../octets.ts";
 import { HEADER_TABLE_BYTES } from "./hpack_decoder.ts";
 import { nameOf, STATIC_FIELDS, valueOf } from "./header_field.ts";
@@ -31,6 +32,9 @@ const LITERAL_BITS = 4;
 const SIZE_UPDATE = 0x20;
 const SIZE_UPDATE_BITS = 5;
 const LENGTH_BITS = 7;
+
+/** Where the name and the value of a field lie. */
+export type FieldLine = Pick<FieldScanner, "lineStart" | "nameEnd" | "valueStart" | "valueEnd">;
 
 /** A name or a whole field that the peer knows. */
 interface Entry {
@@ -101,54 +105,38 @@ export class HpackEncoder {
     writeString(digits, 0, digits.length, out);
   }
 
-  /** Adds the field whose name lies in `source[start, nameEnd)` and whose value in `source[valueStart, valueEnd)`. */
-  field(
-    source: Uint8Array,
-    start: number,
-    nameEnd: number,
-    valueStart: number,
-    valueEnd: number,
-    out: OctetWriter,
-  ): void {
-    const nameHash = hashName(source, start, nameEnd);
+  /** Adds the field that lies in `source`. */
+  field(source: Uint8Array, line: FieldLine, out: OctetWriter): void {
+    const { lineStart, nameEnd, valueStart, valueEnd } = line;
+    const nameHash = hashName(source, lineStart, nameEnd);
     const hash = hashValue(nameHash, source, valueStart, valueEnd);
     const same = this.#fields.get(hash) ?? staticFields.get(hash);
-    if (
-      same !== undefined && isName(same, source, start, nameEnd) &&
-      isValue(same, source, valueStart, valueEnd)
-    ) {
+    if (same !== undefined && isName(same, source, line) && isValue(same, source, line)) {
       return writeInteger(this.#indexOf(same), INDEXED, INDEXED_BITS, out);
     }
     let named = staticNames.get(nameHash) ?? this.#names.get(nameHash);
-    if (named !== undefined && !isName(named, source, start, nameEnd)) named = undefined;
+    if (named !== undefined && !isName(named, source, line)) named = undefined;
     const index = named === undefined ? 0 : this.#indexOf(named);
-    const size = nameEnd - start + valueEnd - valueStart + OVERHEAD_BYTES;
+    const size = nameEnd - lineStart + valueEnd - valueStart + OVERHEAD_BYTES;
     const isKept = named?.isVolatile !== true && size <= Math.min(MAX_ENTRY_BYTES, this.#maxTableBytes);
     if (isKept) writeInteger(index, WITH_INDEXING, WITH_INDEXING_BITS, out);
     else writeInteger(index, named?.isSecret ? NEVER_INDEXED : WITHOUT_INDEXING, LITERAL_BITS, out);
     if (index === 0) {
-      writeInteger(nameEnd - start, 0, LENGTH_BITS, out);
-      out.lowerCase(source, start, nameEnd);
+      writeInteger(nameEnd - lineStart, 0, LENGTH_BITS, out);
+      out.lowerCase(source, lineStart, nameEnd);
     }
     writeString(source, valueStart, valueEnd, out);
     if (!isKept) return;
     this.#evictDownTo(this.#maxTableBytes - size);
-    const value = source.slice(valueStart, valueEnd);
-    const lower = source.slice(start, nameEnd).map(lowerCase);
-    const number = ++this.#inserted;
-    const entry = {
-      name: lower,
-      value,
-      nameHash,
-      hash,
-      number,
-      index: 0,
-      isVolatile: false,
-      isSecret: false,
-    };
+    const name = source.slice(lineStart, nameEnd).map(lowerCase);
+    this.#add({ name, value: source.slice(valueStart, valueEnd), nameHash, hash }, size);
+  }
+
+  #add(field: Pick<Entry, "name" | "value" | "nameHash" | "hash">, size: number): void {
+    const entry = { ...field, number: ++this.#inserted, index: 0, isVolatile: false, isSecret: false };
     this.#entries.push(entry);
-    this.#names.set(nameHash, entry);
-    this.#fields.set(hash, entry);
+    this.#names.set(entry.nameHash, entry);
+    this.#fields.set(entry.hash, entry);
     this.#tableBytes += size;
   }
 
@@ -199,14 +187,14 @@ function hashValue(nameHash: number, source: Uint8Array, start: number, end: num
   return hash;
 }
 
-function isName({ name }: Entry, source: Uint8Array, start: number, end: number): boolean {
-  if (end - start !== name.length) return false;
-  for (let i = 0; i < name.length; i++) if (name[i] !== lowerCase(source[start + i]!)) return false;
+function isName({ name }: Entry, source: Uint8Array, { lineStart, nameEnd }: FieldLine): boolean {
+  if (nameEnd - lineStart !== name.length) return false;
+  for (let i = 0; i < name.length; i++) if (name[i] !== lowerCase(source[lineStart + i]!)) return false;
   return true;
 }
 
-function isValue({ value }: Entry, source: Uint8Array, start: number, end: number): boolean {
-  if (end - start !== value.length) return false;
-  for (let i = 0; i < value.length; i++) if (value[i] !== source[start + i]) return false;
+function isValue({ value }: Entry, source: Uint8Array, { valueStart, valueEnd }: FieldLine): boolean {
+  if (valueEnd - valueStart !== value.length) return false;
+  for (let i = 0; i < value.length; i++) if (value[i] !== source[valueStart + i]) return false;
   return true;
 }

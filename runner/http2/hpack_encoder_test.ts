@@ -17,7 +17,8 @@ class Pair {
     this.encoder.begin(status, out);
     for (const [name, value] of fields) {
       const line = encodeLatin1(`${name}: ${value}`);
-      this.encoder.field(line, 0, name.length, name.length + 2, line.length, out);
+      const [nameEnd, valueStart] = [name.length, name.length + 2];
+      this.encoder.field(line, { lineStart: 0, nameEnd, valueStart, valueEnd: line.length }, out);
     }
     const lines: string[] = [];
     this.#decoder.decode(
@@ -61,7 +62,7 @@ Deno.test("what changes each time and what is secret evicts nothing", () => {
   assert.equal(pair.send(200, [field]), 2);
   const out = new OctetWriter();
   const line = encodeLatin1("set-cookie: a=b");
-  new HpackEncoder().field(line, 0, 10, 12, 15, out);
+  new HpackEncoder().field(line, { lineStart: 0, nameEnd: 10, valueStart: 12, valueEnd: 15 }, out);
   assert.equal(out.view[0]! & 0xf0, 0x10, "never indexed");
 });
 

@@ -92,6 +92,7 @@ export class Http2Connection {
       serve,
       consumed: (bytes) => this.#consumed(bytes),
       dataSent: (frames) => this.#guard.dataSent(frames),
+      failed: () => this.#end(ERROR.internal, "Cannot send a response"),
       emptied: () => this.#state === "refusing" && this.#finish(),
     });
   }
@@ -161,13 +162,15 @@ export class Http2Connection {
     if (this.#state === "draining" && nowMs - this.#drainingSince >= DRAIN_MS) this.#refuse();
     if (!this.#reader.headersPending) this.#headersSince = 0;
     else if (this.#headersSince === 0) this.#headersSince = nowMs;
-    else if (nowMs - this.#headersSince > headerTimeoutMs) return this.#end(ERROR.none);
+    else if (nowMs - this.#headersSince > headerTimeoutMs) {
+      return this.#end(ERROR.none, "Cannot wait any longer for a header block");
+    }
     if (!this.idle || this.#lastStreamId !== this.#idleAfter) this.#idleSince = nowMs;
     this.#idleAfter = this.#lastStreamId;
     if (!this.idle) return;
     this.#outbox.shrink();
     const maxMs = this.#lastStreamId === 0 ? headerTimeoutMs : keepAliveTimeoutMs;
-    if (nowMs - this.#idleSince > maxMs) this.#end(ERROR.none);
+    if (nowMs - this.#idleSince > maxMs) this.#end(ERROR.none, "Cannot wait any longer for a request");
   }
 
   async #receive(): Promise<void> {
@@ -199,7 +202,7 @@ export class Http2Connection {
     if (!(error instanceof Http2Error)) throw error;
     const { streamId, code } = error;
     if (streamId === 0) {
-      this.#end(code);
+      this.#end(code, error.message);
       return false;
     }
     this.#streams.reset(streamId, code);
@@ -330,9 +333,10 @@ export class Http2Connection {
     if (this.idle) this.#finish();
   }
 
-  #end(code: ErrorCode): void {
+  /** @param why For whoever looks at what the visitor gets (RFC 9113 §6.8). */
+  #end(code: ErrorCode, why: string): void {
     if (this.#state === "ended" || this.#state === "closed") return;
-    this.#outbox.goAway(this.#lastStreamId, code);
+    this.#outbox.goAway(this.#lastStreamId, code, why);
     this.#finish();
   }
 
@@ -342,11 +346,11 @@ export class Http2Connection {
     this.#streams.abortAll();
     try {
       while (!this.#outbox.empty) await this.#outbox.progress();
+      if (!this.#isClosed) this.#lingerTimer = setTimeout(() => this.close(), LINGER_MS);
       await this.#socket.closeWrite();
     } catch {
       // The visitor was faster.
     }
-    if (!this.#isClosed) this.#lingerTimer = setTimeout(() => this.close(), LINGER_MS);
   }
 }
 

@@ -36,6 +36,8 @@ export interface StreamOwner {
   closed(stream: Http2Stream): void;
   /** The visitor was sent so many frames of data. */
   dataSent(frames: number): void;
+  /** What was written is no response. */
+  failed(): void;
 }
 
 interface Read {
@@ -190,8 +192,9 @@ export class Http2Stream implements VisitorSocket, Sender {
       }
       this.#written();
     } catch (error) {
+      // Its head may be in our table of fields, and not in the visitor's.
       console.error("Cannot answer a stream:", error);
-      this.close();
+      this.#owner.failed();
     }
     return "done";
   }

@@ -1,4 +1,5 @@
 import { nextTick } from "node:process";
+import { encodeLatin1 } from "../octets.ts";
 import type { VisitorSocket } from "../visitor_connection.ts";
 import { HpackEncoder } from "./hpack_encoder.ts";
 import { OctetWriter } from "./octet_writer.ts";
@@ -162,9 +163,13 @@ export class Outbox {
     this.#schedule();
   }
 
-  /** No stream after `lastStreamId` is answered. */
-  goAway(lastStreamId: number, code: ErrorCode): void {
-    this.#control(FRAME.goaway, 0, 0, lastStreamId, code);
+  /** No stream after `lastStreamId` is answered. @param why Latin-1. */
+  goAway(lastStreamId: number, code: ErrorCode, why = ""): void {
+    this.#frames.frame(8 + why.length, FRAME.goaway, 0, 0);
+    this.#frames.uint32(lastStreamId);
+    this.#frames.uint32(code);
+    this.#frames.copy(encodeLatin1(why));
+    this.#schedule();
   }
 
   /** The visitor takes so many bytes more on the connection; false = that is more than a window can be. */

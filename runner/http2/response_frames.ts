@@ -176,8 +176,7 @@ function readHead(bytes: Uint8Array, start: number, { encoder }: Outbox): Head {
       case FIELD.contentLength:
         head.contentLength = scanner.integer();
     }
-    const { lineStart, nameEnd, valueStart, valueEnd } = scanner;
-    encoder.field(bytes, lineStart, nameEnd, valueStart, valueEnd, block);
+    encoder.field(bytes, scanner, block);
   }
   head.end = scanner.lineEnd;
   return head;

@@ -17,6 +17,8 @@ export interface StreamTableOptions {
   serve(stream: VisitorSocket, peer: Peer): Promise<void>;
   consumed(bytes: number): void;
   dataSent(frames: number): void;
+  /** Something of ours has gone wrong: what both sides know of the connection may not be the same any more. */
+  failed(): void;
   /** No stream is open any more. */
   emptied(): void;
 }
@@ -38,11 +40,12 @@ export class StreamTable {
   readonly #consumers = new Set<Promise<void>>();
   constructor(options: StreamTableOptions) {
     this.#options = options;
-    const { outbox, consumed, dataSent } = options;
+    const { outbox, consumed, dataSent, failed } = options;
     this.#owner = {
       outbox,
       consumed,
       dataSent,
+      failed,
       ended: (stream, isReusable) => this.#end(stream, isReusable),
       cut: (stream, code) => this.reset(stream.id, code),
       closed: (stream) => this.#forget(stream),

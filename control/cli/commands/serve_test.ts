@@ -6,12 +6,14 @@ import { TempFolder } from "../snapshot/temp_folder_test.ts";
 
 function startable(server: Partial<RunningServer> = {}) {
   const started: Config[] = [];
+  const takeovers: boolean[] = [];
   const stop = new AbortController();
   let closed = 0;
   const deps = testDeps({
     signal: stop.signal,
-    startServer(config) {
+    startServer(config, { takeOver }) {
       started.push(config);
+      takeovers.push(takeOver);
       return Promise.resolve({
         controlUrl: "http://127.0.0.1:8001",
         http: { hostname: "0.0.0.0", port: 8000 },
@@ -24,7 +26,7 @@ function startable(server: Partial<RunningServer> = {}) {
       });
     },
   });
-  return { deps, started, stop, closed: () => closed };
+  return { deps, started, takeovers, stop, closed: () => closed };
 }
 
 Deno.test("serve says what listens where and how to deploy, and closes the server when told to stop", async () => {
@@ -51,6 +53,17 @@ Deno.test("a token that was not generated is not shown", async () => {
   stop.abort();
   assert.equal(await runCli(["serve"], deps), 0);
   assert.doesNotMatch(deps.stderr.text, /^ *token /m);
+});
+
+Deno.test("a server that another one takes over from ends like one that is told to stop", async () => {
+  const taken = new AbortController();
+  const { deps, takeovers, closed } = startable({ superseded: taken.signal });
+  const running = runCli(["serve", "--take-over"], deps);
+  await deps.stderr.until(/Deploy a folder: .*\n/);
+  assert.deepEqual([takeovers, closed()], [[true], 0]);
+  taken.abort();
+  assert.deepEqual([await running, closed()], [0, 1]);
+  assert.match(deps.stderr.text, /Another server has taken over: finishing what is in flight\n$/);
 });
 
 Deno.test("a configuration that cannot be used is refused with 2 and every problem, and nothing is started", async () => {
