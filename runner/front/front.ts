@@ -106,7 +106,9 @@ export class Front {
     // A small answer must not wait for the acknowledgement of the one before.
     socket.setNoDelay();
     const isProxied = proxies.sendsProxyHeader(peer.hostname);
-    const place = admission.admit(isProxied ? null : peer.hostname);
+    // What a proxy's own address has taken is many visitors'.
+    const isOfMany = isProxied || proxies.fieldOf(peer.hostname) !== null;
+    const place = admission.admit(isOfMany ? null : peer.hostname);
     if (place === null) return socket.close();
     if (isProxied || tls !== null) this.#open(socket, place, isProxied);
     else this.#serve({ socket, received: NOTHING_RECEIVED, peer, protocol: null }, place);

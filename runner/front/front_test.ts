@@ -73,6 +73,15 @@ Deno.test("A proxy that speaks for itself is known by its own address", async ()
   for (const visitor of visitors) visitor[Symbol.dispose]();
 });
 
+Deno.test("A proxy that names its visitors in each request has any number of connections", async () => {
+  await using front = new TestFront({ forwardedFor: LOOPBACK, limits: { maxConnectionsPerAddress: 1 } });
+  const visitors = await Promise.all([1, 2, 3].map(() => RawVisitor.send(front.port, "hello")));
+  for (const visitor of visitors) {
+    assert.ok(await isServed(visitor));
+    visitor[Symbol.dispose]();
+  }
+});
+
 Deno.test("A PROXY header is required of whom it is expected, and is nothing from others", async () => {
   await using proxied = new TestFront({ proxyProtocol: LOOPBACK });
   using bare = await RawVisitor.send(proxied.port, "GET / HTTP/1.1\r\n");

@@ -14,6 +14,7 @@ export interface TestFrontOptions {
   port?: number;
   reusePort?: boolean;
   proxyProtocol?: string[];
+  forwardedFor?: string[];
   serve?(visitor: Visitor): Promise<void>;
   wantCertificate?(hostname: string): Promise<void>;
   evict?(): boolean;
@@ -31,7 +32,8 @@ export class TestFront implements AsyncDisposable {
   readonly wanted: string[] = [];
 
   constructor(
-    { certificates, limits, proxyProtocol = [], evict = () => false, ...options }: TestFrontOptions = {},
+    { certificates, limits, proxyProtocol = [], forwardedFor = [], evict = () => false, ...options }:
+      TestFrontOptions = {},
   ) {
     this.table = certificates === undefined ? null : new CertificateTable();
     this.table?.change({ installed: certificates!, removed: [] });
@@ -42,7 +44,10 @@ export class TestFront implements AsyncDisposable {
       reusePort: options.reusePort ?? false,
       tls: this.table,
       admission: this.admission,
-      proxies: new TrustedProxies([{ addresses: proxyProtocol, by: "proxy-protocol" }]),
+      proxies: new TrustedProxies([
+        { addresses: proxyProtocol, by: "proxy-protocol" },
+        { addresses: forwardedFor, by: "x-forwarded-for" },
+      ]),
       serve: (visitor) => {
         this.visitors.push(visitor);
         return (options.serve ?? echo)(visitor);
