@@ -24,8 +24,10 @@ const PATIENCE_MS = 15_000;
 const HALF_OPEN = 1000;
 const FLOOD = 20_000;
 const RANDOM_HOSTS = 20_000;
-const RANDOM_SERVER_NAMES = 10_000;
-const MAX_GROWTH_BYTES = 30 * 1024 * 1024;
+const RANDOM_SERVER_NAMES = 5000;
+const MAX_ROUNDS = 12;
+/** In one round: less than 50 bytes for each of its names. */
+const MAX_GROWTH_BYTES = 1024 * 1024;
 
 let ca: TestCa;
 const suite = serverForTests(async () => {
@@ -285,13 +287,15 @@ Deno.test("No state grows with names that visitors make up", async () => {
     const [, kib] = /VmRSS:\s+(\d+) kB/.exec(await Deno.readTextFile(`/proc/${server.pid}/status`))!;
     return Number(kib) * 1024;
   };
-  await askHosts(RANDOM_HOSTS / 4);
-  await askServerNames(RANDOM_SERVER_NAMES / 4);
-  const before = await memory();
-  await askHosts(RANDOM_HOSTS);
-  await askServerNames(RANDOM_SERVER_NAMES);
-  const growth = await memory() - before;
-  assert.ok(growth < MAX_GROWTH_BYTES, `${Math.round(growth / 1024)} KiB more`);
+  // The heap takes some time to find its size.
+  let growth = Infinity;
+  for (let round = 0; round < MAX_ROUNDS && growth > MAX_GROWTH_BYTES; round++) {
+    const before = await memory();
+    await askHosts(RANDOM_HOSTS);
+    await askServerNames(RANDOM_SERVER_NAMES);
+    growth = await memory() - before;
+  }
+  assert.ok(growth <= MAX_GROWTH_BYTES, `${growth} bytes more in the last round`);
 });
 
 function madeUp(): string {
@@ -304,9 +308,12 @@ async function askHosts(count: number): Promise<void> {
   using client = await plain();
   for (let asked = 0; asked < count; asked += batch) {
     const requests = Array.from({ length: batch }, () => `HEAD / HTTP/1.1\r\nHost: ${madeUp()}\r\n\r\n`);
-    client.received = "";
     await client.write(requests.join(""));
-    assert.ok(await client.receive(new RegExp(`(?:HTTP/1.1 404 [^]*?\\r\\n\\r\\n){${batch}}`)), `${asked} ${client.received}`);
+    for (let answered = 0; answered < batch; answered++) {
+      const [head] = await client.receive(/^HTTP\/1\.1 404 [^]*?\r\n\r\n/) ??
+        assert.fail("The connection ended");
+      client.received = client.received.slice(head.length);
+    }
   }
 }
 

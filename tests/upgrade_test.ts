@@ -115,6 +115,31 @@ Deno.test("a server takes over from another one, which no visitor notices, and a
   assert.deepEqual(load.failures, []);
 });
 
+Deno.test("builds that have not ended when another server takes over are done by that one", async () => {
+  await using server = await startTestServer();
+  const projectId = await server.project("shop");
+  const body = {
+    entryPointUrl: "main.ts",
+    assets: { "main.ts": { kind: "file", content: APP } },
+    envVars: {},
+  };
+  /** Returns nothing once the server does not answer. */
+  const create = async () => {
+    try {
+      return (await server.api("POST", `/v1/projects/${projectId}/deployments`, body)).id;
+    } catch (error) {
+      assert(error instanceof TypeError, `${error}`);
+    }
+  };
+  const next = startBeside(server);
+  const created: string[] = [];
+  for (let id = await create(); id !== undefined; id = await create()) created.push(id);
+  await using younger = await next;
+  for (const id of created) {
+    assert.equal((await younger.built(id)).status, "success", JSON.stringify(await younger.buildLog(id)));
+  }
+});
+
 Deno.test("if a server cannot take over, the one before it goes on with all that it did", async () => {
   await using server = await startTestServer();
   await server.deploy("shop", APP);

@@ -298,6 +298,16 @@ Deno.test("what is wrong with a structure is told with its key, and a secret is 
     ["tls: { acme: { email: me } }", /tls\.acme\.email "me".*must be an e-mail address/],
     ["tls: { acme: { terms: false } }", /tls\.acme\.terms false.*you agree to the terms/],
     ["tls: { acme: { terms: true, eab: { keyId: k, hmacKey: 'se cret' } } }", /hmacKey of .*base64url/],
+    ["tls: { acme: { terms: true, eab: 'k:se cret' } }", /tls\.acme\.eab of .*expected object/],
+    [
+      "tls: { acme: { terms: true, dns: { rfc2136: { secretKey: 'se cret' } } } }",
+      /tls\.acme\.dns of .*must be \{command/,
+    ],
+    ["tls: { acme: { terms: true, dns: [{ webhook: { secret: 'se cret' } }] } }", /tls\.acme\.dns of /],
+    [
+      "tls: { acme: { terms: true, dns: { webhook: { url: 'ftp://a/se cret' } } } }",
+      /webhook\.url of .*must be a URL/,
+    ],
     [
       "tls: { acme: { terms: true, dns: { command: [] } } }",
       /tls\.acme\.dns\.command \[\].*must name a program/,

@@ -26,8 +26,8 @@ const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
 const BASE64URL = /^[A-Za-z0-9_-]+=*$/;
 const BASE64 = /^[A-Za-z0-9+/]+=*$/;
 
-/** Names of keys whose values are shown nowhere. */
-const SECRETS: readonly PropertyKey[] = ["hmacKey", "secret", "keySecret"];
+/** Names of keys whose values, and what is in them, are shown nowhere. */
+const SECRETS: readonly PropertyKey[] = ["eab", "webhook", "keySecret"];
 
 const timeMs = () => integer(1, DAY_MS);
 const count = () => integer(1, MAX_COUNT);
@@ -143,8 +143,13 @@ export function structureProblem(raw: unknown, issue: z.core.$ZodIssue, file: st
     (inner, name) => (inner as Record<PropertyKey, unknown>)?.[name],
     raw,
   );
-  const isSecret = issue.path.some((name) => SECRETS.includes(name));
-  return `Cannot use ${key}${isSecret ? "" : ` ${JSON.stringify(value)}`} of ${file}: ${issue.message}`;
+  // What is in a mapping may be a secret, also under a key that was misspelled.
+  const isShown = !issue.path.some((name) => SECRETS.includes(name)) && [value].flat().every(isScalar);
+  return `Cannot use ${key}${isShown ? ` ${JSON.stringify(value)}` : ""} of ${file}: ${issue.message}`;
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value !== "object" || value === null;
 }
 
 /** The names that may stand where an unknown one did. */

@@ -15,12 +15,14 @@ const SYMBOLS = {
 } as const;
 
 /**
- * Sends new connections to this process where another one listens on the same addresses (`SO_REUSEPORT`), until it is
- * disposed. The kernel has the listeners of an address in the order in which they began; the other process's come first.
- * One of ours gets all connections meanwhile: the first. Of those that stay when others close, it keeps its place in the
- * order, or all that stay are ours, which are chosen from when there is no such place.
+ * Sends new connections to this process where another one listens on the same addresses (`SO_REUSEPORT`, socket(7)),
+ * until it is disposed: to one listener of ours at each address, by its place in the order in which they began to listen.
  *
- * Where there is no such library, the kernel goes on choosing among all listeners.
+ * When a listener closes, the last one in the order takes its place. So ours keeps its own while the others close, and
+ * when nobody is at that place any more, from where on the kernel chooses among all, only ours are left. (Unless there
+ * are fewer of ours than of the others: then it may choose one of theirs in the moment until the last of them closes.)
+ *
+ * Where there is no such library, the kernel chooses among all listeners all the time.
  */
 export function steerHere(): Disposable {
   const libc = openLibc();

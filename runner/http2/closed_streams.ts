@@ -1,5 +1,5 @@
 /** More than a round trip brings of frames that were sent before the visitor heard of the end. */
-const REMEMBERED = 512;
+const REMEMBERED = 256;
 
 /** How the last streams of a connection ended: what still comes for one is an error or not, depending on that. */
 export class ClosedStreams {

@@ -28,9 +28,9 @@ export class FloodGuard {
     this.#credit = Math.min(this.#credit + FRAMES_FOR_REQUEST, MAX_CREDIT);
   }
 
-  /** So many frames of data went out. */
-  dataSent(frames: number): void {
-    this.#credit = Math.min(this.#credit + frames * FRAMES_FOR_DATA, MAX_CREDIT);
+  /** A frame of data went out. */
+  dataSent(): void {
+    this.#credit = Math.min(this.#credit + FRAMES_FOR_DATA, MAX_CREDIT);
   }
 
   /**

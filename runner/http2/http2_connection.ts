@@ -91,7 +91,7 @@ export class Http2Connection {
       maxStreams: limits.maxStreams,
       serve,
       consumed: (bytes) => this.#consumed(bytes),
-      dataSent: (frames) => this.#guard.dataSent(frames),
+      dataSent: () => this.#guard.dataSent(),
       failed: () => this.#end(ERROR.internal, "Cannot send a response"),
       emptied: () => this.#state === "refusing" && this.#finish(),
     });

@@ -19,6 +19,9 @@ const MIN_WINDOW_UPDATE_BYTES = STREAM_WINDOW_BYTES / 4;
  */
 const CANCEL_GRACE_MS = 10;
 
+/** A smaller frame of data costs more than it brings. */
+const SMALL_FRAME_BYTES = 1024;
+
 const NOTHING = new Uint8Array(0);
 const CHUNK_END = encodeLatin1("\r\n");
 const LAST = encodeLatin1(LAST_CHUNK);
@@ -34,8 +37,8 @@ export interface StreamOwner {
   cut(stream: Http2Stream, code: ErrorCode): void;
   /** The consumer will neither read nor write any more. */
   closed(stream: Http2Stream): void;
-  /** The visitor was sent so many frames of data. */
-  dataSent(frames: number): void;
+  /** The visitor was sent a frame of data that its window has not cut to next to nothing. */
+  dataSent(): void;
   /** What was written is no response. */
   failed(): void;
 }
@@ -183,7 +186,8 @@ export class Http2Stream implements VisitorSocket, Sender {
       const bytes = this.#response.send(this.id, this.#sendWindow, this.#owner.outbox);
       if (bytes >= 0) {
         this.#sendWindow -= bytes;
-        if (bytes > 0) this.#owner.dataSent(1);
+        const isCut = this.#sendWindow === 0 || this.#owner.outbox.windowBytes === 0;
+        if (bytes >= SMALL_FRAME_BYTES || bytes > 0 && !isCut) this.#owner.dataSent();
         return "sent";
       }
       if (bytes === -2) {

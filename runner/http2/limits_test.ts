@@ -15,6 +15,7 @@ const SECOND_MS = 1000;
 function start(limits: Parameters<typeof startTestServer>[1] = {}): TestServer {
   return startTestServer(async (request) => {
     if (request.path === "/wait") return await request.gone();
+    if (request.path === "/large") return text("x".repeat(1000));
     return text(`${(await request.body()).length}`);
   }, limits);
 }
@@ -42,6 +43,11 @@ Deno.test("floods of frames that carry nothing end the connection, and nobody el
     "WINDOW_UPDATE": times(200, () => [frame(FRAME.windowUpdate, 0, 0, "00000001")]),
     "WINDOW_UPDATE of a stream": [
       waiting(1),
+      ...times(200, () => [frame(FRAME.windowUpdate, 0, 1, "00000001")]),
+    ],
+    "windows that are opened octet by octet": [
+      frame(FRAME.settings, 0, 0, "000400000000"),
+      request(1, [GET[0], GET[1], [":path", "/large"], GET[3]]),
       ...times(200, () => [frame(FRAME.windowUpdate, 0, 1, "00000001")]),
     ],
     "empty DATA": [opened, ...times(200, () => [data(1, "")])],

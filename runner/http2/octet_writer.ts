@@ -1,4 +1,4 @@
-const INITIAL_BYTES = 4 * 1024;
+const INITIAL_BYTES = 1024;
 /** A copy of fewer bytes is faster as a loop than as a call. */
 const SHORT_BYTES = 48;
 

@@ -16,7 +16,7 @@ export interface StreamTableOptions {
   maxStreams: number;
   serve(stream: VisitorSocket, peer: Peer): Promise<void>;
   consumed(bytes: number): void;
-  dataSent(frames: number): void;
+  dataSent(): void;
   /** Something of ours has gone wrong: what both sides know of the connection may not be the same any more. */
   failed(): void;
   /** No stream is open any more. */
