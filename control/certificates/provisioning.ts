@@ -66,6 +66,8 @@ const MAX_SLEEP_MS = HOUR_MS;
 const UNKNOWN_RETRY_MS = 12 * HOUR_MS;
 /** One that is so new is not ordered again. */
 const NEW_MS = HOUR_MS;
+/** Then whoever asks waits as long as we do: authorities count, for each name and hour, what they could not prove. */
+const MAX_IMPATIENT_ORDERS = 4;
 
 /**
  * Sees to it that there is a certificate for every verified domain and for the platform's names, and that it is renewed in
@@ -138,8 +140,9 @@ export class Provisioning {
       source === "acme" && Date.parse(createdAt) + NEW_MS > this.#now()
     );
     if (isNew) return;
-    const failure = this.#failures.get(domainId);
-    if (failure?.isServersWish && failure.retryAt > this.#now()) {
+    const failure = this.#failures.get(domain.domain);
+    const mustWait = failure !== null && (failure.isServersWish || failure.count >= MAX_IMPATIENT_ORDERS);
+    if (mustWait && failure.retryAt > this.#now()) {
       throw new ProvisioningError("tooEarly", `${failure.message}. Not before ${isoOf(failure.retryAt)}`);
     }
     this.#showPending(domain);
@@ -195,7 +198,7 @@ export class Provisioning {
     return nextAt;
   }
 
-  #dueAt({ key, domain }: Target, record: CertificateRecord | undefined): number {
+  #dueAt({ key, name, domain }: Target, record: CertificateRecord | undefined): number {
     const status = domain?.provisioningStatus.code;
     if (record && status === "pending" && Date.parse(record.expiresAt) > this.#now()) {
       // The server ended between the two.
@@ -209,7 +212,7 @@ export class Provisioning {
         orderedAt: Date.parse(record.createdAt),
       },
       suggestedAt: record === undefined ? null : this.#windows.suggestedAt(record.id),
-      retryAt: this.#failures.get(key)?.retryAt ?? (failedAt && failedAt + UNKNOWN_RETRY_MS),
+      retryAt: this.#failures.get(name)?.retryAt ?? (failedAt && failedAt + UNKNOWN_RETRY_MS),
       jitter: jitterOf(record?.id ?? key),
     });
   }
@@ -263,19 +266,20 @@ export class Provisioning {
     const { signal } = this.#stopping;
     signal.throwIfAborted();
     const { authority, certificates, domains } = this.#options;
-    const { key, name, domain } = target;
+    const { name, domain } = target;
     const before = this.#certificateOf(target);
     const wasManual = before?.source === "manual";
     // That it replaces another may be what the server refuses: the next attempt goes without.
-    const replaces = before !== undefined && !wasManual && this.#failures.get(key) === null
+    const replaces = before !== undefined && !wasManual && this.#failures.get(name) === null
       ? before.chain
       : null;
     try {
       const material = await authority.order([name], { signal, replaces });
-      this.#failures.forget(key);
-      if (!this.#isStillWanted(target, wasManual)) return;
-      certificates.put({ material, domainId: domain && domain.id, source: "acme" });
-      if (domain !== null) domains.setProvisioning(domain.id, { code: "success" });
+      if (this.#isStillWanted(target, wasManual)) {
+        certificates.put({ material, domainId: domain && domain.id, source: "acme" });
+        if (domain !== null) domains.setProvisioning(domain.id, { code: "success" });
+      }
+      this.#failures.forget(name);
     } catch (error) {
       signal.throwIfAborted();
       this.#failed(target, before, error);
@@ -291,10 +295,10 @@ export class Provisioning {
       (wasManual || this.#certificateOf(target)?.source !== "manual");
   }
 
-  #failed({ key, name, domain }: Target, before: CertificateRecord | undefined, error: unknown): void {
+  #failed({ name, domain }: Target, before: CertificateRecord | undefined, error: unknown): void {
     const isExpected = error instanceof AcmeError;
     const message = error instanceof Error ? error.message : String(error);
-    const failure = this.#failures.add(key, message, isExpected ? error.retryAfterMs : null);
+    const failure = this.#failures.add(name, message, isExpected ? error.retryAfterMs : null);
     const retry = `tried again at ${isoOf(failure.retryAt)}`;
     console.error(`Cannot get a certificate for "${name}", ${retry}:`, isExpected ? message : error);
     if (domain === null) this.#budget.failed();

@@ -17,29 +17,32 @@ const MAX_FAILURES = 2000;
 export class Failures {
   readonly #now: () => number;
   readonly #random: () => number;
-  /** By the keys of targets, in the order of their last failures. */
-  readonly #byKey = new Map<string, Failure>();
+  /**
+   * By what was ordered, in the order of their last failures: a domain that is removed and registered again has another
+   * id, and the same limits.
+   */
+  readonly #byName = new Map<string, Failure>();
 
   constructor({ now, random }: { now: () => number; random: () => number }) {
     this.#now = now;
     this.#random = random;
   }
 
-  get(key: string): Failure | null {
-    return this.#byKey.get(key) ?? null;
+  get(name: string): Failure | null {
+    return this.#byName.get(name) ?? null;
   }
 
-  add(key: string, message: string, retryAfterMs: number | null): Failure {
-    const count = (this.#byKey.get(key)?.count ?? 0) + 1;
+  add(name: string, message: string, retryAfterMs: number | null): Failure {
+    const count = (this.#byName.get(name)?.count ?? 0) + 1;
     const retryAt = this.#now() + retryDelayMs(count, retryAfterMs, this.#random());
     const failure = { count, retryAt, isServersWish: retryAfterMs !== null, message };
-    this.#byKey.delete(key);
-    this.#byKey.set(key, failure);
-    if (this.#byKey.size > MAX_FAILURES) this.#byKey.delete(this.#byKey.keys().next().value!);
+    this.#byName.delete(name);
+    this.#byName.set(name, failure);
+    if (this.#byName.size > MAX_FAILURES) this.#byName.delete(this.#byName.keys().next().value!);
     return failure;
   }
 
-  forget(key: string): void {
-    this.#byKey.delete(key);
+  forget(name: string): void {
+    this.#byName.delete(name);
   }
 }

@@ -71,6 +71,60 @@ Deno.test("what fails is tried again later and later, also when nobody asks", as
   }
 });
 
+Deno.test("a certificate that cannot be kept is not ordered again and again", async () => {
+  using _log = captureLog();
+  await using world = await World.make();
+  const domain = world.domain("shop.example");
+  world.store.database.execute(
+    "CREATE TRIGGER full BEFORE INSERT ON certificates BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+  );
+  const { orders } = world.authority;
+  const provisioning = world.start();
+  await until(() => world.status(domain) === "failed: disk full");
+  for (const minutes of [1, 2, 4, 8]) {
+    const before = orders.length;
+    world.now += minutes * 60_000 - 1000;
+    provisioning.wake();
+    assert.equal(orders.length, before);
+    world.now += 2000;
+    provisioning.wake();
+    await until(() => orders.length === before + 1 && world.authority.running === 0);
+    await turn();
+  }
+});
+
+Deno.test("a domain that is registered anew does not make a failed order new", async () => {
+  using _log = captureLog();
+  await using world = await World.make();
+  const domain = world.domain("shop.example");
+  world.authority.failure = refusal("too many", 24 * HOUR);
+  const provisioning = world.start();
+  await assert.rejects(provisioning.provision(domain.id), /too many/);
+  world.store.domains.delete(domain.id);
+  const again = world.domain("shop.example");
+  provisioning.wake();
+  await assert.rejects(provisioning.provision(again.id), { code: "tooEarly" });
+  assert.equal(world.authority.orders.length, 1);
+});
+
+Deno.test("who asks again and again for what fails waits as the server does itself", async () => {
+  using _log = captureLog();
+  await using world = await World.make();
+  const domain = world.domain("shop.example");
+  world.authority.failure = refusal("Does an A record lead here?");
+  const provisioning = world.start();
+  for (let tries = 0; tries < 4; tries++) {
+    await assert.rejects(provisioning.provision(domain.id), world.authority.failure);
+  }
+  await assert.rejects(provisioning.provision(domain.id), {
+    code: "tooEarly",
+    message: /^Does an A record lead here\?\. Not before 2/,
+  });
+  assert.equal(world.authority.orders.length, 4);
+  world.now += HOUR;
+  await assert.rejects(provisioning.provision(domain.id), world.authority.failure);
+});
+
 Deno.test("while the server wants to be left alone, it is, and who asks is told", async () => {
   using _log = captureLog();
   await using world = await World.make();

@@ -65,6 +65,8 @@ export class RenewalWindows {
         const reason = error instanceof AcmeError ? error.message : error;
         console.error(`Cannot ask when to renew the certificate of "${names.join(", ")}":`, reason);
         this.#retryAt = now() + RETRY_MS;
+        // Others first then: it may be the only one that the server does not know.
+        this.#nextCheckAt.set(id, now() + INTERVAL_MS);
         return;
       }
     }
