@@ -3,8 +3,8 @@ import type { IsolateUsage } from "./contract.ts";
 import { type ErrorCode, GatewayError } from "./errors.ts";
 import type { VisitorConnection } from "./visitor_connection.ts";
 
-/** Kept alive to one isolate; more are closed after their exchange. */
-const MAX_IDLE_CONNECTIONS = 64;
+/** Kept alive to one isolate, which has 100 places by default; more are closed after their exchange. */
+const MAX_IDLE_CONNECTIONS = 128;
 /** Below the 5 s after which `node:http` closes an idle connection by itself, perhaps just as a request is on its way. */
 const MAX_IDLE_MS = 4000;
 const CONNECT_RETRY_AFTER_S = 1;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { Pebble } from "../control/certificates/acme/testing/pebble.ts";
-import { SClient } from "../runner/front/testing/s_client.ts";
 import { environmentOf, isola } from "./isola_command.ts";
 import { LoggedProcess } from "./logged_process.ts";
+import { servedLeaf } from "./served_leaf.ts";
 import { ISOLA, startTestServer, type TestServer, until } from "./server.ts";
 import { TestCa } from "./test_ca.ts";
 import { TlsClient } from "./tls_client.ts";
@@ -72,14 +72,6 @@ function start(httpPort: number): Promise<TestServer> {
 
 function acmeTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: !hasPebble, fn });
-}
-
-/** PEM of the certificate that a name is served with. */
-async function servedLeaf(serverName: string): Promise<string | undefined> {
-  using client = new SClient(server.httpsPort, ["-servername", serverName]);
-  await client.end();
-  const { output } = await client.finish();
-  return /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(output)?.[0];
 }
 
 async function run(...args: string[]): Promise<string> {
@@ -173,13 +165,13 @@ Deno.test({
       assert.equal(await page.evaluate(say, "one"), "echo one");
 
       const own = await ca.write(["shop.test"]);
-      const leaves = new Set([await servedLeaf("shop.test")]);
+      const leaves = new Set([await servedLeaf(server.httpsPort, "shop.test")]);
       for (let i = 0; i < 2; i++) {
         await run("domains", "certificate", "shop.test", "--chain", own.cert, "--key", own.key);
-        leaves.add(await servedLeaf("shop.test"));
+        leaves.add(await servedLeaf(server.httpsPort, "shop.test"));
         assert.equal(await page.evaluate(say, `own ${i}`), `echo own ${i}`);
         await run("domains", "provision", "shop.test");
-        leaves.add(await servedLeaf("shop.test"));
+        leaves.add(await servedLeaf(server.httpsPort, "shop.test"));
         assert.equal(await page.evaluate(say, `ordered ${i}`), `echo ordered ${i}`);
         await page.reload();
         assert.equal(await protocolOf(page), "h2");
@@ -200,11 +192,11 @@ Deno.test({
   sanitizeResources: false,
   async fn() {
     const names = ["shop.test", "shop.apps.test"];
-    const before = await Promise.all(names.map(servedLeaf));
+    const before = await Promise.all(names.map((name) => servedLeaf(server.httpsPort, name)));
     const { httpPort } = server;
     await server[Symbol.asyncDispose]();
     server = await start(httpPort);
-    assert.deepEqual(await Promise.all(names.map(servedLeaf)), before);
+    assert.deepEqual(await Promise.all(names.map((name) => servedLeaf(server.httpsPort, name))), before);
     assert.match(await run("domains", "show", "shop.test"), /verified[^]*ec, until/);
   },
 });

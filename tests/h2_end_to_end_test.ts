@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import { type ClientHttp2Stream, constants } from "node:http2";
+import { answerTo, Http2Visitor } from "./http2_visitor.ts";
 import { appSource, serverForTests, startTestServer, type TestServer, until } from "./server.ts";
 import { TestCa } from "./test_ca.ts";
+import { VisitorSocket } from "./visitor_socket.ts";
 
 const MIB = 1024 * 1024;
 const NAME = "wire.apps.test";
+const SOCKETS = "sockets.apps.test";
 
 let ca: TestCa;
 const suite = serverForTests(async () => {
@@ -17,53 +20,13 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => ca[Symbol.dispose]());
 
 async function options() {
-  const tls = { certificates: [await ca.write([NAME])] };
-  return { env: { ISOLA_HTTPS_ADDR: "127.0.0.1:0" }, config: { baseDomain: "apps.test", tls } };
+  const tls = { certificates: [await ca.write([NAME, SOCKETS])] };
+  const visitors = { maxHeaderBytes: 8192, maxUriBytes: 4096 };
+  return { env: { ISOLA_HTTPS_ADDR: "127.0.0.1:0" }, config: { baseDomain: "apps.test", tls, visitors } };
 }
 
-/** A connection of `node:http2`, closed when it is disposed. */
-class Connection implements AsyncDisposable {
-  readonly #session: ClientHttp2Session;
-  readonly closed: Promise<void>;
-  /** Codes of the GOAWAYs. */
-  readonly goaways: number[] = [];
-
-  constructor({ httpsPort }: TestServer = suite.server) {
-    const session = connect(`https://127.0.0.1:${httpsPort}`, { servername: NAME, ca: ca.certificate });
-    session.on("goaway", (code) => this.goaways.push(code));
-    session.on("error", () => {});
-    this.closed = new Promise((resolve) => session.on("close", resolve));
-    this.#session = session;
-  }
-
-  request(path: string, headers: Record<string, string> = {}): ClientHttp2Stream {
-    const stream = this.#session.request({ ":path": path, ":authority": NAME, ...headers });
-    stream.on("error", () => {});
-    return stream;
-  }
-
-  async get(path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
-    const stream = this.request(path, headers);
-    stream.end();
-    return await answerTo(stream);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#session.destroy();
-    await this.closed;
-  }
-}
-
-/** The whole answer; rejects if it is cut. */
-function answerTo(stream: ClientHttp2Stream): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const answer = { status: 0, body: "" };
-    stream.on("response", (fields) => answer.status = Number(fields[":status"]));
-    stream.on("data", (data) => answer.body += data);
-    stream.on("end", () => resolve(answer));
-    stream.on("error", reject);
-    stream.on("close", () => reject(new Error(`The stream was closed with code ${stream.rstCode}`)));
-  });
+function open({ httpsPort }: TestServer = suite.server): Promise<Http2Visitor> {
+  return Http2Visitor.open({ port: httpsPort, serverName: NAME, ca: ca.certificate });
 }
 
 function nextData(stream: ClientHttp2Stream): Promise<string> {
@@ -71,7 +34,7 @@ function nextData(stream: ClientHttp2Stream): Promise<string> {
 }
 
 Deno.test("Events arrive one by one, and a body is answered while it is sent", async () => {
-  await using connection = new Connection();
+  await using connection = await open();
   const events = connection.request("/parts");
   events.end();
   assert.equal(await nextData(events), "data: one\n\n");
@@ -90,7 +53,7 @@ Deno.test("Events arrive one by one, and a body is answered while it is sent", a
 });
 
 Deno.test("Large bodies go both ways whole, side by side with small ones", async () => {
-  await using connection = new Connection();
+  await using connection = await open();
   const upload = connection.request("/count", { ":method": "POST" });
   const counted = answerTo(upload);
   upload.end(new Uint8Array(16 * MIB));
@@ -101,7 +64,7 @@ Deno.test("Large bodies go both ways whole, side by side with small ones", async
 });
 
 Deno.test("Who reads slowly stops its own app, and nobody else's", async () => {
-  await using connection = new Connection();
+  await using connection = await open();
   const slow = connection.request(`/bytes?n=${512 * MIB}`);
   slow.end();
   await new Promise((resolve) => slow.once("response", resolve));
@@ -117,7 +80,7 @@ Deno.test("Who reads slowly stops its own app, and nobody else's", async () => {
 });
 
 Deno.test("An app that answers early ends the upload, and the connection goes on", async () => {
-  await using connection = new Connection();
+  await using connection = await open();
   const upload = connection.request("/early", { ":method": "POST" });
   const answered = answerTo(upload);
   upload.write(new Uint8Array(MIB));
@@ -127,10 +90,9 @@ Deno.test("An app that answers early ends the upload, and the connection goes on
 });
 
 Deno.test("Heads that are too large, methods and names that lead nowhere are answered, and the connection goes on", async () => {
-  await using connection = new Connection();
-  const large = { "x-large": "x".repeat(70 * 1024) };
-  assert.equal((await connection.get("/head", large)).status, 431);
-  assert.equal((await connection.get(`/${"x".repeat(40 * 1024)}`)).status, 414);
+  await using connection = await open();
+  assert.equal((await connection.get("/head", { "x-large": "x".repeat(9000) })).status, 431);
+  assert.equal((await connection.get(`/${"x".repeat(5000)}`)).status, 414);
   assert.equal((await connection.get("/head", { ":method": "TRACE" })).status, 400);
   assert.equal((await connection.get("/head", { ":authority": "other.apps.test" })).status, 421);
   assert.equal((await connection.get("/head")).status, 200);
@@ -138,20 +100,28 @@ Deno.test("Heads that are too large, methods and names that lead nowhere are ans
 
 Deno.test("A server that is told to end tells its visitors, and finishes what is in flight", async () => {
   await using server = await startTestServer(await options());
-  await server.deploy("wire", appSource("wire.ts"));
-  await using connection = new Connection(server);
-  await using idle = new Connection(server);
+  const { id } = await server.deploy("wire", appSource("wire.ts"));
+  await server.deploy("sockets", appSource("sockets.ts"));
+  await using socket = await VisitorSocket.open(server.httpsPort, SOCKETS, "/", { ca: ca.certificate });
+  await using idle = await open(server);
   assert.equal((await idle.get("/head")).status, 200);
-  const parts = connection.request("/parts");
-  parts.end();
-  const answered = answerTo(parts);
-  await nextData(parts);
+  const { httpsPort } = server;
+  const download = new Deno.Command("curl", {
+    args: [
+      ...["-sS", "--http2", "--cacert", ca.path, "--resolve", `${NAME}:${httpsPort}:127.0.0.1`],
+      ...["--limit-rate", "8M", "-o", "/dev/null", "-w", "%{http_version} %{size_download}"],
+      `https://${NAME}:${httpsPort}/bytes?n=${16 * MIB}`,
+    ],
+  }).output();
+  await until("it is in flight", async () => (await server.isolate(id))?.inFlight === 1);
+  const startedAt = performance.now();
   const ended = server.kill("SIGTERM");
   await idle.closed;
+  assert.equal((await socket.closed).code, 1001);
   assert.deepEqual(idle.goaways.slice(0, 1), [constants.NGHTTP2_NO_ERROR]);
-  // Streams that begin before the visitor has heard of it are served.
-  await connection.get("/release").catch(() => {});
-  await answered.catch(() => {});
-  await connection.closed;
+  await assert.rejects(open(server));
+  const { stdout, stderr } = await download;
+  assert.equal(new TextDecoder().decode(stdout), `2 ${16 * MIB}`, new TextDecoder().decode(stderr));
   assert.equal((await ended).code, 0);
+  assert.ok(performance.now() - startedAt < 8000, "It waited for more than what was in flight");
 });

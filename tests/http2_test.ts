@@ -91,7 +91,7 @@ function send(
 
 http2Test(
   "a request over HTTP/2 arrives as it was sent, with or without a length",
-  async (client) => {
+  async (client, scheme) => {
     const body = new Uint8Array(100_000).map((_, i) => i % 251);
     for (const headers of [{}, { "content-length": "100000" }] as Record<string, string>[]) {
       const { status, body: said } = await send(client, "echo", "/a/b?c=d", {
@@ -129,7 +129,7 @@ http2Test("HEAD, 204, 304, many cookies and an encoded body pass over HTTP/2", a
   }
 });
 
-http2Test("many streams of one connection are never mixed up", async (client, scheme) => {
+http2Test("many streams of one connection are never mixed up", async (client) => {
   await Promise.all(Array.from({ length: 60 }, async (_, i) => {
     const body = new TextEncoder().encode(`${i} `.repeat(1 + (i * 7919) % 9000));
     const response = await send(client, "wire", "/mirror", { method: "POST", body: [body] });
@@ -140,7 +140,7 @@ http2Test("many streams of one connection are never mixed up", async (client, sc
 
 http2Test(
   "a stream that the visitor resets aborts the request in the app, and no other",
-  async (client) => {
+  async (client, scheme) => {
     const { server } = suite;
     const stream = client.request({ ":path": `/wait?reset-${scheme}`, ":authority": "wire.apps.test" });
     stream.on("error", () => {});
@@ -152,7 +152,7 @@ http2Test(
   },
 );
 
-http2Test("an app that ends its stream with an error resets the visitor's", async (client, scheme) => {
+http2Test("an app that ends its stream with an error resets the visitor's", async (client) => {
   await assert.rejects(send(client, "wire", "/broken"));
   assert.equal((await send(client, "wire", "/head")).status, 200);
 });

@@ -58,6 +58,9 @@ function attachmentRoutes({ store, baseDomain, routed }: ApiDeps): Hono<ApiEnv> 
         throw new ApiError("badRequest", `Invalid domain "${domain}": ${problem ?? "must be a hostname"}`);
       }
       if (record.status !== "success") throw notReady(`attach "${domain}" to`, record);
+      if (!store.hostnames.isFreeFor(project.organizationId, domain)) {
+        throw new ApiError("domainTaken", `Cannot attach "${domain}": another organization has it`);
+      }
       store.hostnames.attach(record.id, domain);
       await routed();
       return c.json({ domain });

@@ -242,3 +242,55 @@ Deno.test("a domain of another organization is not to be seen, and what that att
   assert.equal((await api.call("DELETE", path)).status, 200);
   assert.equal(api.store.hostnames.target("shop.example.com")?.projectId, id);
 });
+
+Deno.test("a hostname that another organization has is not to be had, neither by a deployment nor by a project's new name", async () => {
+  await using bench = await startBench();
+  const { api } = bench;
+  const { store } = api;
+  store.database.run("INSERT INTO organizations VALUES ('zz', 'other', '9999', '9999')");
+  const theirs = store.projects.create({ organizationId: "zz", name: "theirs", description: "" });
+  store.hostnames.attachToProduction(theirs.id, "attached.example.com");
+  const verified = store.domains.create({ organizationId: "zz", domain: "verified.example.com" });
+  const names = ["attached.example.com", "verified.example.com"];
+  store.domains.markValidated(verified.id);
+
+  const projectId = await api.project("mine");
+  const deploymentId = await api.deployment(projectId, { domains: [...names, "{project.name}.example.com"] });
+  api.succeed(deploymentId);
+  assert.deepEqual(store.hostnames.of(deploymentId), ["mine.example.com"]);
+  for (const name of names) {
+    const put = await api.call("PUT", `/v1/deployments/${deploymentId}/domains/${name}`);
+    assert.deepEqual([put.status, put.body.code], [400, "domainTaken"]);
+    await api.call("PATCH", `/v1/projects/${projectId}`, { name: name.split(".")[0] });
+    assert.deepEqual(store.hostnames.of(deploymentId), ["mine.example.com"]);
+  }
+  // Who proves that it is theirs gets it, whoever had attached it.
+  const path = await bench.register("attached.example.com");
+  assert.equal((await api.call("PATCH", path, { deploymentId })).status, 200);
+  assert.deepEqual(store.hostnames.of(deploymentId), ["attached.example.com", "mine.example.com"]);
+  store.hostnames.attachToProduction(theirs.id, "attached.example.com");
+  assert.equal(
+    (await api.call("PUT", `/v1/deployments/${deploymentId}/domains/attached.example.com`)).status,
+    200,
+  );
+});
+
+Deno.test("a name below one that another organization has verified is proven by a record, not by where it leads", async () => {
+  await using bench = await startBench();
+  const { api, dns } = bench;
+  api.store.database.run("INSERT INTO organizations VALUES ('zz', 'other', '9999', '9999')");
+  for (const domain of ["*.example.com", "example.net"]) {
+    const { id } = api.store.domains.create({ organizationId: "zz", domain });
+    api.store.domains.markValidated(id);
+  }
+  for (const domain of ["shop.example.com", "a.shop.example.net"]) {
+    const path = await bench.register(domain, false);
+    dns.records.set(domain, { A: ["203.0.113.5"] });
+    const refused = await api.call("POST", `${path}/verify`);
+    assert.deepEqual([refused.status, refused.body.code], [400, "domainNotVerified"]);
+    assert.doesNotMatch(refused.body.message, /let the domain lead here/);
+    const { token } = api.store.domains.byName(domain)!;
+    dns.records.set(`_isola.${domain}`, { TXT: [`isola-verification=${token}`] });
+    assert.equal((await api.call("POST", `${path}/verify`)).status, 200);
+  }
+});

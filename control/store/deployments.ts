@@ -224,8 +224,10 @@ export class Deployments {
       row.seq,
     );
     this.#reference(row.seq, image.files);
-    const project = this.#database.get<{ name: string; productionSeq: number | null }>(
-      `SELECT name, deployments.seq AS productionSeq
+    const project = this.#database.get<
+      { name: string; organizationId: string; productionSeq: number | null }
+    >(
+      `SELECT name, organization_id AS organizationId, deployments.seq AS productionSeq
        FROM projects LEFT JOIN deployments ON deployments.id = production_deployment_id
        WHERE projects.id = ?`,
       row.projectId,
@@ -233,7 +235,11 @@ export class Deployments {
     const wanted = row.production === null ? project.productionSeq === null : row.production === 1;
     if (wanted && row.seq > (project.productionSeq ?? 0)) this.#setProduction(row.id);
     const { domains } = toRecord(row);
-    this.#hostnames.attachTemplates(domains ?? [], { projectName: project.name, deploymentId: row.id });
+    this.#hostnames.attachTemplates(domains ?? [], {
+      organizationId: project.organizationId,
+      projectName: project.name,
+      deploymentId: row.id,
+    });
   }
 
   /** Keeps the content of `files` from collection for as long as the deployment is there. */

@@ -1,3 +1,4 @@
+import type { Project } from "../model.ts";
 import type { Database } from "./database.ts";
 
 /** What the placeholders of a template stand for. */
@@ -60,6 +61,15 @@ export class Hostnames {
     ) ?? null;
   }
 
+  /** Whether an organization may have a hostname: no other has verified the domain; or nobody has, and no other attached it. */
+  isFreeFor(organizationId: string, hostname: string): boolean {
+    const { owner } = this.#database.get<{ owner: string }>(
+      "SELECT organization_id AS owner FROM domains WHERE domain = ? AND validated_at IS NOT NULL",
+      hostname,
+    ) ?? { owner: this.target(hostname)?.organizationId ?? organizationId };
+    return owner === organizationId;
+  }
+
   /** Attaches a hostname to a deployment, taking it over from whatever has it. */
   attach(deploymentId: string, hostname: string): void {
     this.#database.run(
@@ -100,11 +110,17 @@ export class Hostnames {
   }
 
   /**
-   * Attaches what a deployment was created with, now that it succeeded. A build that took long does not take a hostname
-   * from a newer deployment of its project. Part of the caller's transaction, which also announces it.
+   * Attaches what a deployment was created with, now that it succeeded, but for what is not free. A build that took long
+   * does not take a hostname from a newer deployment of its project. Part of the caller's transaction, which also
+   * announces it.
    */
-  attachTemplates(templates: readonly string[], names: TemplateNames): void {
+  attachTemplates(
+    templates: readonly string[],
+    { organizationId, ...names }: TemplateNames & { organizationId: string },
+  ): void {
     for (const template of templates) {
+      const hostname = resolveTemplate(template, names);
+      if (!this.isFreeFor(organizationId, hostname)) continue;
       this.#database.run(
         `INSERT INTO hostnames (hostname, template, deployment_id) VALUES (?1, ?2, ?3)
          ON CONFLICT (hostname) DO UPDATE SET template = ?2, deployment_id = ?3, project_id = NULL
@@ -112,22 +128,33 @@ export class Hostnames {
            SELECT 1 FROM deployments AS holder JOIN deployments AS candidate USING (project_id)
            WHERE holder.id = hostnames.deployment_id AND candidate.id = ?3 AND holder.seq > candidate.seq
          )`,
-        resolveTemplate(template, names),
+        hostname,
         template,
         names.deploymentId,
       );
     }
   }
 
-  /** Follows a project's new name. Part of the caller's transaction, which also announces it. */
-  renameProject(projectId: string, name: string): void {
-    this.#database.run(
-      `UPDATE OR REPLACE hostnames
-       SET hostname = replace(replace(template, '{project.name}', ?1), '{deployment.id}', deployment_id)
+  /**
+   * Follows a project's new name; a hostname whose new one is not free stays. Part of the caller's transaction, which also
+   * announces it.
+   */
+  renameProject({ id, organizationId }: Pick<Project, "id" | "organizationId">, projectName: string): void {
+    const attached = this.#database.all<{ hostname: string; template: string; deploymentId: string }>(
+      `SELECT hostname, template, deployment_id AS deploymentId FROM hostnames
        WHERE instr(template, '{project.name}') > 0
-         AND deployment_id IN (SELECT id FROM deployments WHERE project_id = ?2)`,
-      name,
-      projectId,
+         AND deployment_id IN (SELECT id FROM deployments WHERE project_id = ?)`,
+      id,
     );
+    for (const { hostname, template, deploymentId } of attached) {
+      const renamed = resolveTemplate(template, { projectName, deploymentId });
+      if (!this.isFreeFor(organizationId, renamed)) continue;
+      this.#database.run(
+        "UPDATE OR REPLACE hostnames SET hostname = ? WHERE hostname = ? AND template = ?",
+        renamed,
+        hostname,
+        template,
+      );
+    }
   }
 }

@@ -112,7 +112,7 @@ export class Projects {
         new Date().toISOString(),
         id,
       );
-      if (name !== before.name) this.#hostnames.renameProject(id, name);
+      if (name !== before.name) this.#hostnames.renameProject(before, name);
       return name !== before.name || untrusted !== before.untrusted;
     });
     if (rerouted) this.#routesChanged(id);

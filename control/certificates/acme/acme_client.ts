@@ -136,11 +136,11 @@ async function readCaFile(path: string): Promise<string> {
   }
 }
 
-/** What we asked for is what visitors can be served with. */
+/** What we asked for is what visitors can be served with; what an authority adds to that is nobody's here. */
 async function checkIssued(issued: Issued, names: readonly string[]): Promise<CertificateMaterial> {
   const material = await checkCertificate(issued);
   const missing = names.find((name) => !material.names.includes(name));
-  if (missing === undefined) return material;
+  if (missing === undefined) return { ...material, names: [...names] };
   const detail = `its certificate is not for "${missing}"`;
   throw new AcmeError(`Cannot use what the ACME server signed: ${detail}`, { type: "badAnswer", detail });
 }

@@ -69,7 +69,7 @@ http {
   keepalive_requests 1000000000;
   client_max_body_size 0;
   proxy_request_buffering off; # which is also faster: bodies do not pass through files
-  upstream app { server unix:${socket}; keepalive 64; keepalive_requests 1000000000; }
+  upstream app { server unix:${socket}; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port};${secure}
     location / {

@@ -5,6 +5,8 @@ const INTERVAL_MS = 500;
 /** Of a chain that delegates a challenge (RFC 8555 §8.4 follows RFC 1034 §3.6.2). */
 const MAX_CNAMES = 8;
 const DNS_PORT = 53;
+/** Others may be in the DNS, with any byte in them (RFC 2181 §11): a command of the operator's should not get those. */
+const RECORD_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/;
 
 /** A record of type TXT. */
 export interface TxtRecord {
@@ -24,9 +26,10 @@ export async function recordNameOf(
   signal: AbortSignal,
 ): Promise<string> {
   for (let hops = 0; hops < MAX_CNAMES; hops++) {
-    const [target] = await lookup(name, "CNAME", servers[0], signal);
-    if (target === undefined) break;
-    name = target.replace(/\.$/, "");
+    const [found = ""] = await lookup(name, "CNAME", servers[0], signal);
+    const target = found.toLowerCase().replace(/\.$/, "");
+    if (!RECORD_NAME.test(target)) break;
+    name = target;
   }
   return name;
 }
@@ -64,7 +67,8 @@ async function lookup(
   signal: AbortSignal,
 ): Promise<string[] | string[][]> {
   try {
-    return await Deno.resolveDns(name, type as "TXT", {
+    // The dot keeps the system's search domains out.
+    return await Deno.resolveDns(`${name}.`, type as "TXT", {
       nameServer: server === undefined ? undefined : nameServer(server),
       signal: AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)]),
     });

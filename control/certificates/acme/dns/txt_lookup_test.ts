@@ -28,3 +28,13 @@ Deno.test("a challenge that is delegated by CNAME is found, also where that goes
   await pebble.setCname("a.example.dns.test", NAME);
   await recordNameOf(NAME, servers, signal);
 });
+
+Deno.test("a delegation to what is no name of a record is not followed", async () => {
+  await using pebble = await Pebble.start();
+  for (const target of ["$(reboot).dns.test", "a b.dns.test", "-x.dns.test", "a\\.b.dns.test"]) {
+    await pebble.setCname(NAME, target);
+    assert.equal(await recordNameOf(NAME, [pebble.dnsServer], signal), NAME, target);
+  }
+  await pebble.setCname(NAME, "_Shop.DNS.test");
+  assert.equal(await recordNameOf(NAME, [pebble.dnsServer], signal), "_shop.dns.test");
+});
