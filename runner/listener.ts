@@ -3,6 +3,7 @@ import { Admission } from "./front/admission.ts";
 import type { CertificateTable } from "./front/certificate_table.ts";
 import { Front, type Visitor } from "./front/front.ts";
 import type { Handler } from "./handler.ts";
+import { boundHeldBodies } from "./http2/held_bodies.ts";
 import { Http2Connection } from "./http2/http2_connection.ts";
 import { startsHttp2 } from "./http2/protocol.ts";
 import type { Peer } from "./request_head.ts";
@@ -13,8 +14,8 @@ import type { VisitorLimits } from "./visitor_limits.ts";
 const DRAIN_POLL_MS = 20;
 /** How often the time limits are looked at: the precision with which they hold. */
 const SWEEP_INTERVAL_MS = 1000;
-/** Closed together when all places are taken, since finding the idle ones means looking at all. */
-const MAX_EVICTED = 64;
+/** How often the idle connections are put in order while all places are taken: that means looking at all. */
+const RANK_INTERVAL_MS = 100;
 
 /** Where and how visitors are let in. */
 export interface ListenerOptions {
@@ -41,6 +42,9 @@ export class Listener {
   readonly #connections = new Set<Connection>();
   /** HTTP/2's, each a connection of its own to the handler. */
   readonly #streams = new Set<VisitorConnection>();
+  /** To be closed when all places are taken: those that were idle at the last look, the longest idle last. */
+  #idle: Connection[] = [];
+  #rankedAt = -Infinity;
   readonly #sweeper: ReturnType<typeof setInterval>;
 
   /** @throws It cannot listen there. */
@@ -93,7 +97,11 @@ export class Listener {
   }
 
   #drainHttp2(): void {
-    for (const connection of this.#connections) if (connection instanceof Http2Connection) connection.drain();
+    for (const connection of this.#http2()) connection.drain();
+  }
+
+  #http2(): Http2Connection[] {
+    return [...this.#connections].filter((connection) => connection instanceof Http2Connection);
   }
 
   #open(address: ListenAddress, tls: CertificateTable | null, admission: Admission): Front {
@@ -151,18 +159,34 @@ export class Listener {
     const now = performance.now();
     for (const connection of this.#connections) connection.sweep(now);
     for (const stream of this.#streams) stream.sweep(now);
+    boundHeldBodies(this.#http2());
+    // Most of them may be over.
+    this.#idle = [];
   }
 
-  /** Ends the connections that have been idle longest; false = there are none. */
+  /** Ends the connection that has been idle longest, as far as is known; false = there is none. */
   #evict(): boolean {
+    const now = performance.now();
+    if (this.#idle.length === 0 && now - this.#rankedAt >= RANK_INTERVAL_MS) {
+      this.#rankedAt = now;
+      this.#idle = this.#rankIdle();
+    }
+    for (let connection; (connection = this.#idle.pop()) !== undefined;) {
+      if (connection.idleSince === null || !this.#connections.has(connection)) continue;
+      connection.close();
+      return true;
+    }
+    return false;
+  }
+
+  /** The longest idle last. */
+  #rankIdle(): Connection[] {
     const idle: { connection: Connection; since: number }[] = [];
     for (const connection of this.#connections) {
       const since = connection.idleSince;
       if (since !== null) idle.push({ connection, since });
     }
-    idle.sort((one, other) => one.since - other.since);
-    for (const { connection } of idle.slice(0, MAX_EVICTED)) connection.close();
-    return idle.length > 0;
+    return idle.sort((one, other) => other.since - one.since).map(({ connection }) => connection);
   }
 }
 

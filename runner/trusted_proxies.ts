@@ -30,6 +30,8 @@ export interface Way {
 const NODE = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::(\d{1,5}))?$/i;
 /** A parameter of a `Forwarded` element, and what ends it (RFC 7239 §4). */
 const PARAMETER = /\s*([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*))\s*([;,]|$)/iy;
+/** An IPv6 address with an IPv4 one in it, brackets and a port. Of more the expression above would take long. */
+const MAX_NODE_LENGTH = 64;
 const MAX_PORT = 65535;
 
 /**
@@ -113,6 +115,7 @@ function last(list: string | null): string | undefined {
 }
 
 function parseNode(text: string): Pick<Client, "address" | "port"> | null {
+  if (text.length > MAX_NODE_LENGTH) return null;
   const [, bracketed, bare = "", port = "0"] = NODE.exec(text) ?? [];
   const isValid = bracketed === undefined ? isIP(bare) !== 0 : isIP(bracketed) === 6;
   if (!isValid || Number(port) > MAX_PORT) return null;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TestDnsServer } from "../control/domains/testing/dns_server.ts";
 import { Http2Visitor } from "./http2_visitor.ts";
+import { Load } from "./load.ts";
 import { LoggedProcess } from "./logged_process.ts";
 import { leafOf, servedLeaf } from "./served_leaf.ts";
 import { appSource, ISOLA, serverForTests, until } from "./server.ts";
@@ -9,8 +10,6 @@ import { TlsClient } from "./tls_client.ts";
 import { VisitorSocket } from "./visitor_socket.ts";
 
 const SWAPS = 30;
-/** Between two requests of a visitor under load. */
-const PAUSE_MS = 2;
 /** The domains, and the projects that they lead to. */
 const PROJECTS = { "shop.test": "hello", "chat.test": "sockets", "gone.test": "hello" } as const;
 
@@ -24,7 +23,7 @@ const suite = serverForTests(async () => {
   ca = await TestCa.make();
   dns = new TestDnsServer();
   return {
-    env: { ISOLA_HTTPS_ADDR: "127.0.0.1:0" },
+    env: { ISOLA_HTTPS_ADDR: "127.0.0.1:0", ISOLA_RUNNERS: "2" },
     config: { tls: { certificates: [await ca.write(["files.test"])] }, dns: { servers: [dns.address] } },
   };
 });
@@ -38,14 +37,14 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => ca[Symbol.dispose]());
 
-function open(serverName: string, protocols: string[] = []): Promise<TlsClient> {
-  return TlsClient.open(suite.server.httpsPort, { serverName, ca: ca.certificate, protocols });
+function open(serverName: string): Promise<TlsClient> {
+  return TlsClient.open(suite.server.httpsPort, { serverName, ca: ca.certificate });
 }
 
 /** The answer to one GET on a connection of its own. */
-async function get(hostname: string, path = "/"): Promise<string> {
+async function get(hostname: string): Promise<string> {
   using client = await open(hostname);
-  await client.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
+  await client.write(`GET / HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
   return await client.receiveAll();
 }
 
@@ -179,30 +178,3 @@ Deno.test("A server whose own files cannot be used does not start, and says whic
   }
   await Deno.remove(dataDir, { recursive: true });
 });
-
-/** Visitors that ask again and again. */
-class Load {
-  readonly #counts: Record<string, number> = {};
-  readonly #running: Promise<void>[] = [];
-  #isEnding = false;
-
-  add(kind: string, ask: () => Promise<void>): void {
-    this.#counts[kind] = 0;
-    const run = (async () => {
-      while (!this.#isEnding) {
-        await ask();
-        this.#counts[kind]!++;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      }
-    })();
-    run.catch(() => {});
-    this.#running.push(run);
-  }
-
-  /** How often each was answered. Rejects if one was not. */
-  async end(): Promise<Record<string, number>> {
-    this.#isEnding = true;
-    await Promise.all(this.#running);
-    return this.#counts;
-  }
-}

@@ -46,8 +46,8 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => ca[Symbol.dispose]());
 
-function open(serverName: string, protocols: string[] = []): Promise<TlsClient> {
-  return TlsClient.open(suite.server.httpsPort, { serverName, ca: ca.certificate, protocols });
+function open(serverName: string): Promise<TlsClient> {
+  return TlsClient.open(suite.server.httpsPort, { serverName, ca: ca.certificate });
 }
 
 /** The answer to one GET on a connection of its own. */

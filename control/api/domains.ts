@@ -156,7 +156,11 @@ function detach({ store }: ApiDeps, { domain, organizationId }: Domain): void {
 /** @throws {ApiError} `domainNotVerified`, with what is missing; `domainNotFound`: it was deleted meanwhile. */
 async function requireVerified(deps: ApiDeps, domain: Domain): Promise<void> {
   if (domain.isValidated) return;
-  const problem = await verifyDomain(domain, deps);
+  // It may lead here because another organization lets it, or all below its own name.
+  const { domains, hostnames } = deps.store;
+  const byAddress = !domains.isBelowAnothers(domain) &&
+    hostnames.isFreeFor(domain.organizationId, domain.domain);
+  const problem = await verifyDomain(domain, { ...deps, byAddress });
   if (problem !== null) throw new ApiError("domainNotVerified", problem);
   if (!deps.store.domains.markValidated(domain.id)) {
     throw new ApiError("domainNotFound", `Domain "${domain.domain}" was deleted meanwhile`);

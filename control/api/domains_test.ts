@@ -275,7 +275,7 @@ Deno.test("a hostname that another organization has is not to be had, neither by
   );
 });
 
-Deno.test("a name below one that another organization has verified is proven by a record, not by where it leads", async () => {
+Deno.test("what another organization lets lead here is proven by a record, not by where it leads", async () => {
   await using bench = await startBench();
   const { api, dns } = bench;
   api.store.database.run("INSERT INTO organizations VALUES ('zz', 'other', '9999', '9999')");
@@ -283,7 +283,9 @@ Deno.test("a name below one that another organization has verified is proven by 
     const { id } = api.store.domains.create({ organizationId: "zz", domain });
     api.store.domains.markValidated(id);
   }
-  for (const domain of ["shop.example.com", "a.shop.example.net"]) {
+  const theirs = api.store.projects.create({ organizationId: "zz", name: "theirs", description: "" });
+  api.store.hostnames.attachToProduction(theirs.id, "example.org");
+  for (const domain of ["shop.example.com", "a.shop.example.net", "example.org"]) {
     const path = await bench.register(domain, false);
     dns.records.set(domain, { A: ["203.0.113.5"] });
     const refused = await api.call("POST", `${path}/verify`);

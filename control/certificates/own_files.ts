@@ -28,9 +28,12 @@ interface Pair {
   /** Of what was tried last, and of what was seen last. */
   tried: string;
   seen: string;
+  /** Polls after which it is tried again unchanged: there may have been no file descriptor, or it was too early for it. */
+  retryIn: number;
 }
 
 const DEFAULT_POLL_MS = 1000;
+const RETRY_POLLS = 60;
 
 /**
  * The operator's own certificates, read again when their files change: by their state rather than by events, because they are
@@ -86,14 +89,19 @@ export class OwnFiles implements CertificateSource, AsyncDisposable {
     const state = await stateOf(pair.files);
     const isSettled = state === pair.seen;
     pair.seen = state;
-    if (!isSettled || state === pair.tried) return false;
+    const isNew = state !== pair.tried;
+    if (!isSettled || (!isNew && --pair.retryIn > 0)) return false;
     pair.tried = state;
     try {
       pair.material = await read(pair.files);
+      pair.retryIn = Infinity;
       return true;
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error;
-      this.#warn(`${error.message}; the one before is still served, until "${pair.material.expiresAt}"`);
+      pair.retryIn = RETRY_POLLS;
+      if (isNew) {
+        this.#warn(`${error.message}; the one before is still served, until "${pair.material.expiresAt}"`);
+      }
       return false;
     }
   }
@@ -111,7 +119,7 @@ export async function openOwnFiles(
   const pairs: Pair[] = [];
   for (const files of all) {
     const state = await stateOf(files);
-    pairs.push({ files, material: await read(files), tried: state, seen: state });
+    pairs.push({ files, material: await read(files), tried: state, seen: state, retryIn: Infinity });
   }
   return new OwnFiles(pairs, options);
 }

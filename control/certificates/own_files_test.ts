@@ -109,6 +109,17 @@ Deno.test("a changed pair that cannot be used is told of once, and the one befor
   assert.equal((await folder.warned(2)).length, 2);
 });
 
+Deno.test("a changed pair that cannot be used yet is used when it can, without a further change", async () => {
+  await using folder = new Folder();
+  folder.write(first);
+  await folder.open();
+  const notBefore = Date.now() + 2000;
+  folder.write(await issue({ names: ["b.test"], notBefore }));
+  assert.match((await folder.warned(1))[0]!, /is not valid before/);
+  await folder.changed("b.test");
+  assert.equal((await folder.warned(1)).length, 1);
+});
+
 Deno.test("a start with a pair that cannot be used is refused, with its paths", async () => {
   await using folder = new Folder();
   await assert.rejects(

@@ -64,8 +64,8 @@ const HOUR_MS = 3600_000;
 const MAX_SLEEP_MS = HOUR_MS;
 /** After a restart it is not known how often an order has failed. */
 const UNKNOWN_RETRY_MS = 12 * HOUR_MS;
-/** One that is so new is not ordered again. */
-const NEW_MS = HOUR_MS;
+/** One that is so new is not ordered again, whoever asks: Let's Encrypt signs for the same names five times a week. */
+const NEW_MS = 48 * HOUR_MS;
 /** Then whoever asks waits as long as we do: authorities count, for each name and hour, what they could not prove. */
 const MAX_IMPATIENT_ORDERS = 4;
 
@@ -136,8 +136,8 @@ export class Provisioning {
     }
     const running = this.#orders.get(domainId);
     if (running !== undefined) return await running;
-    const isNew = certificates.ofDomain(domainId).some(({ source, createdAt }) =>
-      source === "acme" && Date.parse(createdAt) + NEW_MS > this.#now()
+    const isNew = certificates.ofDomain(domainId).some(({ source, createdAt, expiresAt }) =>
+      source === "acme" && Math.min(Date.parse(createdAt) + NEW_MS, Date.parse(expiresAt)) > this.#now()
     );
     if (isNew) return;
     const failure = this.#failures.get(domain.domain);

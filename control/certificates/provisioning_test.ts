@@ -15,8 +15,12 @@ Deno.test("concurrent provisions of one domain are one order, and the domain tel
   assert.equal(world.status(domain), "success");
   assert.deepEqual(world.certificateOf(domain)?.names, ["shop.example"]);
   // One that is new is not ordered again.
+  world.now += 47 * HOUR;
   await provisioning.provision(domain.id);
   assert.equal(world.authority.orders.length, 1);
+  world.now += 2 * HOUR;
+  await provisioning.provision(domain.id);
+  assert.equal(world.authority.orders.length, 2);
 });
 
 Deno.test("only domains that are registered and verified are ordered for", async () => {

@@ -11,7 +11,7 @@ const MAX_SHOWN = 4;
 export interface DomainFacts {
   /** TXT records of the name where the verification record belongs. */
   texts: Lookup;
-  /** Where the domain leads; `null` for a wildcard, which leads nowhere by itself. */
+  /** Where the domain leads; `null` = that proves nothing. */
   addresses: Lookup | null;
   /** Where this server is reached. */
   ownAddresses: readonly string[];

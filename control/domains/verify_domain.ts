@@ -3,19 +3,29 @@ import { hasPublicName, type OutsideNames, verificationRecord } from "./dns_reco
 import { type Lookup, lookUp } from "./lookup.ts";
 import { ownershipProblem } from "./ownership.ts";
 
+/** By what a domain is verified. */
+export interface VerifyOptions extends OutsideNames {
+  /**
+   * Whether leading here proves it; a wildcard leads nowhere by itself.
+   *
+   * @default {true}
+   */
+  byAddress?: boolean;
+}
+
 /**
  * Asks the DNS whether a domain is its organization's own. Returns `null` if it is, else what is missing, in words for the
  * one who registered it. Takes some seconds at most; never throws.
  */
 export async function verifyDomain(
   domain: Pick<Domain, "domain" | "token">,
-  { dns, baseDomain }: OutsideNames,
+  { dns, baseDomain, byAddress = true }: VerifyOptions,
 ): Promise<string | null> {
-  const isWildcard = domain.domain.startsWith("*.");
+  const leads = byAddress && !domain.domain.startsWith("*.");
   const [texts, addresses, ownAddresses] = await Promise.all([
     lookUp(verificationRecord(domain).name, "TXT", dns.servers),
-    isWildcard ? null : addressesOf(domain.domain, dns.servers),
-    isWildcard ? [] : platformAddresses(baseDomain, dns.servers),
+    leads ? addressesOf(domain.domain, dns.servers) : null,
+    leads ? platformAddresses(baseDomain, dns.servers) : [],
   ]);
   return ownershipProblem(domain, {
     texts,

@@ -20,7 +20,9 @@ export class DataLock implements Disposable {
    */
   take(): void {
     if (this.#file !== null) return;
-    const file = Deno.openSync(lockPath(this.#dataDir), { read: true, write: true, create: true });
+    // Whoever can open it can hold it.
+    const options = { read: true, write: true, create: true, mode: 0o600 };
+    const file = Deno.openSync(lockPath(this.#dataDir), options);
     try {
       if (!file.tryLockSync(true)) {
         throw new StoreError(

@@ -73,6 +73,18 @@ export class Domains {
       .map((row) => readRow(row)!);
   }
 
+  /** Whether another organization has verified a name above this one, or the wildcard that covers it. */
+  isBelowAnothers({ domain, organizationId }: Pick<Domain, "domain" | "organizationId">): boolean {
+    const labels = domain.split(".");
+    const above = labels.slice(1).map((_, index) => labels.slice(index + 1).join("."));
+    return this.#database.get(
+      `SELECT 1 FROM domains JOIN json_each(?) ON domain IN (value, '*.' || value)
+       WHERE organization_id <> ? AND validated_at IS NOT NULL LIMIT 1`,
+      JSON.stringify(above),
+      organizationId,
+    ) !== undefined;
+  }
+
   /** One page of an organization's domains; `q` is looked for in names. */
   list(organizationId: string, options: ListOptions<DomainSort>): Listed<Domain> {
     const where = "organization_id = ?1 AND (?2 IS NULL OR instr(domain, lower(?2)) > 0)";

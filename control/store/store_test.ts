@@ -25,6 +25,10 @@ Deno.test("a second store on the same data directory is refused, and told who ho
     }
     using again = await openStore(dir);
     assert.equal(again.pendingDeployments().length, 0);
+    // Nor can another user of the machine hold it.
+    for (const file of ["lock", "isola.db"]) {
+      assert.equal((await Deno.stat(`${dir}/${file}`)).mode! & 0o777, 0o600);
+    }
   }));
 
 Deno.test("closing twice is harmless", () =>

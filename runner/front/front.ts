@@ -93,6 +93,8 @@ export class Front {
         this.#admit(await this.#listener.accept());
       } catch (error) {
         if (this.#stopped) return;
+        // Reset before it was accepted (accept(2)): whoever does that must not make others wait.
+        if (error instanceof Deno.errors.NotConnected) continue;
         const { hostname, port } = this.addr;
         this.#log.error(`Cannot accept a connection on "${hostname}:${port}"`, error);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));

@@ -3,6 +3,7 @@ import { RawVisitor } from "../testing/raw_visitor.ts";
 import { until } from "../testing/test_runner.ts";
 import { makeCertificate } from "./testing/certificates.ts";
 import { helloMessage, records } from "./testing/hello.ts";
+import type { Resets } from "./testing/resetting_visitor.ts";
 import { TestFront } from "./testing/test_front.ts";
 
 const LOOPBACK = ["127.0.0.0/8"];
@@ -42,6 +43,20 @@ Deno.test("A stopped front accepts nobody and cuts who is half open; who is serv
   assert.ok(await isServed(served));
   front.front.close();
   assert.ok(!await isServed(served));
+});
+
+Deno.test("Visitors who leave before they are accepted make nobody wait", async () => {
+  await using front = new TestFront();
+  const done = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(import.meta.resolve("./testing/resetting_visitor.ts"), { type: "module" });
+  worker.postMessage({ port: front.port, count: 400, done } satisfies Resets);
+  // Nothing is accepted meanwhile.
+  assert.notEqual(Atomics.wait(done, 0, 0, 10_000), "timed-out");
+  worker.terminate();
+  using visitor = await RawVisitor.send(front.port, "");
+  const startedAt = performance.now();
+  assert.ok(await isServed(visitor));
+  assert.ok(performance.now() - startedAt < 5000);
 });
 
 Deno.test("A visitor is who the PROXY header says, however it is split; what follows it is not lost", async () => {

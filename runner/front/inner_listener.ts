@@ -2,6 +2,7 @@ import type { Certificate } from "../contract.ts";
 import type { NoDelay } from "./no_delay.ts";
 import { RareLog } from "./rare_log.ts";
 
+const LOOPBACK = "127.0.0.1";
 const ALPN_PROTOCOLS = ["h2", "http/1.1"];
 /** Accepted connections whose other end has not said yet that it is ours. */
 const MAX_EARLY = 1024;
@@ -31,7 +32,7 @@ export class InnerListener {
   /** @throws Deno refuses the certificate; or there is no descriptor left, which has a `code`. */
   constructor({ chain, privateKey }: Certificate, noDelay: NoDelay) {
     const { listener } = noDelay.listen({
-      hostname: "127.0.0.1",
+      hostname: LOOPBACK,
       port: 0,
       cert: chain,
       key: privateKey,
@@ -92,6 +93,8 @@ export class InnerListener {
         this.#accepted(await this.#listener.accept());
       } catch (error) {
         if (this.#closed) return;
+        // A stranger's, reset before it was accepted.
+        if (error instanceof Deno.errors.NotConnected) continue;
         log.error("Cannot accept a connection of our own", error);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
@@ -99,7 +102,9 @@ export class InnerListener {
   }
 
   #accepted(conn: Deno.TlsConn): void {
-    const { port } = conn.remoteAddr;
+    const { hostname, port } = conn.remoteAddr;
+    // From another address of this machine, a stranger can have the port of one of ours.
+    if (hostname !== LOOPBACK) return conn.close();
     const awaited = this.#awaited.get(port);
     if (awaited !== undefined) {
       this.#awaited.delete(port);

@@ -6,6 +6,8 @@ import { ERROR, Http2Error } from "./protocol.ts";
 export const HEADER_TABLE_BYTES = 4096;
 /** No field is smaller than 32 bytes. A power of two, for the ring. */
 const MAX_ENTRIES = HEADER_TABLE_BYTES / 32;
+/** Room for a decoded string: more is given back after a block. */
+const MAX_KEPT_BYTES = 8 * 1024;
 /** Of an integer, beyond its prefix: enough for 2^28, which is past every limit here (RFC 7541 §5.1). */
 const MAX_INTEGER_OCTETS = 4;
 
@@ -50,6 +52,7 @@ export class HpackDecoder {
       } else onField(this.#literal(4));
       atStart = false;
     }
+    if (this.#decoded.length > MAX_KEPT_BYTES) this.#decoded = new Uint8Array(MAX_KEPT_BYTES);
   }
 
   #literal(prefixBits: number): HeaderField {

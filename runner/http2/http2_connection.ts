@@ -107,6 +107,11 @@ export class Http2Connection {
     return this.idle ? this.#idleSince : null;
   }
 
+  /** Of request bodies that have come and that nobody has read. */
+  get heldBytes(): number {
+    return CONNECTION_WINDOW_BYTES - this.#receiveWindow - this.#consumedBytes;
+  }
+
   get #isClosed(): boolean {
     return this.#state === "closed";
   }
@@ -194,6 +199,8 @@ export class Http2Connection {
         isRead = !this.#endStream(error);
       }
     }
+    // A list may have thousands of fields, and be the last one for long.
+    this.#fields.begin(false);
     this.#streams.deliver();
   }
 
@@ -311,8 +318,9 @@ export class Http2Connection {
   #windowUpdate(id: number, increment: number): void {
     this.#guard.controlFrame();
     if (id === 0) {
+      const wasClosed = this.#outbox.windowBytes === 0;
       if (!this.#outbox.openWindow(increment)) throw tooWide(0);
-      return this.#streams.unblock();
+      return wasClosed ? this.#streams.unblock() : undefined;
     }
     this.#refuseIdle(id, "WINDOW_UPDATE");
     if (this.#streams.get(id)?.openWindow(increment) === false) throw tooWide(id);

@@ -1,5 +1,6 @@
 import { ByteBuffer } from "../byte_buffer.ts";
 import { LAST_CHUNK } from "../chunked_decoder.ts";
+import { headEnd } from "../field_scanner.ts";
 import { encodeLatin1 } from "../octets.ts";
 import type { VisitorSocket } from "../visitor_connection.ts";
 import { BodyBuffer } from "./body_buffer.ts";
@@ -22,6 +23,8 @@ const CANCEL_GRACE_MS = 10;
 /** A smaller frame of data costs more than it brings. */
 const SMALL_FRAME_BYTES = 1024;
 
+/** Of a body, in one write: who shares a slow connection with many streams takes a little of each in time. */
+const MAX_WRITE_BYTES = 16 * 1024;
 const NOTHING = new Uint8Array(0);
 const CHUNK_END = encodeLatin1("\r\n");
 const LAST = encodeLatin1(LAST_CHUNK);
@@ -212,10 +215,13 @@ export class Http2Stream implements VisitorSocket, Sender {
 
   write(bytes: Uint8Array): Promise<number> {
     if (this.id === 0 || this.#writeClosed) return Promise.reject(gone());
+    // A head is in one piece.
+    const start = this.#response.begun ? 0 : Math.max(headEnd(bytes, 0, bytes.length), 0);
+    const part = bytes.subarray(0, start + MAX_WRITE_BYTES);
     const promise = new Promise<number>((resolve, reject) => {
-      this.#write = { bytes: bytes.length, resolve, reject };
+      this.#write = { bytes: part.length, resolve, reject };
     });
-    this.#response.accept(bytes);
+    this.#response.accept(part);
     this.#owner.outbox.send(this);
     return promise;
   }

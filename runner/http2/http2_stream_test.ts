@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:http2";
 import { until, untilStill } from "../testing/test_runner.ts";
 import { FRAME } from "./protocol.ts";
-import { data, frame, FrameClient, POST, request } from "./testing/frame_client.ts";
+import { data, frame, FrameClient, GET, POST, request } from "./testing/frame_client.ts";
 import { writeAll } from "./testing/h1_app.ts";
 import { NodeClient, textOf } from "./testing/node_client.ts";
 import { startTestServer, text } from "./testing/test_server.ts";
@@ -123,4 +123,32 @@ Deno.test("an upload that is reset never seems whole", async () => {
   await client.send(reset(5));
   await until(() => uploads.length === 2);
   assert.deepEqual(uploads, ["broken off", "broken off"], "the one in the middle never began");
+});
+
+Deno.test("a write ends as soon as the visitor has taken a part of it, a head whole", async () => {
+  const head = `HTTP/1.1 200 OK\r\nx-long: ${"x".repeat(20_000)}\r\ncontent-length: 100000\r\n\r\n`;
+  let written = 0;
+  await using server = startTestServer(async ({ socket }) => {
+    written = await socket.write(new TextEncoder().encode(head.padEnd(head.length + 100_000, "x")));
+  });
+  using client = await FrameClient.connect(server.port, { settings: "000400005000" });
+  await client.send(request(1));
+  await until(() => written > 0);
+  assert.equal(written, head.length + 16_384);
+});
+
+Deno.test("a connection's window that opens octet by octet is shared by its streams", async () => {
+  await using server = startTestServer(() => text("x".repeat(100_000)));
+  using client = await FrameClient.connect(server.port, { settings: "00047fffffff" });
+  const ids = [1, 3, 5];
+  await client.send(...ids.map((id) => request(id, GET)));
+  const sentBytes = () => ids.map((id) => client.dataOf(id).length);
+  while (sentBytes().reduce((sum, bytes) => sum + bytes) < 65_535) await client.next();
+  await client.ping();
+  const before = sentBytes();
+  for (let i = 0; i < 30; i++) {
+    await client.send(frame(FRAME.windowUpdate, 0, 0, "00000001"));
+    await client.ping();
+  }
+  assert.deepEqual(sentBytes().map((bytes, i) => bytes - before[i]!), [10, 10, 10]);
 });

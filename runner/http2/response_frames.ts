@@ -61,6 +61,11 @@ export class ResponseFrames {
     this.#remainingBytes = this.#leftBytes = 0;
   }
 
+  /** Its head was sent. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   /** END_STREAM was sent. */
   get ended(): boolean {
     return this.#ended;

@@ -38,6 +38,9 @@ export class StreamTable {
   /** What has something to hand over, perhaps several times. */
   readonly #ready: Http2Stream[] = [];
   readonly #consumers = new Set<Promise<void>>();
+  /** How many times a stream had its turn when the connection's window opened. */
+  #unblocked = 0;
+
   constructor(options: StreamTableOptions) {
     this.#options = options;
     const { outbox, consumed, dataSent, failed } = options;
@@ -118,9 +121,13 @@ export class StreamTable {
     this.#spare.push(stream);
   }
 
-  /** The connection's window has opened. */
+  /** The connection's window has opened: streams take turns, because it may be for a few octets only. */
   unblock(): void {
-    for (const stream of this.#open.values()) stream.unblock();
+    const { outbox } = this.#options;
+    const streams = [...this.#open.values()];
+    for (let left = streams.length; left > 0 && outbox.windowBytes > 0; left--) {
+      streams[this.#unblocked++ % streams.length]!.unblock();
+    }
   }
 
   /** The window of all streams has changed by so many bytes; false = for one that is more than a window can be. */

@@ -60,7 +60,7 @@ Deno.test("a DNS provider that fails fails the order in its words, and is told t
   console.error = (line) => lines.push(line);
   await assert.rejects(client.order(["*.shop.example"], ORDER), {
     type: "dnsProvider",
-    message: /^Cannot set the TXT record "_acme-challenge\.shop\.example": the webhook ".*" answered 500$/,
+    message: /^Cannot set the TXT record "_acme-challenge\.shop\.example": the webhook of ".*" answered 500$/,
   }).finally(() => console.error = error);
   assert.equal(webhook.calls.length, 2);
   assert.match(`${lines}`, /^Cannot remove the TXT record/);

@@ -19,7 +19,7 @@ export interface StatedProblem {
 }
 
 const TYPE_PREFIX = "urn:ietf:params:acme:error:";
-const MAX_DETAIL_LENGTH = 500;
+const MAX_TEXT_LENGTH = 500;
 
 /** Reads a problem document (RFC 7807, RFC 8555 §6.7). */
 export function readProblem(document: Answer): StatedProblem {
@@ -27,7 +27,7 @@ export function readProblem(document: Answer): StatedProblem {
     ...stated(document),
     subproblems: document.objects("subproblems").map((subproblem) => ({
       ...stated(subproblem),
-      hostname: subproblem.object("identifier")?.optionalText("value") ?? null,
+      hostname: plain(subproblem.object("identifier")?.optionalText("value") ?? "") || null,
     })),
   };
 }
@@ -84,11 +84,16 @@ export function explainProblem({ type, detail, subproblems }: StatedProblem): st
 }
 
 function stated(problem: Answer): { type: string; detail: string } {
-  const type = problem.optionalText("type") ?? "about:blank";
+  const type = plain(problem.optionalText("type") ?? "about:blank");
   const detail = problem.optionalText("detail") ?? problem.optionalText("title") ?? "it did not say why";
   return {
     type: type.startsWith(TYPE_PREFIX) ? type.slice(TYPE_PREFIX.length) : type,
-    // deno-lint-ignore no-control-regex -- A terminal must not obey it.
-    detail: detail.slice(0, MAX_DETAIL_LENGTH).replaceAll(/[\x00-\x1f\x7f]+/g, " ").replace(/\.\s*$/, ""),
+    detail: plain(detail).replace(/\.\s*$/, ""),
   };
+}
+
+/** What a terminal or a log may show. */
+function plain(text: string): string {
+  // deno-lint-ignore no-control-regex -- A terminal must not obey it.
+  return text.slice(0, MAX_TEXT_LENGTH).replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, " ");
 }

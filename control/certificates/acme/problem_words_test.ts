@@ -32,4 +32,8 @@ Deno.test("a problem document is read without its control characters, and not at
   assert.equal(type, "caa");
   assert.equal(detail, "a [31m b");
   assert.equal(read({ detail: "x".repeat(10_000) }).detail.length, 500);
+  const identifier = { type: "dns", value: "a\x1b]0;b.example" };
+  const strange = read({ type: "a\nb", subproblems: [{ type: "\x9bc", identifier }] });
+  assert.equal(explainProblem(strange).match(/[^\x20-\x7e]/), null);
+  assert.equal(read({ type: "x".repeat(10_000) }).type.length, 500);
 });

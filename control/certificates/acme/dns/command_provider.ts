@@ -6,7 +6,7 @@ const MAX_STDERR_BYTES = 4096;
 
 /**
  * A program of the operator's, run as `PROGRAM … present|cleanup NAME VALUE`. It succeeds with exit code 0; else the
- * error says what it wrote to its standard error. It has ended when nobody holds that any more.
+ * error says what it wrote to its standard error. It has ended when nobody holds that any more; it has 30 s.
  */
 export class CommandProvider implements DnsProvider {
   readonly #command: readonly string[];
@@ -34,7 +34,7 @@ export class CommandProvider implements DnsProvider {
     const kill = () => killGroup(process.pid);
     ended.addEventListener("abort", kill, { once: true });
     try {
-      const stderr = await readStart(process.stderr);
+      const stderr = await readStart(process.stderr, ended);
       const { success, code } = await process.status;
       signal.throwIfAborted();
       const program = this.#command[0];
@@ -77,15 +77,22 @@ function killGroup(pid: number): void {
   }
 }
 
-/** Reads a stream to its end, and keeps its first bytes. */
-async function readStart(stream: ReadableStream<Uint8Array>): Promise<string> {
+/** Reads a stream to its end, or until the signal, and keeps its first bytes. */
+async function readStart(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<string> {
   const kept = new Uint8Array(MAX_STDERR_BYTES);
   let length = 0;
-  for await (const chunk of stream) {
-    const part = chunk.subarray(0, kept.length - length);
+  const reader = stream.getReader();
+  // Whatever left the process group is not killed with it, and may hold the other end for ever.
+  const cancel = () => reader.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const part = value.subarray(0, kept.length - length);
     kept.set(part, length);
     length += part.length;
   }
+  signal.removeEventListener("abort", cancel);
   // deno-lint-ignore no-control-regex -- A terminal must not obey it.
   return new TextDecoder().decode(kept.subarray(0, length)).replaceAll(/[\x00-\x1f\x7f]+/g, " ").trim();
 }

@@ -35,6 +35,20 @@ Deno.test("what a command writes without end is not kept", async () => {
   await assert.rejects(dns.present("a.example", "x", signal), (error: Error) => error.message.length < 5000);
 });
 
+Deno.test("what left the command's process group is not waited for after an abort", async () => {
+  const stop = new AbortController();
+  const out = await Deno.makeTempFile();
+  const dns = new CommandProvider(["sh", "-c", `setsid sh -c 'echo $$ > ${out}; exec sleep 20' & wait`], ENV);
+  const running = dns.present("a.example", "x", stop.signal);
+  let pid = "";
+  while ((pid = (await Deno.readTextFile(out)).trim()) === "") continue;
+  stop.abort(new Error("stopped"));
+  await assert.rejects(running, /stopped/);
+  // It is there yet.
+  Deno.kill(Number(pid), "SIGKILL");
+  await Deno.remove(out);
+});
+
 Deno.test("a command that is aborted ends with all that it started", async () => {
   const stop = new AbortController();
   const out = await Deno.makeTempFile();

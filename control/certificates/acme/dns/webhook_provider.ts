@@ -33,6 +33,8 @@ export class WebhookProvider implements DnsProvider {
 
   async #post(action: DnsAction, name: string, value: string, signal: AbortSignal): Promise<void> {
     const { url, secret } = this.#webhook;
+    // Tenants read the message, and there may be a secret in the path.
+    const { host } = new URL(url);
     const body = JSON.stringify({ action, name, value });
     const headers = new Headers({ "content-type": "application/json", "user-agent": "isola" });
     if (secret !== null) {
@@ -52,10 +54,10 @@ export class WebhookProvider implements DnsProvider {
     } catch (cause) {
       signal.throwIfAborted();
       const why = timeout.aborted ? `did not answer within ${TIMEOUT_MS}ms` : networkFailure(cause);
-      throw new DnsProviderError(action, name, `the webhook "${url}": ${why}`, { cause });
+      throw new DnsProviderError(action, name, `the webhook of "${host}": ${why}`, { cause });
     }
     if (!response.ok) {
-      throw new DnsProviderError(action, name, `the webhook "${url}" answered ${response.status}`);
+      throw new DnsProviderError(action, name, `the webhook of "${host}" answered ${response.status}`);
     }
   }
 }
