@@ -1,6 +1,6 @@
 /** What a runner needs from outside, and the messages in which it asks for it. Plain data only: they cross threads. */
 import type { ErrorCode } from "./errors.ts";
-import type { TrustedProxy } from "./trusted_proxies.ts";
+import type { TrustedProxy } from "./front/trusted_proxies.ts";
 import type { VisitorLimits } from "./visitor_limits.ts";
 
 /** Where a hostname leads. */

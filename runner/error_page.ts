@@ -1,5 +1,5 @@
 import { type ErrorCode, type GatewayError, STATUS } from "./errors.ts";
-import type { OwnResponse } from "./visitor_response.ts";
+import type { OwnResponse } from "./http1/visitor_response.ts";
 
 const EXPLANATION = {
   DEPLOYMENT_NOT_FOUND: "There is no deployment at this address.",

@@ -1,13 +1,13 @@
-import { ByteBuffer } from "./byte_buffer.ts";
-import type { Connection } from "./connection.ts";
+import { ByteBuffer } from "./http1/byte_buffer.ts";
+import type { Connection } from "./isolates/connection.ts";
 import { GatewayError } from "./errors.ts";
-import type { RequestBody } from "./request_body.ts";
-import { ResponseBody } from "./response_body.ts";
-import { ProtocolError, type ResponseHead } from "./response_head.ts";
+import type { RequestBody } from "./http1/request_body.ts";
+import { ResponseBody } from "./http1/response_body.ts";
+import { ProtocolError, type ResponseHead } from "./http1/response_head.ts";
 import { Turn } from "./turn.ts";
-import type { Upstream } from "./upstream.ts";
-import type { VisitorConnection } from "./visitor_connection.ts";
-import { type VisitorResponseOptions, writeResponseHead } from "./visitor_response.ts";
+import type { Upstream } from "./isolates/upstream.ts";
+import type { VisitorConnection } from "./http1/visitor_connection.ts";
+import { type VisitorResponseOptions, writeResponseHead } from "./http1/visitor_response.ts";
 
 /** What an exchange runs on. */
 export interface ExchangeOptions {

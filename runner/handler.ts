@@ -1,20 +1,20 @@
-import { ByteBuffer } from "./byte_buffer.ts";
-import type { Connection } from "./connection.ts";
+import { ByteBuffer } from "./http1/byte_buffer.ts";
+import type { Connection } from "./isolates/connection.ts";
 import type { Route, RouteChanges, RouteTable } from "./contract.ts";
 import { errorPage } from "./error_page.ts";
 import { GatewayError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type HttpsPolicy, isDirected } from "./https_policy.ts";
-import type { Leases } from "./leases.ts";
-import { decodeLatin1 } from "./octets.ts";
-import { RequestBody } from "./request_body.ts";
-import type { RequestHead } from "./request_head.ts";
-import type { ResponseHead } from "./response_head.ts";
-import type { Upstream } from "./upstream.ts";
-import type { VisitorConnection } from "./visitor_connection.ts";
-import { type OwnResponse, visitorFraming, writeOwnResponse } from "./visitor_response.ts";
-import { WebSocketBridge } from "./websocket.ts";
-import { WebSocketHandshake } from "./ws_handshake.ts";
+import type { Leases } from "./isolates/leases.ts";
+import { decodeLatin1 } from "./http1/octets.ts";
+import { RequestBody } from "./http1/request_body.ts";
+import type { RequestHead } from "./http1/request_head.ts";
+import type { ResponseHead } from "./http1/response_head.ts";
+import type { Upstream } from "./isolates/upstream.ts";
+import type { VisitorConnection } from "./http1/visitor_connection.ts";
+import { type OwnResponse, visitorFraming, writeOwnResponse } from "./http1/visitor_response.ts";
+import { WebSocketBridge } from "./websocket/websocket.ts";
+import { WebSocketHandshake } from "./websocket/ws_handshake.ts";
 
 /** Further tries of a request of which no byte reached an isolate. */
 const MAX_RESENDS = 2;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Handler } from "./handler.ts";
-import { Leases } from "./leases.ts";
+import { Leases } from "./isolates/leases.ts";
 import { RawIsolate } from "./testing/raw_isolate.ts";
-import { VisitorConnection, type VisitorSocket } from "./visitor_connection.ts";
+import { VisitorConnection, type VisitorSocket } from "./http1/visitor_connection.ts";
 
 const REQUESTS = 200;
 const REQUEST = new TextEncoder().encode(

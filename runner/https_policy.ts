@@ -1,6 +1,6 @@
 import type { Challenge } from "./contract.ts";
-import type { RequestHead } from "./request_head.ts";
-import type { OwnResponse } from "./visitor_response.ts";
+import type { RequestHead } from "./http1/request_head.ts";
+import type { OwnResponse } from "./http1/visitor_response.ts";
 
 /** What the policy works with. */
 export interface HttpsPolicyOptions {

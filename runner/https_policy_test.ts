@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { ByteBuffer } from "./byte_buffer.ts";
+import { ByteBuffer } from "./http1/byte_buffer.ts";
 import { HttpsPolicy, isDirected } from "./https_policy.ts";
-import { type Peer, type RequestHead, RequestReader } from "./request_head.ts";
+import { type Peer, type RequestHead, RequestReader } from "./http1/request_head.ts";
 
 const SECURED = new Set(["shop.example"]);
 const CHALLENGE = { hostname: "new.example", token: "t0ken", keyAuthorization: "t0ken.thumbprint" };

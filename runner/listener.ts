@@ -6,9 +6,9 @@ import type { Handler } from "./handler.ts";
 import { boundHeldBodies } from "./http2/held_bodies.ts";
 import { Http2Connection } from "./http2/http2_connection.ts";
 import { startsHttp2 } from "./http2/protocol.ts";
-import type { Peer } from "./request_head.ts";
-import type { TrustedProxies } from "./trusted_proxies.ts";
-import { VisitorConnection, type VisitorSocket } from "./visitor_connection.ts";
+import type { Peer } from "./http1/request_head.ts";
+import type { TrustedProxies } from "./front/trusted_proxies.ts";
+import { VisitorConnection, type VisitorSocket } from "./http1/visitor_connection.ts";
 import type { VisitorLimits } from "./visitor_limits.ts";
 
 const DRAIN_POLL_MS = 20;

@@ -11,7 +11,7 @@ import type {
   ToRunner,
 } from "./contract.ts";
 import type { ErrorCode } from "./errors.ts";
-import type { IsolateSource } from "./leases.ts";
+import type { IsolateSource } from "./isolates/leases.ts";
 
 /** For what the runner answers at once, and beyond the deadline of a drain. */
 const REPLY_TIMEOUT_MS = 5000;

@@ -1,12 +1,12 @@
 /** The runner's thread: its listener and its leases, driven by the messages of `contract.ts`. */
-import { CertificateWants } from "./certificate_wants.ts";
+import { CertificateWants } from "./front/certificate_wants.ts";
 import type { Acquired, FromRunner, RunnerOptions, RunnerState, ToRunner } from "./contract.ts";
 import { CertificateTable } from "./front/certificate_table.ts";
 import { Handler } from "./handler.ts";
 import { HttpsPolicy } from "./https_policy.ts";
-import { type IsolateSource, Leases } from "./leases.ts";
+import { type IsolateSource, Leases } from "./isolates/leases.ts";
 import { Listener } from "./listener.ts";
-import { TrustedProxies } from "./trusted_proxies.ts";
+import { TrustedProxies } from "./front/trusted_proxies.ts";
 
 interface Running {
   listener: Listener;

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { canonicalHostname } from "../authority.ts";
-import { ByteBuffer } from "../byte_buffer.ts";
-import { decodeLatin1 } from "../octets.ts";
+import { canonicalHostname } from "../http1/authority.ts";
+import { ByteBuffer } from "../http1/byte_buffer.ts";
+import { decodeLatin1 } from "../http1/octets.ts";
 import type { Alert } from "./alert.ts";
 
 /** Of all records of a ClientHello: with post-quantum key shares one has about 2 KB. */

@@ -1,6 +1,6 @@
-import type { Peer } from "../request_head.ts";
-import type { TrustedProxies } from "../trusted_proxies.ts";
-import type { VisitorSocket } from "../visitor_connection.ts";
+import type { Peer } from "../http1/request_head.ts";
+import type { TrustedProxies } from "./trusted_proxies.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import type { Admission, Place } from "./admission.ts";
 import type { CertificateTable } from "./certificate_table.ts";
 import { NOTHING_RECEIVED, Opening } from "./opening.ts";

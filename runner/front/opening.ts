@@ -1,4 +1,4 @@
-import type { Peer } from "../request_head.ts";
+import type { Peer } from "../http1/request_head.ts";
 import type { Place } from "./admission.ts";
 import { alertRecord } from "./alert.ts";
 import type { CertificateTable } from "./certificate_table.ts";

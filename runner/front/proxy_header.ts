@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { decodeLatin1 } from "../octets.ts";
+import { decodeLatin1 } from "../http1/octets.ts";
 import { canonicalAddress } from "./address.ts";
 
 /** Of a whole header with all that a proxy adds; the text of version 1 has at most 107. */

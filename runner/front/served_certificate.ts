@@ -1,5 +1,5 @@
 import type { Certificate } from "../contract.ts";
-import type { CoveredNames } from "../request_head.ts";
+import type { CoveredNames } from "../http1/request_head.ts";
 import { type InnerConnection, InnerListener } from "./inner_listener.ts";
 import type { NoDelay } from "./no_delay.ts";
 

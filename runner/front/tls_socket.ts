@@ -1,4 +1,4 @@
-import type { VisitorSocket } from "../visitor_connection.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import { copy, writeAll } from "./copy.ts";
 import type { InnerConnection } from "./inner_listener.ts";
 

@@ -1,4 +1,4 @@
-import type { VisitorSocket } from "../visitor_connection.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import {
   ERROR,
   FLAG,

@@ -1,4 +1,4 @@
-import { decodeLatin1, encodeLatin1, OCTET, OCTETS } from "../octets.ts";
+import { decodeLatin1, encodeLatin1, OCTET, OCTETS } from "../http1/octets.ts";
 
 /** What a field is to the request that has it. */
 export const ROLE = {

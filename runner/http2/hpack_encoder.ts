@@ -1,5 +1,5 @@
-import type { FieldScanner } from "../field_scanner.ts";
-import { decodeLatin1, encodeLatin1 } from "../octets.ts";
+import type { FieldScanner } from "../http1/field_scanner.ts";
+import { decodeLatin1, encodeLatin1 } from "../http1/octets.ts";
 import { HEADER_TABLE_BYTES } from "./hpack_decoder.ts";
 import { nameOf, STATIC_FIELDS, valueOf } from "./header_field.ts";
 import { lowerCase, type OctetWriter } from "./octet_writer.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeLatin1 } from "../octets.ts";
+import { encodeLatin1 } from "../http1/octets.ts";
 import { HpackDecoder } from "./hpack_decoder.ts";
 import { HpackEncoder } from "./hpack_encoder.ts";
 import { OctetWriter } from "./octet_writer.ts";

@@ -1,5 +1,5 @@
-import type { Peer } from "../request_head.ts";
-import type { VisitorSocket } from "../visitor_connection.ts";
+import type { Peer } from "../http1/request_head.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import type { VisitorLimits } from "../visitor_limits.ts";
 import { FloodGuard } from "./flood_guard.ts";
 import { dependsOnItself, type FrameHandler, FrameReader } from "./frame_reader.ts";

@@ -1,8 +1,8 @@
-import { ByteBuffer } from "../byte_buffer.ts";
-import { LAST_CHUNK } from "../chunked_decoder.ts";
-import { headEnd } from "../field_scanner.ts";
-import { encodeLatin1 } from "../octets.ts";
-import type { VisitorSocket } from "../visitor_connection.ts";
+import { ByteBuffer } from "../http1/byte_buffer.ts";
+import { LAST_CHUNK } from "../http1/chunked_decoder.ts";
+import { headEnd } from "../http1/field_scanner.ts";
+import { encodeLatin1 } from "../http1/octets.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import { BodyBuffer } from "./body_buffer.ts";
 import type { Outbox, Sender } from "./outbox.ts";
 import { ERROR, type ErrorCode, Http2Error, MAX_31_BITS } from "./protocol.ts";

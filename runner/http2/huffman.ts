@@ -1,4 +1,4 @@
-import { encodeLatin1 } from "../octets.ts";
+import { encodeLatin1 } from "../http1/octets.ts";
 
 /** The end of a string, which never occurs in one. */
 const EOS = 256;

@@ -1,6 +1,6 @@
 import { nextTick } from "node:process";
-import { encodeLatin1 } from "../octets.ts";
-import type { VisitorSocket } from "../visitor_connection.ts";
+import { encodeLatin1 } from "../http1/octets.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import { HpackEncoder } from "./hpack_encoder.ts";
 import { OctetWriter } from "./octet_writer.ts";
 import {

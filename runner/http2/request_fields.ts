@@ -1,5 +1,5 @@
-import type { ByteBuffer } from "../byte_buffer.ts";
-import { decodeLatin1, encodeLatin1 } from "../octets.ts";
+import type { ByteBuffer } from "../http1/byte_buffer.ts";
+import { decodeLatin1, encodeLatin1 } from "../http1/octets.ts";
 import { type HeaderField, ROLE, SEPARATOR_BYTES, sizeOf, valueOf } from "./header_field.ts";
 import { ERROR, Http2Error } from "./protocol.ts";
 

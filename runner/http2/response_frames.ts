@@ -1,5 +1,5 @@
-import { ChunkedDecoder } from "../chunked_decoder.ts";
-import { FIELD, FieldScanner, listOf } from "../field_scanner.ts";
+import { ChunkedDecoder } from "../http1/chunked_decoder.ts";
+import { FIELD, FieldScanner, listOf } from "../http1/field_scanner.ts";
 import { OctetWriter } from "./octet_writer.ts";
 import type { Outbox } from "./outbox.ts";
 import { MAX_PAYLOAD_BYTES } from "./protocol.ts";

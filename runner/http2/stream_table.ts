@@ -1,5 +1,5 @@
-import type { Peer } from "../request_head.ts";
-import type { VisitorSocket } from "../visitor_connection.ts";
+import type { Peer } from "../http1/request_head.ts";
+import type { VisitorSocket } from "../http1/visitor_connection.ts";
 import { ClosedStreams } from "./closed_streams.ts";
 import { Http2Stream, type StreamOwner } from "./http2_stream.ts";
 import type { Outbox } from "./outbox.ts";

@@ -1,6 +1,6 @@
 import { Handler } from "../handler.ts";
-import { Leases } from "../leases.ts";
-import { VisitorConnection } from "../visitor_connection.ts";
+import { Leases } from "../isolates/leases.ts";
+import { VisitorConnection } from "../http1/visitor_connection.ts";
 import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 import { RawVisitor } from "./raw_visitor.ts";
 

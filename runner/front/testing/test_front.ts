@@ -1,6 +1,6 @@
 import type { Certificate } from "../../contract.ts";
 import { until } from "../../testing/test_runner.ts";
-import { TrustedProxies } from "../../trusted_proxies.ts";
+import { TrustedProxies } from "../trusted_proxies.ts";
 import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../../visitor_limits.ts";
 import { Admission } from "../admission.ts";
 import { CertificateTable } from "../certificate_table.ts";

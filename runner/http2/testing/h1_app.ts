@@ -1,6 +1,6 @@
-import { ChunkedDecoder } from "../../chunked_decoder.ts";
-import { headEnd } from "../../field_scanner.ts";
-import type { VisitorSocket } from "../../visitor_connection.ts";
+import { ChunkedDecoder } from "../../http1/chunked_decoder.ts";
+import { headEnd } from "../../http1/field_scanner.ts";
+import type { VisitorSocket } from "../../http1/visitor_connection.ts";
 
 /** A request as the stream brought it. */
 export interface H1Request {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { Handler } from "./handler.ts";
-import { Leases } from "./leases.ts";
-import { AppIsolate } from "./testing/app_isolate.ts";
-import { readResponses } from "./testing/http1_reference.ts";
-import { RawIsolate } from "./testing/raw_isolate.ts";
-import { RawVisitor } from "./testing/raw_visitor.ts";
-import { startTestRunner, until } from "./testing/test_runner.ts";
+import { Handler } from "../handler.ts";
+import { Leases } from "../isolates/leases.ts";
+import { AppIsolate } from "../testing/app_isolate.ts";
+import { readResponses } from "../testing/http1_reference.ts";
+import { RawIsolate } from "../testing/raw_isolate.ts";
+import { RawVisitor } from "../testing/raw_visitor.ts";
+import { startTestRunner, until } from "../testing/test_runner.ts";
 import { VisitorConnection, type VisitorSocket } from "./visitor_connection.ts";
 
 const HOST = "host: shop.example\r\n";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ByteBuffer } from "./byte_buffer.ts";
 import { headEnd } from "./field_scanner.ts";
 import { ProtocolError, type ResponseHead, ResponseReader } from "./response_head.ts";
-import { SeededRandom } from "../tests/seeded_random.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
 
 /** What is read of a head, and its fields that are passed on. */
 function parse(text: string, method: string): ResponseHead & { passed: string } {

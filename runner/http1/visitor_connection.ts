@@ -1,9 +1,9 @@
 import type { ByteBuffer } from "./byte_buffer.ts";
-import { GatewayError } from "./errors.ts";
+import { GatewayError } from "../errors.ts";
 import { headEnd } from "./field_scanner.ts";
 import { Patience } from "./patience.ts";
 import { isHopeless, type Peer, type RequestHead, RequestReader } from "./request_head.ts";
-import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "./visitor_limits.ts";
+import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 
 /** What an idle connection costs. */
 const IDLE_BUFFER_BYTES = 4 * 1024;

@@ -1,8 +1,8 @@
 import { ByteBuffer } from "./byte_buffer.ts";
 import { ChunkedDecoder, LAST_CHUNK, writeChunk } from "./chunked_decoder.ts";
-import type { Connection } from "./connection.ts";
-import { GatewayError } from "./errors.ts";
-import { Turn } from "./turn.ts";
+import type { Connection } from "../isolates/connection.ts";
+import { GatewayError } from "../errors.ts";
+import { Turn } from "../turn.ts";
 import type { VisitorConnection } from "./visitor_connection.ts";
 
 /** What has arrived with the head and is sent with it. */

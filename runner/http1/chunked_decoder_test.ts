@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ChunkedDecoder } from "./chunked_decoder.ts";
 import { ProtocolError } from "./response_head.ts";
-import { SeededRandom } from "../tests/seeded_random.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
 
 const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
 

@@ -1,5 +1,5 @@
-import type { ErrorCode } from "./errors.ts";
-import { Turn } from "./turn.ts";
+import type { ErrorCode } from "../errors.ts";
+import { Turn } from "../turn.ts";
 import { closePayload, encodeFrame, FrameDecoder, FrameError, type FrameEvent, OPCODE } from "./ws_frames.ts";
 
 /** For the other side's part of the closing handshake. */

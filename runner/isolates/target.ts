@@ -1,5 +1,5 @@
-import type { Acquired } from "./contract.ts";
-import { type ErrorCode, GatewayError } from "./errors.ts";
+import type { Acquired } from "../contract.ts";
+import { type ErrorCode, GatewayError } from "../errors.ts";
 import { Upstream } from "./upstream.ts";
 
 /** Requests that wait for one deployment's isolate, to be started or to have a place; the next ones are refused. */

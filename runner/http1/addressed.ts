@@ -1,6 +1,6 @@
 import type { Authority } from "./authority.ts";
 import { encodeLatin1 } from "./octets.ts";
-import type { Client } from "./trusted_proxies.ts";
+import type { Client } from "../front/trusted_proxies.ts";
 
 /** An authority and a client, and what an isolate is told about a request of one for the other. */
 export interface Addressed {

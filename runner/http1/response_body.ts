@@ -1,7 +1,7 @@
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { ChunkedDecoder, LAST_CHUNK, writeChunk } from "./chunked_decoder.ts";
-import type { Connection } from "./connection.ts";
-import { GatewayError } from "./errors.ts";
+import type { Connection } from "../isolates/connection.ts";
+import { GatewayError } from "../errors.ts";
 import { type Framing, ProtocolError, type ResponseHead } from "./response_head.ts";
 
 /** The body of one response as its framing delimits it, on its way into the visitor's framing. */

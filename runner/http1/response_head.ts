@@ -1,4 +1,4 @@
-import { GatewayError } from "./errors.ts";
+import { GatewayError } from "../errors.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import { OCTET, OCTETS } from "./octets.ts";
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
-import { canonicalAddress } from "./front/address.ts";
-import { AddressSet } from "./front/address_set.ts";
+import { canonicalAddress } from "./address.ts";
+import { AddressSet } from "./address_set.ts";
 
 /** Proxies whose word on their visitors counts. */
 export interface TrustedProxy {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SeededRandom } from "../tests/seeded_random.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
 import {
   closePayload,
   encodeFrame,

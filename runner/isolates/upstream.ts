@@ -1,7 +1,7 @@
 import { Connection } from "./connection.ts";
-import type { IsolateUsage } from "./contract.ts";
-import { type ErrorCode, GatewayError } from "./errors.ts";
-import type { VisitorConnection } from "./visitor_connection.ts";
+import type { IsolateUsage } from "../contract.ts";
+import { type ErrorCode, GatewayError } from "../errors.ts";
+import type { VisitorConnection } from "../http1/visitor_connection.ts";
 
 /** Kept alive to one isolate, which has 100 places by default; more are closed after their exchange. */
 const MAX_IDLE_CONNECTIONS = 128;

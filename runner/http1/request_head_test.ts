@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ByteBuffer } from "./byte_buffer.ts";
-import { GatewayError } from "./errors.ts";
+import { GatewayError } from "../errors.ts";
 import { type Peer, type RequestHead, RequestReader } from "./request_head.ts";
-import { TrustedProxies } from "./trusted_proxies.ts";
-import { SeededRandom } from "../tests/seeded_random.ts";
+import { TrustedProxies } from "../front/trusted_proxies.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
 
 const PEER = { hostname: "192.0.2.7", port: 4711 };
 const HOST = ["Host", "Shop.example:80"] as const;

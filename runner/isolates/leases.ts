@@ -1,5 +1,5 @@
-import type { Acquired, IsolateUsage, RunnerOptions } from "./contract.ts";
-import type { ErrorCode } from "./errors.ts";
+import type { Acquired, IsolateUsage, RunnerOptions } from "../contract.ts";
+import type { ErrorCode } from "../errors.ts";
 import { Target } from "./target.ts";
 import type { Upstream } from "./upstream.ts";
 

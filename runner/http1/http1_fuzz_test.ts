@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { SeededRandom } from "../tests/seeded_random.ts";
-import { Handler } from "./handler.ts";
-import { Leases } from "./leases.ts";
-import { AppIsolate } from "./testing/app_isolate.ts";
-import { readRequests, readResponses, type SentRequest } from "./testing/http1_reference.ts";
-import { RawVisitor } from "./testing/raw_visitor.ts";
-import { startTestRunner, until } from "./testing/test_runner.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
+import { Handler } from "../handler.ts";
+import { Leases } from "../isolates/leases.ts";
+import { AppIsolate } from "../testing/app_isolate.ts";
+import { readRequests, readResponses, type SentRequest } from "../testing/http1_reference.ts";
+import { RawVisitor } from "../testing/raw_visitor.ts";
+import { startTestRunner, until } from "../testing/test_runner.ts";
 import { VisitorConnection, type VisitorSocket } from "./visitor_connection.ts";
 
 const SPLITS = 400;

@@ -1,13 +1,13 @@
 import { type Addressed, addressed } from "./addressed.ts";
 import { type Authority, readAuthority } from "./authority.ts";
 import type { ByteBuffer } from "./byte_buffer.ts";
-import { GatewayError } from "./errors.ts";
-import { canonicalAddress } from "./front/address.ts";
+import { GatewayError } from "../errors.ts";
+import { canonicalAddress } from "../front/address.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
 import { writeTrace } from "./trace_context.ts";
-import type { Client, TrustedProxies } from "./trusted_proxies.ts";
-import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "./visitor_limits.ts";
+import type { Client, TrustedProxies } from "../front/trusted_proxies.ts";
+import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 
 /** The other end of the visitor's connection. */
 export interface Peer {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { Acquired } from "./contract.ts";
-import { AppIsolate } from "./testing/app_isolate.ts";
-import { RawIsolate } from "./testing/raw_isolate.ts";
-import { RawVisitor } from "./testing/raw_visitor.ts";
-import { startTestRunner, until } from "./testing/test_runner.ts";
+import type { Acquired } from "../contract.ts";
+import { AppIsolate } from "../testing/app_isolate.ts";
+import { RawIsolate } from "../testing/raw_isolate.ts";
+import { RawVisitor } from "../testing/raw_visitor.ts";
+import { startTestRunner, until } from "../testing/test_runner.ts";
 
 const HELLO = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const GET = "GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n";

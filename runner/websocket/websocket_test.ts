@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { AppIsolate } from "./testing/app_isolate.ts";
-import { RawIsolate } from "./testing/raw_isolate.ts";
-import { RawVisitor } from "./testing/raw_visitor.ts";
-import { startTestRunner, type TestRunner, until, untilStill } from "./testing/test_runner.ts";
+import { AppIsolate } from "../testing/app_isolate.ts";
+import { RawIsolate } from "../testing/raw_isolate.ts";
+import { RawVisitor } from "../testing/raw_visitor.ts";
+import { startTestRunner, type TestRunner, until, untilStill } from "../testing/test_runner.ts";
 
 const UPGRADE =
   "GET /chat HTTP/1.1\r\nhost: shop.example\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n" +

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { GatewayError } from "./errors.ts";
-import { RawIsolate } from "./testing/raw_isolate.ts";
-import { until } from "./testing/test_runner.ts";
+import { GatewayError } from "../errors.ts";
+import { RawIsolate } from "../testing/raw_isolate.ts";
+import { until } from "../testing/test_runner.ts";
 import { Upstream } from "./upstream.ts";
 
 const GET = bytes("GET http://shop.example/ HTTP/1.1\r\nhost: shop.example\r\n\r\n");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { canonicalHostname, readAuthority } from "./authority.ts";
-import { SeededRandom } from "../tests/seeded_random.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
 
 Deno.test("the authority is the visitor's name without case, port and trailing dot", () => {
   const rows: [ofTarget: string | null, host: string | null, hostname: string, sent: string][] = [

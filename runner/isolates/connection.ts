@@ -1,12 +1,12 @@
-import type { IsolateUsage } from "./contract.ts";
-import { headEnd } from "./field_scanner.ts";
+import type { IsolateUsage } from "../contract.ts";
+import { headEnd } from "../http1/field_scanner.ts";
 import {
   MAX_RESPONSE_HEAD_BYTES,
   ProtocolError,
   type ResponseHead,
   ResponseReader,
-} from "./response_head.ts";
-import { Turn } from "./turn.ts";
+} from "../http1/response_head.ts";
+import { Turn } from "../turn.ts";
 
 /** Holds a whole head, so that it never has to grow. Untouched pages cost nothing. */
 const READ_BUFFER_BYTES = MAX_RESPONSE_HEAD_BYTES;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { ByteBuffer } from "./byte_buffer.ts";
-import { listOf } from "./field_scanner.ts";
-import { ProtocolError, type ResponseHead } from "./response_head.ts";
+import type { ByteBuffer } from "../http1/byte_buffer.ts";
+import { listOf } from "../http1/field_scanner.ts";
+import { ProtocolError, type ResponseHead } from "../http1/response_head.ts";
 
 /** RFC 6455 §1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

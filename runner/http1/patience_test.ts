@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Patience } from "./patience.ts";
-import { DEFAULT_VISITOR_LIMITS } from "./visitor_limits.ts";
+import { DEFAULT_VISITOR_LIMITS } from "../visitor_limits.ts";
 
 const LIMITS = {
   ...DEFAULT_VISITOR_LIMITS,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ByteBuffer } from "./byte_buffer.ts";
-import { Connection } from "./connection.ts";
-import { GatewayError } from "./errors.ts";
+import { Connection } from "../isolates/connection.ts";
+import { GatewayError } from "../errors.ts";
 import { RequestBody } from "./request_body.ts";
-import { RawIsolate } from "./testing/raw_isolate.ts";
+import { RawIsolate } from "../testing/raw_isolate.ts";
 import { VisitorConnection } from "./visitor_connection.ts";
 
 const USAGE = { isolateId: "i1", requests: 0, inFlight: 0, lastActiveAt: 0, ingressBytes: 0, egressBytes: 0 };

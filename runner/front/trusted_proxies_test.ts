@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Client, TrustedProxies, type Way } from "./trusted_proxies.ts";
-import { SeededRandom } from "../tests/seeded_random.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
 
 const PROXIES = new TrustedProxies([
   { addresses: ["10.0.0.0/8", "127.0.0.1"], by: "x-forwarded-for" },

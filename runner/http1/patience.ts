@@ -1,4 +1,4 @@
-import type { VisitorLimits } from "./visitor_limits.ts";
+import type { VisitorLimits } from "../visitor_limits.ts";
 
 /**
  * What a visitor's connection is about: `head` = its first request, or a head that has begun; `rest` = between two
