@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { isLocalName } from "../certificates/local_names.ts";
 import { ApiError } from "./errors.ts";
 
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
@@ -36,6 +37,6 @@ export function refusal(request: Request, hostnames: readonly string[]): string 
 
 function isOurs(hostname: string, hostnames: readonly string[]): boolean {
   const name = hostname.replace(/\.$/, "");
-  return name === "localhost" || name.endsWith(".localhost") || name.startsWith("[") || IPV4.test(name) ||
+  return isLocalName(name) || name.startsWith("[") || IPV4.test(name) ||
     hostnames.includes(name);
 }

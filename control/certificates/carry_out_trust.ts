@@ -1,7 +1,10 @@
 import type { TrustStep } from "./trust.ts";
 
-/** Where {@linkcode carryOutTrust} says what it does. */
+/** What {@linkcode carryOutTrust} works with. */
 export interface TrustTerminal {
+  /** Where programs are looked for. */
+  path: string;
+  /** Says what is done. */
   print(line: string): void;
 }
 
@@ -11,33 +14,39 @@ export interface TrustTerminal {
  *
  * @returns whether all succeeded
  */
-export async function carryOutTrust(steps: readonly TrustStep[], { print }: TrustTerminal): Promise<boolean> {
-  const done: TrustStep[] = [];
+export async function carryOutTrust(
+  steps: readonly TrustStep[],
+  { path, print }: TrustTerminal,
+): Promise<boolean> {
+  let failed = 0;
   for (const step of steps) {
     print(`Trusting the local CA in ${step.store}:`);
-    if (await runAll(step.commands, print)) done.push(step);
+    if (!await runAll(step.commands, { path, print })) failed++;
   }
-  if (done.length > 0) print("To undo this:");
-  for (const command of done.flatMap(({ undo }) => undo)) print(`  ${shown(command)}`);
-  return done.length === steps.length;
+  // Also of what was done only in part.
+  print("To undo this:");
+  for (const command of steps.flatMap(({ undo }) => undo)) print(`  ${shown(command)}`);
+  return failed === 0;
 }
 
 async function runAll(
   commands: readonly (readonly string[])[],
-  print: (line: string) => void,
+  terminal: TrustTerminal,
 ): Promise<boolean> {
   for (const command of commands) {
-    print(`  ${shown(command)}`);
-    if (!await run(command, print)) return false;
+    terminal.print(`  ${shown(command)}`);
+    if (!await run(command, terminal)) return false;
   }
   return true;
 }
 
-async function run(command: readonly string[], print: (line: string) => void): Promise<boolean> {
+async function run(command: readonly string[], { path, print }: TrustTerminal): Promise<boolean> {
   const [program, ...args] = command;
   try {
-    const child = new Deno.Command(program!, { args, stdin: "inherit", stdout: "null", stderr: "inherit" });
-    const { success, code } = await child.output();
+    // Programs of administrators are often not on a user's PATH.
+    const env = { PATH: `${path}:/usr/sbin:/sbin` };
+    const options = { args, env, stdin: "inherit", stdout: "null", stderr: "inherit" } as const;
+    const { success, code } = await new Deno.Command(program!, options).output();
     if (!success) print(`Cannot run "${program}": it exited with code ${code}`);
     return success;
   } catch (error) {

@@ -6,6 +6,7 @@ import { CertificateBook, type CertificateSource } from "./certificate_book.ts";
 import { Challenges } from "./challenges.ts";
 import { coversName } from "./covers_name.ts";
 import { type LocalCa, openLocalCa } from "./local_ca.ts";
+import { isLocalName } from "./local_names.ts";
 import { LocalCertificates } from "./local_certificates.ts";
 import { openOwnFiles } from "./own_files.ts";
 import { Provisioning } from "./provisioning.ts";
@@ -82,7 +83,7 @@ export class CertificateService implements CertificateFeed, AsyncDisposable {
       const warn = (message: string) => console.error(message);
       sources.push(opening.use(await openOwnFiles(tls.certificates, { warn })), store.certificates);
     }
-    if (config.httpsAddr !== undefined && isLocal(baseDomain)) {
+    if (config.httpsAddr !== undefined && isLocalName(baseDomain)) {
       const ca = await openLocalCa({ folder: localCaDir, baseDomain });
       local = { ca, certificates: opening.use(new LocalCertificates(ca)) };
       sources.push(local.certificates);
@@ -159,11 +160,6 @@ export class CertificateService implements CertificateFeed, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
   }
-}
-
-/** Names for which no other authority signs. */
-function isLocal(baseDomain: string): boolean {
-  return baseDomain === "localhost" || baseDomain.endsWith(".localhost");
 }
 
 /** Whether it is a project's, and there is something behind it. */

@@ -1,3 +1,5 @@
+import { isLocalName } from "./local_names.ts";
+
 /** How long a certificate is good. Unix times in ms. */
 export interface Validity {
   notBefore: number;
@@ -70,7 +72,7 @@ export function jitterOf(id: string): number {
 
 /** Whether an authority could sign names below a base domain: `localhost`, single labels and addresses are nobody's. */
 export function isSignable(baseDomain: string): boolean {
-  const isLocal = baseDomain === "localhost" || baseDomain.endsWith(".localhost");
+  const isLocal = isLocalName(baseDomain);
   const isAddress = /^[\d.]+$/.test(baseDomain) || baseDomain.includes(":");
   return baseDomain.includes(".") && !isLocal && !isAddress;
 }

@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { isLocalName } from "../certificates/local_names.ts";
 import type { Domain } from "../model.ts";
 import type { DnsConfig } from "../config/tls_config.ts";
 
@@ -43,5 +44,5 @@ export function dnsRecords(
 
 /** Whether the DNS may know the platform's own domain: names under `localhost` are every machine's own (RFC 6761). */
 export function hasPublicName(baseDomain: string): boolean {
-  return baseDomain !== "localhost" && !baseDomain.endsWith(".localhost");
+  return !isLocalName(baseDomain);
 }

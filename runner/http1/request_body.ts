@@ -70,7 +70,7 @@ export class RequestBody {
         if (this.#visitor.unread.length === 0 && !await this.#visitor.fillBody(this.#takenBytes)) {
           throw new GatewayError("BAD_REQUEST", "Cannot read a body: the visitor ended it");
         }
-        if (this.#cancelled || !await this.#send(connection, out)) break;
+        if (this.#cancelled || !await this.#send(connection, out) || this.#complete) break;
         await turn.pass(startedAt);
       }
     } catch (error) {

@@ -262,6 +262,7 @@ export class Http2Connection {
     this.#outbox.headers(id, block, true);
     if (endStream) this.#streams.abort(id, false);
     else this.#streams.reset(id, ERROR.none);
+    this.#guard.controlFrame();
   }
 
   #data(id: number, payload: Uint8Array, flowBytes: number, endStream: boolean): void {

@@ -1,3 +1,5 @@
+import { isLocalName } from "../../certificates/local_names.ts";
+import type { Config } from "../../config/config.ts";
 import { defineCommand } from "../command.ts";
 import type { RunningServer } from "../run_cli.ts";
 import { CONFIG_OPTIONS, configOf, startServer } from "../server_options.ts";
@@ -33,6 +35,12 @@ export const serve = defineCommand({
       if (server.https !== null) {
         const { hostname, port } = server.https;
         terminal.note(`  https    https://*.${config.baseDomain}:${port} (on ${hostname})`);
+        if (!hasCertificates(config)) {
+          terminal.note(
+            "           with certificates that are uploaded only: tls of isola.yaml orders them, or names your own",
+            "yellow",
+          );
+        }
       }
       terminal.note(`  control  ${server.controlUrl}`);
       terminal.note(`  data     ${config.dataDir}`);
@@ -59,6 +67,11 @@ export const serve = defineCommand({
     }
   },
 });
+
+/** Whether there are others than those that are uploaded. */
+function hasCertificates({ tls, baseDomain }: Config): boolean {
+  return tls.acme !== null || tls.certificates.length > 0 || isLocalName(baseDomain);
+}
 
 /** Resolves once `signal` is aborted. */
 function aborted(signal: AbortSignal): Promise<void> {

@@ -36,7 +36,8 @@ export const trust = defineCommand({
     if (steps.length === 0) {
       throw new CliError("failed", "Cannot find a trust store that is known here: add that file to yours");
     }
-    if (!await carryOutTrust(steps, { print: (line) => terminal.note(line) })) {
+    const print = (line: string) => terminal.note(line);
+    if (!await carryOutTrust(steps, { path: deps.env.PATH ?? "", print })) {
       throw new CliError("failed", "Cannot have the local CA trusted everywhere: see above");
     }
   },
