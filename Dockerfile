@@ -14,7 +14,7 @@ ENV ISOLA_DATA_DIR=/data \
     ISOLA_HTTP_ADDR=0.0.0.0:8000 \
     ISOLA_CONTROL_ADDR=0.0.0.0:8001
 VOLUME /data
-EXPOSE 8000 8001
+EXPOSE 8000 8001 8443
 
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["deno", "eval", "Deno.exit((await fetch('http://127.0.0.1:8001/healthz')).ok ? 0 : 1)"]

@@ -2,6 +2,7 @@
  * Isola: a self-hosted isolate cloud. This file is the composition root and the command line: the only one that imports
  * all three layers, reads the environment, and exits.
  */
+import { constants as osConstants } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
@@ -13,7 +14,7 @@ import {
   runCli,
   type RunningServer,
 } from "./control/mod.ts";
-import { scheduleInBatches } from "./isolate/mod.ts";
+import { ignoreSignal, scheduleInBatches } from "./isolate/mod.ts";
 import {
   assertFree,
   DEFAULT_VISITOR_LIMITS,
@@ -38,6 +39,7 @@ const LINGER_MS = 1000;
 async function startServer(config: Config, { takeOver = false } = {}): Promise<RunningServer> {
   await using starting = new AsyncDisposableStack();
   scheduleInBatches();
+  refuseInspector();
   const control = starting.use(
     await openControl(config, { version: metadata.version, env: Deno.env.toObject(), takeOver, failed }),
   );
@@ -83,6 +85,15 @@ async function startServer(config: Config, { takeOver = false } = {}): Promise<R
       await owned.disposeAsync();
     },
   };
+}
+
+/**
+ * At SIGUSR1, which others take for "open the log anew", Deno opens its inspector on loopback: to every user of the machine.
+ * Its handler is installed with the first listener, and stays replaced.
+ */
+function refuseInspector(): void {
+  Deno.addSignalListener("SIGUSR1", () => {});
+  ignoreSignal(osConstants.signals.SIGUSR1);
 }
 
 /** This server is ready: the other one gets no new connections, finishes its requests and ends. */

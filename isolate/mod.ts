@@ -8,6 +8,7 @@ export {
   encodeCompiledModule,
   readCompiledModule,
 } from "./deno_cache/compiled_module.ts";
+export { ignoreSignal } from "./ignored_signal.ts";
 export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 export { endLeftProcesses } from "./janitor.ts";

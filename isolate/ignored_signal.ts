@@ -1,0 +1,20 @@
+/** `SIG_IGN` of signal(2). */
+const SIG_IGN = 1n;
+
+/**
+ * Has the kernel drop a signal to this process from now on, whoever in the runtime has a handler for it. Programs that are
+ * started later inherit that until they install their own.
+ *
+ * @returns False where that cannot be done: no glibc.
+ */
+export function ignoreSignal(signal: number): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const libc = Deno.dlopen("libc.so.6", { signal: { parameters: ["i32", "pointer"], result: "pointer" } });
+    libc.symbols.signal(signal, Deno.UnsafePointer.create(SIG_IGN));
+    libc.close();
+    return true;
+  } catch {
+    return false; // No such library: another libc.
+  }
+}
