@@ -25,8 +25,8 @@ const upload = z.object({
   privateKey: z.string().min(1).max(MAX_PEM_LENGTH),
 });
 const association = z.object({ deploymentId: z.string().nullish(), projectId: z.string().optional() }).refine(
-  ({ deploymentId, projectId }) => (deploymentId === undefined) !== (projectId === undefined),
-  `either "deploymentId" (null detaches) or "projectId" (its production, now and later) must be given`,
+  ({ deploymentId, projectId }) => deploymentId === undefined || projectId === undefined,
+  `either "deploymentId" (null or none detaches) or "projectId" (its production, now and later) may be given`,
 );
 
 /** `/v1/organizations/{id}/domains` and `/v1/domains/{id}`. */
@@ -122,8 +122,8 @@ function checkedName(text: string, baseDomain: string): string {
 
 async function associate(c: Context<ApiEnv>, deps: ApiDeps, domain: Domain): Promise<void> {
   const { store } = deps;
-  const { deploymentId, projectId } = await readJson(c.req.raw, association);
-  if (deploymentId === null) {
+  const { deploymentId = null, projectId } = await readJson(c.req.raw, association);
+  if (deploymentId === null && projectId === undefined) {
     detach(deps, domain);
     return await deps.routed();
   }
@@ -134,7 +134,7 @@ async function associate(c: Context<ApiEnv>, deps: ApiDeps, domain: Domain): Pro
         "Register and attach the names under it one by one",
     );
   }
-  const deployment = deploymentId === undefined ? null : findDeployment(c, store, deploymentId).record;
+  const deployment = deploymentId === null ? null : findDeployment(c, store, deploymentId).record;
   if (deployment !== null && deployment.status !== "success") {
     throw notReady(`attach "${domain.domain}" to`, deployment);
   }
