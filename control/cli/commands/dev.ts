@@ -52,6 +52,9 @@ export const dev = defineCommand({
     const caDir = localCaDir(deps.env) ?? config.localCaDir;
     const server = await startServer(context, { ...config, adminToken, localCaDir: caDir });
     try {
+      if (options.https) {
+        terminal.note('HTTPS is signed by a CA of this machine: "isola trust" has browsers trust it');
+      }
       using client = new ApiClient({ url: server.controlUrl, token: adminToken, signal: deps.signal });
       await watchAndDeploy(folder, {
         client,
