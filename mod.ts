@@ -127,7 +127,6 @@ async function startLessee(
       http,
       https,
       redirect: config.httpRedirect === "on",
-      reusePort: true,
       limits: limitsOfOne(config),
       proxies: config.trustedProxies,
       idleTimeoutMs: config.idleTimeoutMs,

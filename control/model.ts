@@ -144,6 +144,16 @@ export interface CertificateRecord extends CertificateMaterial {
   updatedAt: string;
 }
 
+/** An account with an ACME server (RFC 8555 §7.1.2). */
+export interface AcmeAccount {
+  /** URL of the server's directory. */
+  directory: string;
+  /** Its own, by which requests name it. */
+  url: string;
+  /** A JWK, as JSON. */
+  privateKey: string;
+}
+
 /** Of the official API. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 

@@ -1,3 +1,5 @@
+import { callLibc } from "./libc.ts";
+
 /** `SIG_IGN` of signal(2). */
 const SIG_IGN = 1n;
 
@@ -8,13 +10,8 @@ const SIG_IGN = 1n;
  * @returns False where that cannot be done: no glibc.
  */
 export function ignoreSignal(signal: number): boolean {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    const libc = Deno.dlopen("libc.so.6", { signal: { parameters: ["i32", "pointer"], result: "pointer" } });
-    libc.symbols.signal(signal, Deno.UnsafePointer.create(SIG_IGN));
-    libc.close();
+  return callLibc({ signal: { parameters: ["i32", "pointer"], result: "pointer" } }, (libc) => {
+    libc.signal(signal, Deno.UnsafePointer.create(SIG_IGN));
     return true;
-  } catch {
-    return false; // No such library: another libc.
-  }
+  });
 }

@@ -76,8 +76,6 @@ export interface RunnerOptions {
   https: ListenAddress | null;
   /** Plain requests for names that have a certificate are sent to HTTPS. */
   redirect: boolean;
-  /** Others may listen on the same ports: other runners, and the server that takes over from this one. */
-  reusePort: boolean;
   limits: VisitorLimits;
   proxies: readonly TrustedProxy[];
   /** An isolate without activity for so long is released. */

@@ -22,7 +22,6 @@ export interface ListenerOptions {
   http: ListenAddress;
   /** `null` = no TLS. */
   https: ListenAddress | null;
-  reusePort: boolean;
   limits: VisitorLimits;
   proxies: TrustedProxies;
   certificates: CertificateTable;
@@ -105,10 +104,9 @@ export class Listener {
   }
 
   #open(address: ListenAddress, tls: CertificateTable | null, admission: Admission): Front {
-    const { reusePort, proxies, wantCertificate } = this.#options;
+    const { proxies, wantCertificate } = this.#options;
     return new Front({
       ...address,
-      reusePort,
       tls,
       admission,
       proxies,

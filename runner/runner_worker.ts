@@ -41,7 +41,7 @@ const source: IsolateSource = {
 };
 
 function start(options: RunnerOptions, state: RunnerState): Running {
-  const { http, https, reusePort, redirect, limits } = options;
+  const { http, https, redirect, limits } = options;
   const certificates = new CertificateTable();
   certificates.change({ installed: state.certificates, removed: [] });
   const wants = new CertificateWants({
@@ -61,7 +61,6 @@ function start(options: RunnerOptions, state: RunnerState): Running {
     listener = new Listener({
       http,
       https,
-      reusePort,
       limits,
       certificates,
       proxies: new TrustedProxies(options.proxies),

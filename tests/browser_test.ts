@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { startTestServer, type TestServer } from "./server.ts";
+import { CHROMIUM, CHROMIUM_FLAGS } from "./chromium.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
 const EXAMPLES = new URL("../examples/", import.meta.url);
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-sync",
-];
 
 const isInstalled = await Deno.stat(CHROMIUM).then(() => true, () => false);
 
@@ -25,7 +18,7 @@ function browserTest(name: string, fn: (server: TestServer, browser: Browser) =>
     sanitizeResources: false,
     async fn() {
       await using server = await startTestServer();
-      const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+      const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS] });
       try {
         await fn(server, browser);
       } finally {

@@ -1,14 +1,7 @@
 import { type Browser, chromium } from "playwright-core";
+import { CHROMIUM, CHROMIUM_FLAGS } from "./chromium.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
 const CERTUTIL = "/usr/bin/certutil";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-sync",
-];
 
 /** Whether the browser, and what makes it trust, are installed: scripts/setup.sh does that where it may. */
 export const hasTrustingBrowser: boolean = await Promise.all(
@@ -36,7 +29,7 @@ export class BrowserHome implements Disposable {
   async launch(rules: string): Promise<Browser> {
     return await chromium.launch({
       executablePath: CHROMIUM,
-      args: [...FLAGS, `--host-resolver-rules=${rules}`],
+      args: [...CHROMIUM_FLAGS, `--host-resolver-rules=${rules}`],
       env: { HOME: this.path, PATH: "/usr/bin:/bin" },
     });
   }

@@ -5,15 +5,8 @@ import { carryOutTrust } from "./carry_out_trust.ts";
 import { openLocalCa } from "./local_ca.ts";
 import { planTrust, type TrustMachine } from "./trust.ts";
 import { inspectMachine } from "./trust_machine.ts";
+import { CHROMIUM, CHROMIUM_FLAGS } from "../../tests/chromium.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-sync",
-];
 const CA = { name: "Isola local CA 1a2b3c4d", certificatePath: "/data/ca.pem" };
 const FILE = "/isola-local-ca-1a2b3c4d.crt";
 
@@ -164,7 +157,7 @@ Deno.test({
     );
     const visit = async (hostname: string) => {
       const env = { HOME: home, PATH: Deno.env.get("PATH")! };
-      const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS, env });
+      const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS], env });
       try {
         const page = await browser.newPage();
         const response = await page.goto(`https://${hostname}:${server.addr.port}/`);

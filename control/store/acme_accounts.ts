@@ -1,14 +1,5 @@
+import type { AcmeAccount } from "../model.ts";
 import type { Database } from "./database.ts";
-
-/** An account with one ACME server (RFC 8555 section 7.1.2). */
-export interface AcmeAccount {
-  /** URL of the server's directory. */
-  directory: string;
-  /** The account's own URL, by which requests name it. */
-  url: string;
-  /** A JWK, as JSON. */
-  privateKey: string;
-}
 
 /** The accounts with ACME servers, one for each directory. */
 export class AcmeAccounts {

@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import { newDeploymentId } from "./deployment_id.ts";
 import { StoreError } from "./errors.ts";
 import type { Hostnames } from "./hostnames.ts";
-import type { Listed, ListOptions } from "./listing.ts";
+import { type Listed, type ListOptions, readPage } from "./listing.ts";
 
 /** A deployment without what may be large: {@linkcode Deployments.snapshot} has the rest. */
 export type DeploymentRecord = Omit<Deployment, "files" | "image">;
@@ -117,21 +117,9 @@ export class Deployments {
   /** One page of a project's deployments; `q` is looked for in ids. */
   list(projectId: string, options: ListOptions<DeploymentSort>): Listed<DeploymentRecord> {
     const where = "project_id = ?1 AND (?2 IS NULL OR instr(id, ?2) > 0)";
-    const direction = options.order === "asc" ? "ASC" : "DESC";
-    const rows = this.#database.all<Row>(
-      `SELECT ${COLUMNS} FROM deployments WHERE ${where}
-       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction} LIMIT ?3 OFFSET ?4`,
-      projectId,
-      options.q,
-      options.limit,
-      (options.page - 1) * options.limit,
-    );
-    const { total } = this.#database.get<{ total: number }>(
-      `SELECT count(*) AS total FROM deployments WHERE ${where}`,
-      projectId,
-      options.q,
-    )!;
-    return { items: rows.map(toRecord), total };
+    const query = { columns: COLUMNS, table: "deployments", where, order: [SORT_COLUMNS[options.sort]] };
+    const { items, total } = readPage<Row>(this.#database, query, projectId, options);
+    return { items: items.map(toRecord), total };
   }
 
   /** The ids of the deployments whose build has not ended, oldest first. */

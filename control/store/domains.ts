@@ -3,7 +3,7 @@ import type { Domain, ProvisioningStatus } from "../model.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
-import type { Listed, ListOptions } from "./listing.ts";
+import { type Listed, type ListOptions, readPage } from "./listing.ts";
 
 const COLUMNS = `id, organization_id AS organizationId, domain, token, validated_at AS validatedAt,
   provisioning_code AS code, provisioning_message AS message, created_at AS createdAt, updated_at AS updatedAt`;
@@ -88,20 +88,8 @@ export class Domains {
   /** One page of an organization's domains; `q` is looked for in names. */
   list(organizationId: string, options: ListOptions<DomainSort>): Listed<Domain> {
     const where = "organization_id = ?1 AND (?2 IS NULL OR instr(domain, lower(?2)) > 0)";
-    const direction = options.order === "asc" ? "ASC" : "DESC";
-    const items = this.#database.all<Row>(
-      `SELECT ${COLUMNS} FROM domains WHERE ${where}
-       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, rowid ${direction} LIMIT ?3 OFFSET ?4`,
-      organizationId,
-      options.q,
-      options.limit,
-      (options.page - 1) * options.limit,
-    );
-    const { total } = this.#database.get<{ total: number }>(
-      `SELECT count(*) AS total FROM domains WHERE ${where}`,
-      organizationId,
-      options.q,
-    )!;
+    const query = { columns: COLUMNS, table: "domains", where, order: [SORT_COLUMNS[options.sort], "rowid"] };
+    const { items, total } = readPage<Row>(this.#database, query, organizationId, options);
     return { items: items.map((row) => readRow(row)!), total };
   }
 

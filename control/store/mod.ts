@@ -10,7 +10,7 @@
  * ```
  */
 export { type Blobs, MAX_BLOB_BYTES, type PutOptions, type StoredBlob } from "./blobs.ts";
-export type { AcmeAccount, AcmeAccounts } from "./acme_accounts.ts";
+export type { AcmeAccounts } from "./acme_accounts.ts";
 export type { CollectedBlobs } from "./blob_collection.ts";
 export type { CertificateChange, Certificates, NewCertificate } from "./certificates.ts";
 export { dataDirOwner } from "./data_lock.ts";

@@ -2,7 +2,7 @@ import type { Project } from "../model.ts";
 import type { Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
 import type { Hostnames } from "./hostnames.ts";
-import type { Listed, ListOptions } from "./listing.ts";
+import { type Listed, type ListOptions, readPage } from "./listing.ts";
 
 const COLUMNS = `id, organization_id AS organizationId, name, description, untrusted,
   production_deployment_id AS productionDeploymentId, created_at AS createdAt, updated_at AS updatedAt`;
@@ -75,20 +75,13 @@ export class Projects {
   /** One page of an organization's projects; `q` is looked for in names and ids. */
   list(organizationId: string, options: ListOptions<ProjectSort>): Listed<Project> {
     const where = "organization_id = ?1 AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(id, ?2) > 0)";
-    const direction = options.order === "asc" ? "ASC" : "DESC";
-    const items = this.#database.all<Row>(
-      `SELECT ${COLUMNS} FROM projects WHERE ${where}
-       ORDER BY ${SORT_COLUMNS[options.sort]} ${direction}, rowid ${direction} LIMIT ?3 OFFSET ?4`,
-      organizationId,
-      options.q,
-      options.limit,
-      (options.page - 1) * options.limit,
-    );
-    const { total } = this.#database.get<{ total: number }>(
-      `SELECT count(*) AS total FROM projects WHERE ${where}`,
-      organizationId,
-      options.q,
-    )!;
+    const query = {
+      columns: COLUMNS,
+      table: "projects",
+      where,
+      order: [SORT_COLUMNS[options.sort], "rowid"],
+    };
+    const { items, total } = readPage<Row>(this.#database, query, organizationId, options);
     return { items: items.map((row) => readRow(row)!), total };
   }
 

@@ -27,8 +27,6 @@ export interface Visitor {
 export interface FrontOptions {
   hostname: string;
   port: number;
-  /** Several fronts share the port. */
-  reusePort: boolean;
   /** `null` = visitors speak plain HTTP. */
   tls: CertificateTable | null;
   admission: Admission;
@@ -51,9 +49,10 @@ export class Front {
 
   /** @throws It cannot listen there. */
   constructor(options: FrontOptions) {
-    const { hostname, port, reusePort } = options;
+    const { hostname, port } = options;
     this.#options = options;
-    this.#listener = Deno.listen({ hostname, port, reusePort, tcpBacklog: BACKLOG });
+    // Others have the same port: other runners, and the server that takes over from this one.
+    this.#listener = Deno.listen({ hostname, port, reusePort: true, tcpBacklog: BACKLOG });
     this.#accept();
   }
 

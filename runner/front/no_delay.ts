@@ -1,3 +1,5 @@
+import { openLibc } from "./libc.ts";
+
 /** socket(7), tcp(7). */
 const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
@@ -22,7 +24,7 @@ const SYMBOLS = {
  * every response of several writes for 40 ms. Where there is no such library, that is how it is.
  */
 export class NoDelay implements Disposable {
-  readonly #libc: Deno.DynamicLibrary<typeof SYMBOLS> | null = openLibc();
+  readonly #libc: Deno.DynamicLibrary<typeof SYMBOLS> | null = openLibc(SYMBOLS);
 
   /**
    * Makes a listener on 127.0.0.1 and finds its descriptor: the lowest that was free before, or else by looking at all.
@@ -76,14 +78,5 @@ export class NoDelay implements Disposable {
     if (getsockname(descriptor, address.buffer, length) !== 0) return false;
     // The family is in the order of the machine, the port in that of the network.
     return new Uint16Array(address.buffer)[0] === AF_INET && address.getUint16(2) === port;
-  }
-}
-
-function openLibc(): Deno.DynamicLibrary<typeof SYMBOLS> | null {
-  if (Deno.build.os !== "linux") return null;
-  try {
-    return Deno.dlopen("libc.so.6", SYMBOLS);
-  } catch {
-    return null; // Another libc, or not permitted.
   }
 }

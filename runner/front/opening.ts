@@ -1,3 +1,4 @@
+import { discard } from "../discard.ts";
 import type { Peer } from "../http1/request_head.ts";
 import type { Place } from "./admission.ts";
 import { alertRecord } from "./alert.ts";
@@ -19,8 +20,6 @@ const MAX_BUFFER_BYTES = MAX_PROXY_HEADER_BYTES + MAX_HELLO_BYTES;
 /** For a visitor who is turned away to read why: a reset would destroy it. */
 const LINGER_MS = 1000;
 const MAX_LINGER_BYTES = 64 * 1024;
-/** Where it reads to what nobody wants. */
-const sink = new Uint8Array(16 * 1024);
 const NOT_HTTPS = new TextEncoder().encode(
   "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 23\r\nconnection: close\r\n\r\n" +
     "This port speaks HTTPS\n",
@@ -187,11 +186,7 @@ export class Opening {
     try {
       await writeAll(this.#socket, reason);
       await this.#socket.closeWrite();
-      for (let left = MAX_LINGER_BYTES; left > 0;) {
-        const bytes = await this.#socket.read(sink);
-        if (bytes === null) break;
-        left -= bytes;
-      }
+      await discard(this.#socket, MAX_LINGER_BYTES);
     } catch {
       // The visitor was faster.
     }

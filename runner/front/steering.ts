@@ -1,3 +1,5 @@
+import { openLibc } from "./libc.ts";
+
 /** socket(7), <asm-generic/socket.h>. */
 const SOL_SOCKET = 1;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
@@ -25,7 +27,7 @@ const SYMBOLS = {
  * Where there is no such library, the kernel chooses among all listeners all the time.
  */
 export function steerHere(): Disposable {
-  const libc = openLibc();
+  const libc = openLibc(SYMBOLS);
   if (libc === null) return { [Symbol.dispose]() {} };
   const { setsockopt } = libc.symbols;
   const steered: number[] = [];
@@ -100,15 +102,6 @@ function constantProgram(index: number): Uint8Array<ArrayBuffer> {
   view.setUint16(PROGRAM_BYTES, RETURN_CONSTANT, true);
   view.setUint32(PROGRAM_BYTES + 4, index, true);
   return bytes;
-}
-
-function openLibc(): Deno.DynamicLibrary<typeof SYMBOLS> | null {
-  if (Deno.build.os !== "linux") return null;
-  try {
-    return Deno.dlopen("libc.so.6", SYMBOLS);
-  } catch {
-    return null; // Another libc, or not permitted.
-  }
 }
 
 function readIfThere(path: string): string {

@@ -11,8 +11,15 @@ const spare: ByteBuffer[] = [];
 
 /** Bytes on their way out, put together from text and pieces of what came in. Whoever fills it bounds it. */
 export class ByteBuffer {
-  #bytes = new Uint8Array(INITIAL_BYTES);
+  readonly #initialBytes: number;
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+
+  /** @param initialBytes What it keeps when it is empty. */
+  constructor(initialBytes: number = INITIAL_BYTES) {
+    this.#initialBytes = initialBytes;
+    this.#bytes = new Uint8Array(initialBytes);
+  }
 
   /** An empty one, the caller's until it is given back. */
   static take(): ByteBuffer {
@@ -38,6 +45,17 @@ export class ByteBuffer {
     this.#length = 0;
   }
 
+  /** Gives back what an empty one does not need. */
+  shrink(): void {
+    if (this.#length > 0 || this.#bytes.length === this.#initialBytes) return;
+    this.#bytes = new Uint8Array(this.#initialBytes);
+  }
+
+  octet(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
   /** Latin-1 characters, each one byte. */
   text(text: string): void {
     this.#reserve(text.length);
@@ -48,7 +66,7 @@ export class ByteBuffer {
   }
 
   /** `source[start, end)`. */
-  copy(source: Uint8Array, start = 0, end = source.length): void {
+  copy(source: Readonly<Uint8Array>, start = 0, end = source.length): void {
     const length = end - start;
     this.#reserve(length);
     if (length < SHORT_BYTES) {

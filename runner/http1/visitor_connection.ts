@@ -1,3 +1,4 @@
+import { discard } from "../discard.ts";
 import type { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "../errors.ts";
 import { headEnd } from "./field_scanner.ts";
@@ -14,8 +15,6 @@ const MAX_REQUESTS_IN_A_ROW = 64;
 /** After a response that ended before the request did, for the visitor to read it: a reset would destroy it. */
 const LINGER_MS = 2000;
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
-/** Where it reads to what nobody wants. */
-const sink = new Uint8Array(16 * 1024);
 const NOTHING = new Uint8Array(0);
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 const CR = 0x0d;
@@ -232,11 +231,7 @@ export class VisitorConnection {
     try {
       await this.#socket.closeWrite();
       // Not into the buffer, of which a part may still be on its way to an isolate.
-      for (let left = MAX_LINGER_BYTES; left > 0;) {
-        const bytes = await this.#socket.read(sink);
-        if (bytes === null) break;
-        left -= bytes;
-      }
+      await discard(this.#socket, MAX_LINGER_BYTES);
     } catch {
       // The visitor was faster.
     }

@@ -322,11 +322,11 @@ Deno.test("a drain waits for uploads and not beyond its deadline", async () => {
 
 Deno.test("runners can share a port", async () => {
   await using isolate = RawIsolate.answering(HELLO);
-  await using one = await startTestRunner({ acquire: isolate.socketPath, options: { reusePort: true } });
+  await using one = await startTestRunner({ acquire: isolate.socketPath });
   const { http } = one.runner;
   await using two = await startTestRunner({
     acquire: isolate.socketPath,
-    options: { reusePort: true, http },
+    options: { http },
   });
   await until(async () => {
     using visitor = await RawVisitor.send(http.port, GET);
@@ -336,9 +336,9 @@ Deno.test("runners can share a port", async () => {
 });
 
 Deno.test("a runner that cannot listen says so", async () => {
-  await using test = await startTestRunner({ acquire: "/nowhere" });
+  using foreign = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await assert.rejects(
-    startTestRunner({ acquire: "/nowhere", options: { http: test.runner.http } }),
+    startTestRunner({ acquire: "/nowhere", options: { http: foreign.addr } }),
     /Cannot start runner: .*in use/i,
   );
 });

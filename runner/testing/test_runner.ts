@@ -39,7 +39,6 @@ export async function startTestRunner(
       http: { hostname: "127.0.0.1", port: 0 },
       https: null,
       redirect: true,
-      reusePort: false,
       limits: DEFAULT_VISITOR_LIMITS,
       proxies: [],
       idleTimeoutMs: 60_000,

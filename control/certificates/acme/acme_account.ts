@@ -1,17 +1,8 @@
+import type { AcmeAccount } from "../../model.ts";
 import { AccountKey, type ExternalAccount } from "./account_key.ts";
 import { AcmeError } from "./acme_error.ts";
 import type { Directory } from "./acme_session.ts";
 import type { AcmeTransport, Signer } from "./acme_transport.ts";
-
-/** An account with an ACME server, as it is kept. */
-export interface AcmeAccount {
-  /** URL of the server's directory. */
-  directory: string;
-  /** Its own, by which requests name it. */
-  url: string;
-  /** The private key: a JWK in JSON. */
-  privateKey: string;
-}
 
 /** Where accounts are kept: one for each directory. */
 export interface AccountStore {

@@ -1,21 +1,14 @@
 import { createHash } from "node:crypto";
+import type { Challenge } from "../../../runner/mod.ts";
 import type { Authorization } from "./authorization.ts";
 import { AcmeError } from "./acme_error.ts";
 import { type DnsProvider, DnsProviderError } from "./dns/dns_provider.ts";
 import { recordNameOf, type TxtRecord, untilVisible } from "./dns/txt_lookup.ts";
 
-/** What `http://{hostname}/.well-known/acme-challenge/{token}` is to answer (RFC 8555 §8.3). */
-export interface HttpChallenge {
-  hostname: string;
-  token: string;
-  /** The body of the answer. */
-  keyAuthorization: string;
-}
-
 /** The ways in which challenges can be answered. */
 export interface ChallengeAnswers {
   /** Resolves when every runner answers them, which they do until what it returns is disposed. */
-  publish(challenges: readonly HttpChallenge[]): Promise<AsyncDisposable>;
+  publish(challenges: readonly Challenge[]): Promise<AsyncDisposable>;
   /** `null` = dns-01 cannot be answered. */
   dns: DnsProvider | null;
   /** `address:port` of name servers that tell whether a record is visible; empty = those of the system. */

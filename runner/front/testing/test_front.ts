@@ -12,7 +12,6 @@ export interface TestFrontOptions {
   certificates?: Certificate[];
   limits?: Partial<VisitorLimits>;
   port?: number;
-  reusePort?: boolean;
   proxyProtocol?: string[];
   forwardedFor?: string[];
   serve?(visitor: Visitor): Promise<void>;
@@ -41,7 +40,6 @@ export class TestFront implements AsyncDisposable {
     this.front = new Front({
       hostname: "127.0.0.1",
       port: options.port ?? 0,
-      reusePort: options.reusePort ?? false,
       tls: this.table,
       admission: this.admission,
       proxies: new TrustedProxies([

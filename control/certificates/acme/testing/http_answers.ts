@@ -1,4 +1,4 @@
-import type { HttpChallenge } from "../answer_challenges.ts";
+import type { Challenge } from "../../../../runner/mod.ts";
 
 /** A web server that answers http-01 challenges, in the place of the runners. */
 export class HttpAnswers implements AsyncDisposable {
@@ -24,7 +24,7 @@ export class HttpAnswers implements AsyncDisposable {
   }
 
   /** As `ChallengeAnswers.publish`. */
-  readonly publish = (challenges: readonly HttpChallenge[]): Promise<AsyncDisposable> => {
+  readonly publish = (challenges: readonly Challenge[]): Promise<AsyncDisposable> => {
     const urls = challenges.map(({ hostname, token }) => `${hostname}/.well-known/acme-challenge/${token}`);
     challenges.forEach(({ keyAuthorization }, i) => this.#answers.set(urls[i]!, keyAuthorization));
     return Promise.resolve({

@@ -1,4 +1,5 @@
-import type { AccountStore, AcmeAccount } from "../acme_account.ts";
+import type { AcmeAccount } from "../../../model.ts";
+import type { AccountStore } from "../acme_account.ts";
 
 /** Accounts that are kept for the length of a test. */
 export class MemoryAccounts implements AccountStore {
