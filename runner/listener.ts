@@ -160,6 +160,7 @@ export class Listener {
     boundHeldBodies(this.#http2());
     // Most of them may be over.
     this.#idle = [];
+    this.#rankedAt = -Infinity;
   }
 
   /** Ends the connection that has been idle longest, as far as is known; false = there is none. */

@@ -34,8 +34,8 @@ interface Pair {
 
 const DEFAULT_POLL_MS = 300;
 const RETRY_POLLS = 200;
-/** Read and checked at once. */
-const BATCH = 32;
+/** Read and checked at once: with more, what is garbage soon is kept for longer. */
+const BATCH = 4;
 
 /**
  * The operator's own certificates, read again when their files change: by their state rather than by events, because they are

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { benchBodies } from "./scenarios/bodies.ts";
 import { benchBurst } from "./scenarios/burst.ts";
+import { benchCertificates } from "./scenarios/certificates.ts";
 import { benchCold } from "./scenarios/cold.ts";
 import { benchDeploy } from "./scenarios/deploy.ts";
 import { type BenchOptions, type Findings, type Verdict, verdictTable } from "./findings.ts";
@@ -22,6 +23,7 @@ const BENCHMARKS: Record<string, (options: BenchOptions) => Promise<Findings>> =
   tls: benchTls,
   bodies: benchBodies,
   streamed: benchStreamed,
+  certificates: benchCertificates,
   neighbour: benchNeighbours,
   cold: benchCold,
   large: benchLarge,

@@ -4,8 +4,9 @@ import { type IsolaServer, startIsolaServer } from "../subjects/isola_server.ts"
 import { throughput } from "../measures/load.ts";
 import { prepareData, type PreparedDeployment } from "../subjects/prepared_data.ts";
 import { untilQuiet } from "../measures/quiet.ts";
+import { serverMemory } from "../measures/server_memory.ts";
 import { measureUpdate } from "../measures/route_update.ts";
-import { type RouteUpdate, scaleFindings, type ScaleStart, type ServerMemory } from "./scale_report.ts";
+import { type RouteUpdate, scaleFindings, type ScaleStart } from "./scale_report.ts";
 import { HELLO_APP, type Subject } from "../subjects/subject.ts";
 
 const REGISTERED = 10_000;
@@ -58,7 +59,7 @@ export async function benchScale({ rounds = 3, seconds = 2, progress }: BenchOpt
       }),
     );
   }
-  const results = { starts, cpuMicros, updates, ...await memoryOf(server) };
+  const results = { starts, cpuMicros, updates, ...await serverMemory(server.pid) };
   return scaleFindings(results, { registered: REGISTERED, live: LIVE });
 }
 
@@ -69,7 +70,7 @@ async function measureStart(dataDir: string, host: string): Promise<ScaleStart> 
   await firstByteMs(server.port, host);
   const servedMs = performance.now() - startedAt;
   await untilQuiet([server.pid]);
-  return { readyMs, servedMs, ...await memoryOf(server) };
+  return { readyMs, servedMs, ...await serverMemory(server.pid) };
 }
 
 function subjectOf({ pid, port }: IsolaServer, { host }: PreparedDeployment): Subject {
@@ -82,12 +83,4 @@ async function visitEach(server: IsolaServer, deployments: readonly PreparedDepl
     for (const { host } of next) await firstByteMs(server.port, host);
   };
   await Promise.all(Array.from({ length: PARALLEL_STARTS }, visit));
-}
-
-/** Of the server's process, by proc_pid_status(5). */
-async function memoryOf({ pid }: IsolaServer): Promise<ServerMemory> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  const mebibytes = (field: string) =>
-    Number(RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
-  return { rssMiB: mebibytes("VmRSS"), peakRssMiB: mebibytes("VmHWM") };
 }

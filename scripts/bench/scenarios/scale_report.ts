@@ -1,5 +1,6 @@
 import { atMost, type Findings } from "../findings.ts";
 import { table } from "../markdown.ts";
+import type { ServerMemory } from "../measures/server_memory.ts";
 import { quantile, spread } from "../measures/statistics.ts";
 
 /** Everything that was measured of a server with many deployments. */
@@ -15,12 +16,6 @@ export interface ScaleResults extends ServerMemory {
     live: readonly number[];
   };
   updates: readonly RouteUpdate[];
-}
-
-/** Of the server's process. */
-export interface ServerMemory {
-  rssMiB: number;
-  peakRssMiB: number;
 }
 
 /** One start of the server, from the start of its process. */
