@@ -95,6 +95,7 @@ export class Launches {
       populate: (dir) => this.#trees.populate(deploymentId, dir, (into) => this.#layOut(deploymentId, into)),
       reclaim: (dir) => this.#trees.reclaim(deploymentId, dir),
       env: {
+        ...record.projectEnv,
         ...record.env,
         DENO_DEPLOYMENT_ID: record.id,
         DENO_REGION: region,

@@ -80,6 +80,21 @@ export interface SourceOptions {
   compilerOptions: Record<string, unknown> | null;
 }
 
+/** Which of a project's variables a deployment gets: it was created to be the production, or not. */
+export type DeploymentContext = "production" | "preview";
+
+/** The commit that a deployment was made from. */
+export interface GitCommit {
+  /** SHA-1 or SHA-256 in hexadecimal. */
+  sha: string;
+  /** Without `refs/heads/`; `null` = none is known. */
+  branch: string | null;
+  message: string;
+  author: string;
+  /** Where people look at it. */
+  url: string | null;
+}
+
 /** An immutable snapshot of a program and its configuration. Times are ISO 8601. */
 export interface Deployment {
   id: string;
@@ -88,7 +103,16 @@ export interface Deployment {
   description: string | null;
   source: SourceOptions;
   files: Manifest;
+  /** Of its own; over {@linkcode projectEnv}. */
   env: Record<string, string>;
+  /** The project's variables of its context, as they were when it was created. */
+  projectEnv: Record<string, string>;
+  context: DeploymentContext;
+  /** Ids of KV databases by binding. */
+  databases: Record<string, string>;
+  /** The deployment whose snapshot it shares. */
+  redeployOf: string | null;
+  git: GitCommit | null;
   /** Hosts that isolates may connect to; `null` = all public ones, `[]` = none. */
   net: string[] | null;
   /** Only what was asked for; the machine's defaults fill the rest. */

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Manifest, Project, SourceOptions } from "../model.ts";
+import { assertDeployable, submitDeployment } from "../deployments/submit.ts";
 import type { DeploymentRecord, StoredBlob } from "../store/mod.ts";
 import type { AssetTree } from "./asset_tree.ts";
 import { type Assets, checkSizes, readAssets } from "./assets.ts";
@@ -27,13 +28,7 @@ export async function createDeployment(
   project: Project,
   request: Request,
 ): Promise<DeploymentRecord> {
-  if (project.untrusted && deps.isolation === "shared") {
-    throw new ApiError(
-      "projectUntrusted",
-      `Cannot deploy to "${project.name}": the project is untrusted, and isolates of this server share a process ` +
-        "(ISOLA_ISOLATION=shared). Deploy it on a server with ISOLA_ISOLATION=process",
-    );
-  }
+  assertDeployable(project, deps);
   const body = await readJson(request, createBody, MAX_BODY_BYTES);
   const assets = readAssets(body.assets);
   const source = readSource(body, assets.tree);
@@ -42,11 +37,7 @@ export async function createDeployment(
     if (problem !== null) throw new ApiError("badRequest", `Invalid request: "domains.${index}": ${problem}`);
   }
   const files = await storeAssets(deps, assets);
-  if (deps.store.projects.get(project.id) === null) {
-    throw new ApiError("projectNotFound", `Project "${project.id}" was deleted meanwhile`);
-  }
-  const record = deps.store.deployments.create({
-    projectId: project.id,
+  return submitDeployment(deps, project.id, {
     description: body.description ?? "",
     source,
     files,
@@ -56,13 +47,6 @@ export async function createDeployment(
     domains: body.domains ?? null,
     production: body.production ?? null,
   });
-  try {
-    deps.builds.submit(record.id);
-  } catch (error) {
-    deps.store.deployments.delete(record.id);
-    throw new ApiError("overloaded", `Cannot build the deployment: ${(error as Error).message}`);
-  }
-  return record;
 }
 
 function readSource(body: Body, tree: AssetTree): SourceOptions {

@@ -27,6 +27,8 @@ export interface BuildStore {
 export interface BuildSource {
   files: Manifest;
   source: SourceOptions;
+  /** What an earlier build made of the same files: only started once. */
+  image?: Image;
 }
 
 /** How a build ended. */
@@ -193,6 +195,10 @@ class BuildQueue implements Builds {
     const { store, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
     const snapshot = store.source(deploymentId);
     if (!snapshot) return undefined;
+    if (snapshot.image !== undefined) {
+      await booted(store.boot(deploymentId, snapshot.image));
+      return snapshot.image;
+    }
     const onLog = (line: BuildLog) => store.log(deploymentId, line);
     const dir = await place.enter(deploymentId);
     await laidOut(store.materialize(withoutNpmrc(snapshot.files, onLog), dir));

@@ -22,7 +22,8 @@ export interface ApiClientOptions {
   retryDelayMs?: number;
 }
 
-interface Call {
+/** One call of the control API. */
+export interface Call {
   /** For the message when it fails: "list projects". */
   action: string;
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -65,7 +66,7 @@ export class ApiClient implements Disposable {
 
   /** The organization of the token. */
   async organization(): Promise<Organization> {
-    const all = await this.#json<Organization[]>({ action: "list organizations", path: "/v1/organizations" });
+    const all = await this.json<Organization[]>({ action: "list organizations", path: "/v1/organizations" });
     if (!all[0]) throw new CliError("failed", "Cannot use access token: it belongs to no organization");
     return all[0];
   }
@@ -73,7 +74,7 @@ export class ApiClient implements Disposable {
   /** All projects, or those whose name or id contains `q`. */
   async projects(q?: string): Promise<ApiProject[]> {
     const { id } = await this.organization();
-    return await this.#pages({
+    return await this.pages({
       action: "list projects",
       path: `/v1/organizations/${id}/projects`,
       query: { q },
@@ -88,7 +89,7 @@ export class ApiClient implements Disposable {
 
   async createProject(name: string, untrusted = false): Promise<ApiProject> {
     const { id } = await this.organization();
-    return await this.#json({
+    return await this.json({
       action: `create project "${name}"`,
       method: "POST",
       path: `/v1/organizations/${id}/projects`,
@@ -97,7 +98,7 @@ export class ApiClient implements Disposable {
   }
 
   async updateProject({ id, name }: ApiProject, changes: Pick<ApiProject, "untrusted">): Promise<ApiProject> {
-    return await this.#json({
+    return await this.json({
       action: `update project "${name}"`,
       method: "PATCH",
       path: `/v1/projects/${id}`,
@@ -106,13 +107,13 @@ export class ApiClient implements Disposable {
   }
 
   async deleteProject({ id, name }: ApiProject): Promise<void> {
-    await this.#done({ action: `delete project "${name}"`, method: "DELETE", path: `/v1/projects/${id}` });
+    await this.done({ action: `delete project "${name}"`, method: "DELETE", path: `/v1/projects/${id}` });
   }
 
   /** Newest first. */
   async deployments(projectId: string): Promise<ApiDeployment[]> {
     const path = `/v1/projects/${projectId}/deployments`;
-    return await this.#pages({
+    return await this.pages({
       action: "list deployments",
       path,
       query: { sort: "created_at", order: "desc" },
@@ -120,29 +121,29 @@ export class ApiClient implements Disposable {
   }
 
   async deployment(id: string): Promise<ApiDeployment> {
-    return await this.#json({ action: `get deployment "${id}"`, path: deploymentPath(id) });
+    return await this.json({ action: `get deployment "${id}"`, path: deploymentPath(id) });
   }
 
   /** @returns a deployment that is still to be built */
   async createDeployment(projectId: string, request: CreateDeploymentRequest): Promise<ApiDeployment> {
     const path = `/v1/projects/${projectId}/deployments`;
-    return await this.#json({ action: "create deployment", method: "POST", path, json: request });
+    return await this.json({ action: "create deployment", method: "POST", path, json: request });
   }
 
   async deleteDeployment(id: string): Promise<void> {
-    await this.#done({ action: `delete deployment "${id}"`, method: "DELETE", path: deploymentPath(id) });
+    await this.done({ action: `delete deployment "${id}"`, method: "DELETE", path: deploymentPath(id) });
   }
 
   /** Makes it the production of its project. */
   async promote(id: string): Promise<ApiDeployment> {
     const path = deploymentPath(id, "promote");
-    return await this.#json({ action: `promote deployment "${id}"`, method: "POST", path, idempotent: true });
+    return await this.json({ action: `promote deployment "${id}"`, method: "POST", path, idempotent: true });
   }
 
   /** Those of the git blob SHA-1s whose content the server lacks. */
   async missingAssets(projectId: string, gitSha1s: string[]): Promise<string[]> {
     const path = `/v1/projects/${projectId}/assets/negotiate`;
-    return await this.#json({
+    return await this.json({
       action: "compare files",
       method: "POST",
       path,
@@ -157,18 +158,18 @@ export class ApiClient implements Disposable {
     body: Call["body"],
   ): Promise<void> {
     const path = `/v1/projects/${projectId}/assets/${asset.gitSha1}`;
-    await this.#done({ action: `upload "${asset.path}"`, method: "PUT", path, body });
+    await this.done({ action: `upload "${asset.path}"`, method: "PUT", path, body });
   }
 
   /** The lines so far, and on until the build has ended. */
   async buildLogs(id: string): Promise<AsyncGenerator<BuildLog, void, void>> {
-    return await this.#stream({ action: "read build log", path: deploymentPath(id, "build_logs") });
+    return await this.stream({ action: "read build log", path: deploymentPath(id, "build_logs") });
   }
 
   /** Past lines, oldest first: those since a time, else the newest. */
   async appLogs(id: string, query: AppLogQuery): Promise<AppLog[]> {
     const path = deploymentPath(id, "app_logs");
-    const newestFirst = await this.#json<AppLog[]>({
+    const newestFirst = await this.json<AppLog[]>({
       action: "read log",
       path,
       query: { since: new Date(0).toISOString(), order: "desc", ...query },
@@ -182,20 +183,20 @@ export class ApiClient implements Disposable {
     { level, signal }: { level?: string; signal: AbortSignal },
   ): Promise<AsyncGenerator<AppLog, void, void>> {
     const path = deploymentPath(id, "app_logs");
-    return await this.#stream({ action: "follow log", path, query: { level }, signal });
+    return await this.stream({ action: "follow log", path, query: { level }, signal });
   }
 
   /** All domains, or those whose name contains `q`. */
   async domains(q?: string): Promise<ApiDomain[]> {
     const { id } = await this.organization();
     const query = { q, sort: "domain" };
-    return await this.#pages({ action: "list domains", path: `/v1/organizations/${id}/domains`, query });
+    return await this.pages({ action: "list domains", path: `/v1/organizations/${id}/domains`, query });
   }
 
   /** @param domain `host` or `*.host`. */
   async registerDomain(domain: string): Promise<ApiDomain> {
     const { id } = await this.organization();
-    return await this.#json({
+    return await this.json({
       action: `register domain "${domain}"`,
       method: "POST",
       path: `/v1/organizations/${id}/domains`,
@@ -204,19 +205,19 @@ export class ApiClient implements Disposable {
   }
 
   async domain(id: string): Promise<ApiDomain> {
-    return await this.#json({ action: "read domain", path: `/v1/domains/${id}` });
+    return await this.json({ action: "read domain", path: `/v1/domains/${id}` });
   }
 
   /** Fails with the API's `domainNotVerified` while something is missing. */
   async verifyDomain({ id, domain }: ApiDomain): Promise<void> {
     const path = `/v1/domains/${id}/verify`;
-    await this.#done({ action: `verify domain "${domain}"`, method: "POST", path, idempotent: true });
+    await this.done({ action: `verify domain "${domain}"`, method: "POST", path, idempotent: true });
   }
 
   async associateDomain({ id, domain }: ApiDomain, target: DomainTarget): Promise<void> {
     const action = "deploymentId" in target && target.deploymentId === null ? "detach" : "attach";
     const path = `/v1/domains/${id}`;
-    await this.#done({ action: `${action} domain "${domain}"`, method: "PATCH", path, json: target });
+    await this.done({ action: `${action} domain "${domain}"`, method: "PATCH", path, json: target });
   }
 
   async uploadCertificate(
@@ -224,21 +225,21 @@ export class ApiClient implements Disposable {
     pem: { certificateChain: string; privateKey: string },
   ): Promise<void> {
     const path = `/v1/domains/${id}/certificates`;
-    await this.#done({ action: `upload certificate of "${domain}"`, method: "POST", path, json: pem });
+    await this.done({ action: `upload certificate of "${domain}"`, method: "POST", path, json: pem });
   }
 
   /** Waits for the certificate; after a minute it is still `pending`. */
   async provisionCertificate({ id, domain }: ApiDomain): Promise<void> {
     const path = `/v1/domains/${id}/certificates/provision`;
-    await this.#done({ action: `get certificate of "${domain}"`, method: "POST", path });
+    await this.done({ action: `get certificate of "${domain}"`, method: "POST", path });
   }
 
   async deleteDomain({ id, domain }: ApiDomain): Promise<void> {
-    await this.#done({ action: `remove domain "${domain}"`, method: "DELETE", path: `/v1/domains/${id}` });
+    await this.done({ action: `remove domain "${domain}"`, method: "DELETE", path: `/v1/domains/${id}` });
   }
 
   async isolates(): Promise<IsolateInfo[]> {
-    return await this.#json({ action: "list isolates", path: "/v1/isolates" });
+    return await this.json({ action: "list isolates", path: "/v1/isolates" });
   }
 
   /** Needs no token. Answered also by a server that is not ready. */
@@ -256,17 +257,19 @@ export class ApiClient implements Disposable {
     this.#http?.close();
   }
 
-  async #pages<T>(call: Call): Promise<T[]> {
+  /** All items of a list, page by page. */
+  async pages<T>(call: Call): Promise<T[]> {
     const items: T[] = [];
     for (let page = 1; page <= MAX_PAGES; page++) {
-      const found = await this.#json<T[]>({ ...call, query: { ...call.query, page, limit: PAGE_SIZE } });
+      const found = await this.json<T[]>({ ...call, query: { ...call.query, page, limit: PAGE_SIZE } });
       items.push(...found);
       if (found.length < PAGE_SIZE) break;
     }
     return items;
   }
 
-  async #stream<T>(call: Call): Promise<AsyncGenerator<T, void, void>> {
+  /** One JSON object a line, as they come; returns once the server has begun to answer. */
+  async stream<T>(call: Call): Promise<AsyncGenerator<T, void, void>> {
     const { body } = await this.#send({ ...call, ndjson: true });
     return this.#lines(call, body!);
   }
@@ -279,11 +282,13 @@ export class ApiClient implements Disposable {
     }
   }
 
-  async #json<T>(call: Call): Promise<T> {
+  /** A call that is answered with JSON. */
+  async json<T>(call: Call): Promise<T> {
     return await (await this.#send(call)).json();
   }
 
-  async #done(call: Call): Promise<void> {
+  /** A call whose answer says nothing. */
+  async done(call: Call): Promise<void> {
     await (await this.#send(call)).body?.cancel();
   }
 

@@ -1,4 +1,14 @@
-import type { Deployment, DeploymentStatus, Image, Limits, Manifest, SourceOptions } from "../model.ts";
+import type {
+  Deployment,
+  DeploymentContext,
+  DeploymentStatus,
+  GitCommit,
+  Image,
+  Limits,
+  Manifest,
+  SourceOptions,
+} from "../model.ts";
+import { isSealed, type SecretBox } from "../secrets/secret_box.ts";
 import type { Database } from "./database.ts";
 import { newDeploymentId } from "./deployment_id.ts";
 import { StoreError } from "./errors.ts";
@@ -9,7 +19,12 @@ import { type Listed, type ListOptions, readPage } from "./listing.ts";
 export type DeploymentRecord = Omit<Deployment, "files" | "image">;
 
 /** What a deployment is made of. */
-export type NewDeployment = Omit<Deployment, "id" | "status" | "image" | "createdAt" | "updatedAt">;
+export type NewDeployment =
+  & Omit<Deployment, "id" | "status" | "image" | "createdAt" | "updatedAt" | Origin>
+  & Partial<Pick<Deployment, Origin>>;
+
+/** What few deployments have. */
+type Origin = "projectEnv" | "context" | "databases" | "redeployOf" | "git";
 
 /** How a build ended. */
 export type BuildResult = { status: "success"; image: Image } | { status: "failed" };
@@ -22,6 +37,11 @@ interface Row {
   description: string | null;
   source: string;
   env: string;
+  projectEnv: string;
+  context: DeploymentContext;
+  databases: string;
+  redeployOf: string | null;
+  git: string | null;
   net: string | null;
   limits: string;
   domains: string | null;
@@ -30,8 +50,9 @@ interface Row {
   updatedAt: string;
 }
 
-const COLUMNS = `seq, id, project_id AS projectId, status, description, source, env, net, limits, domains,
-  production, created_at AS createdAt, updated_at AS updatedAt`;
+const COLUMNS =
+  `seq, id, project_id AS projectId, status, description, source, env, project_env AS projectEnv,
+  context, databases, redeploy_of AS redeployOf, git, net, limits, domains, production, created_at AS createdAt, updated_at AS updatedAt`;
 
 const SORT_COLUMNS = { id: "id", created_at: "seq" } as const;
 
@@ -42,11 +63,18 @@ export type DeploymentSort = keyof typeof SORT_COLUMNS;
 export class Deployments {
   readonly #database: Database;
   readonly #hostnames: Hostnames;
+  readonly #secrets: SecretBox;
   readonly #routesChanged: (projectId: string) => void;
 
-  constructor(database: Database, hostnames: Hostnames, routesChanged: (projectId: string) => void) {
+  constructor(
+    database: Database,
+    hostnames: Hostnames,
+    secrets: SecretBox,
+    routesChanged: (projectId: string) => void,
+  ) {
     this.#database = database;
     this.#hostnames = hostnames;
+    this.#secrets = secrets;
     this.#routesChanged = routesChanged;
   }
 
@@ -59,6 +87,11 @@ export class Deployments {
     const { files, ...rest } = input;
     const now = new Date().toISOString();
     const record: DeploymentRecord = {
+      projectEnv: {},
+      context: "production",
+      databases: {},
+      redeployOf: null,
+      git: null,
       ...rest,
       id: newDeploymentId(),
       status: "pending",
@@ -81,7 +114,7 @@ export class Deployments {
   /** The deployment, or `null`. */
   get(id: string): DeploymentRecord | null {
     const row = this.#row(id);
-    return row === undefined ? null : toRecord(row);
+    return row === undefined ? null : this.#toRecord(row);
   }
 
   /** The files of a deployment and what its build made of them, or `null` if there is no such deployment. */
@@ -119,7 +152,7 @@ export class Deployments {
     const where = "project_id = ?1 AND (?2 IS NULL OR instr(id, ?2) > 0)";
     const query = { columns: COLUMNS, table: "deployments", where, order: [SORT_COLUMNS[options.sort]] };
     const { items, total } = readPage<Row>(this.#database, query, projectId, options);
-    return { items: items.map(toRecord), total };
+    return { items: items.map((row) => this.#toRecord(row)), total };
   }
 
   /** The ids of the deployments whose build has not ended, oldest first. */
@@ -188,14 +221,20 @@ export class Deployments {
   #insert(record: DeploymentRecord): void {
     this.#database.run(
       `INSERT INTO deployments
-         (id, project_id, status, description, source, env, net, limits, domains, production, created_at, updated_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (id, project_id, status, description, source, env, project_env, context, databases, redeploy_of, git, net, limits,
+          domains, production, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       record.id,
       record.projectId,
       record.status,
       record.description,
       JSON.stringify(record.source),
-      JSON.stringify(record.env),
+      this.#secrets.seal(JSON.stringify(record.env), `deployments.env ${record.id}`),
+      this.#secrets.seal(JSON.stringify(record.projectEnv), `deployments.project_env ${record.id}`),
+      record.context,
+      JSON.stringify(record.databases),
+      record.redeployOf,
+      record.git === null ? null : JSON.stringify(record.git),
       jsonOrNull(record.net),
       JSON.stringify(record.limits),
       jsonOrNull(record.domains),
@@ -222,7 +261,7 @@ export class Deployments {
     )!;
     const wanted = row.production === null ? project.productionSeq === null : row.production === 1;
     if (wanted && row.seq > (project.productionSeq ?? 0)) this.#setProduction(row.id);
-    const { domains } = toRecord(row);
+    const { domains } = this.#toRecord(row);
     this.#hostnames.attachTemplates(domains ?? [], {
       organizationId: project.organizationId,
       projectName: project.name,
@@ -252,19 +291,26 @@ export class Deployments {
       list,
     );
   }
-}
 
-function toRecord(row: Row): DeploymentRecord {
-  const { seq: _, ...fields } = row;
-  return {
-    ...fields,
-    source: JSON.parse(row.source) as SourceOptions,
-    env: JSON.parse(row.env) as Record<string, string>,
-    net: row.net === null ? null : JSON.parse(row.net) as string[],
-    limits: JSON.parse(row.limits) as Partial<Limits>,
-    domains: row.domains === null ? null : JSON.parse(row.domains) as string[],
-    production: row.production === null ? null : row.production === 1,
-  };
+  #toRecord(row: Row): DeploymentRecord {
+    const { seq: _, ...fields } = row;
+    return {
+      ...fields,
+      source: JSON.parse(row.source) as SourceOptions,
+      env: this.#variables(row.env, `deployments.env ${row.id}`),
+      projectEnv: this.#variables(row.projectEnv, `deployments.project_env ${row.id}`),
+      databases: JSON.parse(row.databases) as Record<string, string>,
+      git: row.git === null ? null : JSON.parse(row.git) as GitCommit,
+      net: row.net === null ? null : JSON.parse(row.net) as string[],
+      limits: JSON.parse(row.limits) as Partial<Limits>,
+      domains: row.domains === null ? null : JSON.parse(row.domains) as string[],
+      production: row.production === null ? null : row.production === 1,
+    };
+  }
+
+  #variables(text: string, place: string): Record<string, string> {
+    return JSON.parse(isSealed(text) ? this.#secrets.open(text, place) : text) as Record<string, string>;
+  }
 }
 
 function jsonOrNull(value: string[] | null): string | null {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { openSecretBox, type SecretBox } from "../secrets/secret_box.ts";
 import type { Limits, Project } from "../model.ts";
 import type { RouteSource } from "../routes.ts";
 import { AcmeAccounts } from "./acme_accounts.ts";
@@ -32,7 +33,7 @@ export class Store implements Disposable {
   readonly #routeListeners = new Set<(projectId: string) => void>();
   #closed = false;
 
-  constructor(database: Database, blobs: Blobs, lock: DataLock) {
+  constructor(database: Database, blobs: Blobs, lock: DataLock, secrets: SecretBox) {
     const routesChanged = (projectId: string) => this.#announceRoutes(projectId);
     this.database = database;
     this.blobs = blobs;
@@ -41,7 +42,7 @@ export class Store implements Disposable {
     this.tokens = new Tokens(database);
     this.hostnames = new Hostnames(database, routesChanged);
     this.projects = new Projects(database, this.hostnames, routesChanged);
-    this.deployments = new Deployments(database, this.hostnames, routesChanged);
+    this.deployments = new Deployments(database, this.hostnames, secrets, routesChanged);
     this.certificates = new Certificates(database);
     this.domains = new Domains(database, this.certificates);
     this.acmeAccounts = new AcmeAccounts(database);
@@ -118,20 +119,27 @@ export class Store implements Disposable {
   }
 }
 
+/** How to open the state. */
+export interface StoreOptions {
+  /** Where the key of what is sealed is. @default {`secret.key` in the data directory} */
+  secretKeyFile?: string;
+}
+
 /**
  * Opens the state under `dataDir`, making it on first use: `isola.db`, `blobs/`, and `lock`, which is held until the
  * store is closed.
  *
  * @throws {StoreError} `locked`: another server has it open; `tooNew`: a newer version wrote it.
  */
-export async function openStore(dataDir: string): Promise<Store> {
+export async function openStore(dataDir: string, options: StoreOptions = {}): Promise<Store> {
   await Deno.mkdir(dataDir, { recursive: true });
   const lock = new DataLock(dataDir);
   lock.take();
   let database: Database | null = null;
   try {
     database = openDatabase(join(dataDir, "isola.db"), { migrations: MIGRATIONS, durability: "full" });
-    return new Store(database, await openBlobs(database, join(dataDir, "blobs")), lock);
+    const secrets = await openSecretBox(options.secretKeyFile ?? join(dataDir, "secret.key"));
+    return new Store(database, await openBlobs(database, join(dataDir, "blobs")), lock, secrets);
   } catch (error) {
     database?.close();
     lock.release();

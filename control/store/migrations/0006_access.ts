@@ -1,0 +1,2 @@
+/** Roles, bounds and last use of tokens; who changed what. */
+export const ACCESS = ``;

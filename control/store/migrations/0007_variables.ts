@@ -1,0 +1,2 @@
+/** Variables of projects. */
+export const VARIABLES = ``;

@@ -1,0 +1,2 @@
+/** Repositories that projects follow. */
+export const GIT = ``;

@@ -1,0 +1,2 @@
+/** What of a project is recorded. */
+export const OBSERVABILITY = ``;

@@ -1,0 +1,2 @@
+/** How long a domain may wait for its proof. */
+export const OWNERSHIP = ``;
