@@ -26,7 +26,14 @@ export function takeServerSlot(dataDir: string, name: string): ServerSlot {
     }
     file.truncateSync();
     file.writeSync(new TextEncoder().encode(name));
-    return { index, [Symbol.dispose]: () => file.close() };
+    return {
+      index,
+      [Symbol.dispose]() {
+        // Closing alone keeps it while a process is being started, which has a copy of every descriptor.
+        file.unlockSync();
+        file.close();
+      },
+    };
   }
   throw new Error(`Cannot start sandboxes for "${dataDir}": ${MAX_SERVERS} servers do so already`);
 }
@@ -42,7 +49,8 @@ export function livingServers(dataDir: string): Set<string> {
   for (let index = 0; index < MAX_SERVERS; index++) {
     try {
       using file = Deno.openSync(slotPath(dataDir, index));
-      if (!file.tryLockSync(false)) names.add(Deno.readTextFileSync(slotPath(dataDir, index)));
+      if (file.tryLockSync(false)) file.unlockSync();
+      else names.add(Deno.readTextFileSync(slotPath(dataDir, index)));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

@@ -42,7 +42,7 @@ export class DataLock implements Disposable {
 
   /** Gives the lock back. Idempotent. */
   release(): void {
-    this.#file?.close();
+    if (this.#file !== null) letGo(this.#file);
     this.#file = null;
   }
 
@@ -55,11 +55,19 @@ export class DataLock implements Disposable {
 export function dataDirOwner(dataDir: string): string | null {
   try {
     using file = Deno.openSync(lockPath(dataDir));
-    return file.tryLockSync(false) ? null : readOwner(dataDir);
+    if (!file.tryLockSync(false)) return readOwner(dataDir);
+    file.unlockSync();
+    return null;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
+}
+
+/** Closing alone does not: a process that is being started has a copy of every descriptor until it executes its program. */
+function letGo(file: Deno.FsFile): void {
+  file.unlockSync();
+  file.close();
 }
 
 function readOwner(dataDir: string): string {
