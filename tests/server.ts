@@ -22,6 +22,8 @@ export interface TestServerOptions {
   args?: string[];
   /** What `isola.yaml` says. */
   config?: Record<string, unknown>;
+  /** The command that runs the server's, which follows it. */
+  within?: string[];
 }
 
 /** A file's text, or bytes. */
@@ -74,17 +76,20 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const config = `${dataDir}/isola.yaml`;
   // JSON is YAML.
   if (options.config !== undefined) await Deno.writeTextFile(config, JSON.stringify(options.config));
-  const process = new LoggedProcess([...ISOLA, "serve", ...options.args ?? []], {
-    env: {
-      ...options.config && { ISOLA_CONFIG: config },
-      ISOLA_DATA_DIR: dataDir,
-      ISOLA_HTTP_ADDR: "127.0.0.1:0",
-      ISOLA_CONTROL_ADDR: "127.0.0.1:0",
-      ISOLA_ADMIN_TOKEN: TOKEN,
-      ISOLA_WARM_POOL: "1",
-      ...options.env,
+  const process = new LoggedProcess(
+    within(options.within ?? [], [...ISOLA, "serve", ...options.args ?? []]),
+    {
+      env: {
+        ...options.config && { ISOLA_CONFIG: config },
+        ISOLA_DATA_DIR: dataDir,
+        ISOLA_HTTP_ADDR: "127.0.0.1:0",
+        ISOLA_CONTROL_ADDR: "127.0.0.1:0",
+        ISOLA_ADMIN_TOKEN: TOKEN,
+        ISOLA_WARM_POOL: "1",
+        ...options.env,
+      },
     },
-  });
+  );
   const server = new TestServer(process, dataDir, options.dataDir === undefined);
   try {
     await server.ready();
@@ -93,6 +98,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     await server[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function within(wrapper: string[], command: [string, ...string[]]): [string, ...string[]] {
+  const [path = command[0], ...args] = [...wrapper, ...command];
+  return [path, ...args];
 }
 
 export class TestServer implements AsyncDisposable {

@@ -1,0 +1,21 @@
+import type { Config } from "../config/config.ts";
+import { checkClock } from "./check_clock.ts";
+import { checkMachine } from "./check_machine.ts";
+import { checkNames } from "./check_names.ts";
+import { checkPorts } from "./check_ports.ts";
+import { checkSandbox } from "./check_sandbox.ts";
+import { checkState } from "./check_state.ts";
+import type { Finding } from "./finding.ts";
+
+/** Finds out what on this machine keeps a server with that configuration from doing its work. Nothing is changed. */
+export async function examine(config: Config, memoryBytes: number): Promise<Finding[]> {
+  const found = await Promise.all([
+    checkMachine(config, memoryBytes),
+    checkSandbox(config),
+    checkPorts(config),
+    checkState(config),
+    checkClock(config),
+    checkNames(config),
+  ]);
+  return found.flat();
+}
