@@ -4,6 +4,7 @@ import { CertificateError } from "../certificates/certificate_error.ts";
 import { checkCertificate } from "../certificates/check_certificate.ts";
 import { verifyDomain } from "../domains/verify_domain.ts";
 import type { CertificateMaterial, Domain } from "../model.ts";
+import { admits } from "./access.ts";
 import { findDeployment, notReady } from "./deployments.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { domainJson } from "./domain_json.ts";
@@ -102,7 +103,7 @@ function certificateRoutes(deps: ApiDeps): Hono<ApiEnv> {
  */
 function findDomain(c: Context<ApiEnv>, store: ApiDeps["store"], domainId: string): Domain {
   const domain = store.domains.get(domainId);
-  if (domain?.organizationId !== c.get("principal").organizationId) {
+  if (domain === null || !admits(c, { organizationId: domain.organizationId, id: null })) {
     throw new ApiError("domainNotFound", `Domain "${domainId}" does not exist`);
   }
   return domain;
@@ -127,13 +128,6 @@ async function associate(c: Context<ApiEnv>, deps: ApiDeps, domain: Domain): Pro
     detach(deps, domain);
     return await deps.routed();
   }
-  if (domain.domain.startsWith("*.")) {
-    throw new ApiError(
-      "badRequest",
-      `Cannot attach "${domain.domain}" to a deployment: of a wildcard only its certificate is served for now. ` +
-        "Register and attach the names under it one by one",
-    );
-  }
   const deployment = deploymentId === null ? null : findDeployment(c, store, deploymentId).record;
   if (deployment !== null && deployment.status !== "success") {
     throw notReady(`attach "${domain.domain}" to`, deployment);
@@ -156,11 +150,8 @@ function detach({ store }: ApiDeps, { domain, organizationId }: Domain): void {
 /** @throws {ApiError} `domainNotVerified`, with what is missing; `domainNotFound`: it was deleted meanwhile. */
 async function requireVerified(deps: ApiDeps, domain: Domain): Promise<void> {
   if (domain.isValidated) return;
-  // It may lead here because another organization lets it, or all below its own name.
-  const { domains, hostnames } = deps.store;
-  const byAddress = !domains.isBelowAnothers(domain) &&
-    hostnames.isFreeFor(domain.organizationId, domain.domain);
-  const problem = await verifyDomain(domain, { ...deps, byAddress });
+  // That it leads here says that somebody of this machine has it, not who.
+  const problem = await verifyDomain(domain, { ...deps, byAddress: !deps.store.organizations.areSeveral() });
   if (problem !== null) throw new ApiError("domainNotVerified", problem);
   if (!deps.store.domains.markValidated(domain.id)) {
     throw new ApiError("domainNotFound", `Domain "${domain.domain}" was deleted meanwhile`);

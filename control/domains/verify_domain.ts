@@ -1,5 +1,6 @@
 import type { Domain } from "../model.ts";
 import { hasPublicName, type OutsideNames, verificationRecord } from "./dns_records.ts";
+import { hasHttpProof, type HttpProofOptions, PROOF_PATH } from "./http_proof.ts";
 import { type Lookup, lookUp } from "./lookup.ts";
 import { ownershipProblem } from "./ownership.ts";
 
@@ -11,27 +12,34 @@ export interface VerifyOptions extends OutsideNames {
    * @default {true}
    */
   byAddress?: boolean;
+  /** How its web server is asked. */
+  http?: HttpProofOptions;
 }
 
 /**
- * Asks the DNS whether a domain is its organization's own. Returns `null` if it is, else what is missing, in words for the
+ * Asks the DNS, and the web server that the domain leads to, whether it is its organization's own. Returns `null` if it is, else what is missing, in words for the
  * one who registered it. Takes some seconds at most; never throws.
  */
 export async function verifyDomain(
   domain: Pick<Domain, "domain" | "token">,
-  { dns, baseDomain, byAddress = true }: VerifyOptions,
+  { dns, baseDomain, byAddress = true, http }: VerifyOptions,
 ): Promise<string | null> {
-  const leads = byAddress && !domain.domain.startsWith("*.");
+  const isWildcard = domain.domain.startsWith("*.");
+  const leads = byAddress && !isWildcard;
   const [texts, addresses, ownAddresses] = await Promise.all([
     lookUp(verificationRecord(domain).name, "TXT", dns.servers),
-    leads ? addressesOf(domain.domain, dns.servers) : null,
+    isWildcard ? null : addressesOf(domain.domain, dns.servers),
     leads ? platformAddresses(baseDomain, dns.servers) : [],
   ]);
-  return ownershipProblem(domain, {
+  const problem = ownershipProblem(domain, {
     texts,
-    addresses,
+    addresses: leads ? addresses : null,
     ownAddresses: [...new Set([...dns.addresses, ...ownAddresses])],
   });
+  if (problem === null || addresses === null) return problem;
+  return await hasHttpProof(domain, addresses.values, http)
+    ? null
+    : `${problem}, or serve it at ${proofUrl(domain)}`;
 }
 
 /** Where the default URLs lead. A name that nobody asked for before finds a wildcard record. */
@@ -45,4 +53,8 @@ async function platformAddresses(baseDomain: string, servers: readonly string[])
 async function addressesOf(name: string, servers: readonly string[]): Promise<Lookup> {
   const [ipv4, ipv6] = await Promise.all([lookUp(name, "A", servers), lookUp(name, "AAAA", servers)]);
   return { values: [...ipv4.values, ...ipv6.values], failure: ipv4.failure ?? ipv6.failure };
+}
+
+function proofUrl({ domain }: Pick<Domain, "domain">): string {
+  return `http://${domain}${PROOF_PATH}`;
 }

@@ -32,6 +32,27 @@ Deno.test("a domain is verified by leading to an address that was configured, or
   assert.ok(dns.questions.some((question) => /^isola-[0-9a-f-]{36}\.isola\.test A$/.test(question)));
 });
 
+Deno.test("a domain is verified by what the web server that it leads to serves", async () => {
+  await using dns = new TestDnsServer();
+  dns.records.set("shop.example", { A: ["192.0.2.1", "127.0.0.1"] });
+  const asked: string[] = [];
+  let text = "isola-verification=other";
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    asked.push(request.url);
+    return new Response(text);
+  });
+  const http = { port: server.addr.port, isAllowed: (address: string) => address === "127.0.0.1" };
+  const options = { dns: { servers: [dns.address], addresses: [] }, baseDomain: "isola.test", http };
+  const refused = await verifyDomain(DOMAIN, options);
+  assert.match(refused ?? "", /or serve it at http:\/\/shop\.example\/\.well-known\/isola-verification$/);
+  text = "isola-verification=t0k3n\n";
+  assert.equal(await verifyDomain(DOMAIN, options), null);
+  assert.deepEqual(asked, Array(2).fill("http://shop.example/.well-known/isola-verification"));
+  // By default only the public internet is asked.
+  assert.notEqual(await verifyDomain(DOMAIN, { ...options, http: { port: server.addr.port } }), null);
+  assert.equal(asked.length, 2);
+});
+
 Deno.test("names under localhost are not looked for in the DNS", async () => {
   await using dns = new TestDnsServer();
   await verify(dns, DOMAIN, [], "apps.localhost");

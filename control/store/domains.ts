@@ -11,6 +11,8 @@ const COLUMNS = `id, organization_id AS organizationId, domain, token, validated
 const SORT_COLUMNS = { domain: "domain", created_at: "created_at", updated_at: "updated_at" } as const;
 
 const TOKEN_BYTES = 12;
+/** Of one organization, still to be verified. */
+const MAX_PENDING = 1000;
 
 /** By what domains can be sorted. */
 export type DomainSort = keyof typeof SORT_COLUMNS;
@@ -22,7 +24,7 @@ interface Row extends Omit<Domain, "isValidated" | "provisioningStatus"> {
   message: string | null;
 }
 
-/** The names that organizations have registered. One name, one organization. */
+/** The names that organizations have registered. One that is verified is of one organization. */
 export class Domains {
   readonly #database: Database;
   readonly #certificates: Certificates;
@@ -33,16 +35,15 @@ export class Domains {
   }
 
   /**
-   * Registers a name, in lower case, that is still to be verified.
+   * Registers a name, in lower case, that is still to be verified. Others may do so, too, until one has verified it.
    *
-   * @throws {StoreError} `domainTaken`.
+   * @throws {StoreError} `domainTaken`: this organization has registered it, or another has verified it; `tooManyDomains`.
    */
   create({ organizationId, domain }: Pick<Domain, "organizationId" | "domain">): Domain {
     const id = crypto.randomUUID();
     this.#database.transaction(() => {
-      if (this.byName(domain) !== null) {
-        throw new StoreError("domainTaken", `Cannot register domain "${domain}": it is registered already`);
-      }
+      this.#refuseTaken(organizationId, domain);
+      this.#refuseTooMany(organizationId);
       this.#database.run(
         `INSERT INTO domains (id, organization_id, domain, token, provisioning_code, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5)`,
@@ -61,28 +62,11 @@ export class Domains {
     return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM domains WHERE id = ?`, id));
   }
 
-  /** The domain of that name, in lower case, or `null`. */
-  byName(domain: string): Domain | null {
-    return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM domains WHERE domain = ?`, domain));
-  }
-
   /** Those that are verified, of all organizations, oldest first. */
   validated(): Domain[] {
     return this.#database
       .all<Row>(`SELECT ${COLUMNS} FROM domains WHERE validated_at IS NOT NULL ORDER BY rowid`)
       .map((row) => readRow(row)!);
-  }
-
-  /** Whether another organization has verified a name above this one, or the wildcard that covers it. */
-  isBelowAnothers({ domain, organizationId }: Pick<Domain, "domain" | "organizationId">): boolean {
-    const labels = domain.split(".");
-    const above = labels.slice(1).map((_, index) => labels.slice(index + 1).join("."));
-    return this.#database.get(
-      `SELECT 1 FROM domains JOIN json_each(?) ON domain IN (value, '*.' || value)
-       WHERE organization_id <> ? AND validated_at IS NOT NULL LIMIT 1`,
-      JSON.stringify(above),
-      organizationId,
-    ) !== undefined;
   }
 
   /** One page of an organization's domains; `q` is looked for in names. */
@@ -93,13 +77,31 @@ export class Domains {
     return { items: items.map((row) => readRow(row)!), total };
   }
 
-  /** Records that the name is the organization's own. False if there is no such domain (any more). */
+  /**
+   * Records that the name is the organization's own. False if there is no such domain (any more).
+   *
+   * @throws {StoreError} `domainTaken`: another organization has verified it.
+   */
   markValidated(id: string): boolean {
-    return this.#database.run(
-      "UPDATE domains SET validated_at = coalesce(validated_at, ?2), updated_at = ?2 WHERE id = ?1",
-      id,
-      new Date().toISOString(),
-    ) > 0;
+    return this.#database.transaction(() => {
+      const domain = this.get(id);
+      if (domain === null) return false;
+      if (!domain.isValidated && this.ownerOf(domain.domain) !== null) throw taken(domain.domain);
+      this.#database.run(
+        "UPDATE domains SET validated_at = coalesce(validated_at, ?2), updated_at = ?2 WHERE id = ?1",
+        id,
+        new Date().toISOString(),
+      );
+      return true;
+    });
+  }
+
+  /** The id of the organization that has verified a name, or `null`. */
+  ownerOf(domain: string): string | null {
+    return this.#database.get<{ owner: string }>(
+      "SELECT organization_id AS owner FROM domains WHERE domain = ? AND validated_at IS NOT NULL",
+      domain,
+    )?.owner ?? null;
   }
 
   /** Records how it stands with the domain's certificate. False if there is no such domain (any more). */
@@ -118,6 +120,31 @@ export class Domains {
     this.#certificates.removeOf(id);
     return this.#database.run("DELETE FROM domains WHERE id = ?", id) > 0;
   }
+
+  #refuseTaken(organizationId: string, domain: string): void {
+    const found = this.#database.get(
+      "SELECT 1 FROM domains WHERE domain = ? AND (organization_id = ? OR validated_at IS NOT NULL)",
+      domain,
+      organizationId,
+    );
+    if (found !== undefined) throw taken(domain);
+  }
+
+  #refuseTooMany(organizationId: string): void {
+    const { pending } = this.#database.get<{ pending: number }>(
+      "SELECT count(*) AS pending FROM domains WHERE organization_id = ? AND validated_at IS NULL",
+      organizationId,
+    )!;
+    if (pending < MAX_PENDING) return;
+    throw new StoreError(
+      "tooManyDomains",
+      `Cannot register a domain: ${MAX_PENDING} of this organization wait to be verified. Verify or remove some`,
+    );
+  }
+}
+
+function taken(domain: string): StoreError {
+  return new StoreError("domainTaken", `Cannot register domain "${domain}": it is registered already`);
 }
 
 function readRow(row: Row | undefined): Domain | null {

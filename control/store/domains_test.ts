@@ -30,7 +30,6 @@ Deno.test("a domain is registered once, with a token of its own, and is pending 
     assert.match(domain.token, /^[0-9a-f]{24}$/);
     assert.deepEqual([domain.isValidated, domain.provisioningStatus], [false, { code: "pending" }]);
     assert.deepEqual(store.domains.get(domain.id), domain);
-    assert.deepEqual(store.domains.byName("shop.example.com"), domain);
     const taken = () => store.domains.create({ organizationId, domain: "shop.example.com" });
     assert.throws(taken, {
       code: "domainTaken",
@@ -42,6 +41,33 @@ Deno.test("a domain is registered once, with a token of its own, and is pending 
     assert.ok(store.domains.markValidated(domain.id));
     assert.deepEqual(store.domains.validated().map(({ id }) => id), [domain.id]);
     assert.ok(!store.domains.markValidated("nothere"));
+  }));
+
+Deno.test("a name that two organizations have registered is of the one that verifies it", () =>
+  withStore((store, organizationId) => {
+    const other = store.organizations.create("other");
+    const mine = store.domains.create({ organizationId, domain: "shop.example.com" });
+    const theirs = store.domains.create({ organizationId: other.id, domain: "shop.example.com" });
+    assert.equal(store.domains.ownerOf("shop.example.com"), null);
+    assert.ok(store.domains.markValidated(theirs.id));
+    assert.ok(store.domains.markValidated(theirs.id));
+    assert.equal(store.domains.ownerOf("shop.example.com"), other.id);
+    assert.throws(() => store.domains.markValidated(mine.id), { code: "domainTaken" });
+    assert.ok(!store.domains.get(mine.id)!.isValidated);
+    const third = store.organizations.create("third");
+    assert.throws(() => store.domains.create({ organizationId: third.id, domain: "shop.example.com" }), {
+      code: "domainTaken",
+    });
+  }));
+
+Deno.test("domains that wait to be verified have a number", () =>
+  withStore((store, organizationId) => {
+    store.database.transaction(() => {
+      for (let i = 0; i < 1000; i++) store.domains.create({ organizationId, domain: `d${i}.example.com` });
+    });
+    assert.throws(() => store.domains.create({ organizationId, domain: "more.example.com" }), {
+      code: "tooManyDomains",
+    });
   }));
 
 Deno.test("how it stands with the certificate is kept, with the reason of a failure", () =>
@@ -58,9 +84,9 @@ Deno.test("how it stands with the certificate is kept, with the reason of a fail
 
 Deno.test("domains are listed by organization, searched in any case, sorted and paged", () =>
   withStore((store, organizationId) => {
-    for (const domain of ["b.example.com", "a.example.com", "c.example.org"]) {
-      store.domains.create({ organizationId, domain });
-    }
+    const [b] = ["b.example.com", "a.example.com", "c.example.org"].map((domain) =>
+      store.domains.create({ organizationId, domain })
+    );
     const list = (changes: object, of = organizationId) => {
       const options = { page: 1, limit: 10, q: null, sort: "domain", order: "asc" } as const;
       const { items, total } = store.domains.list(of, { ...options, ...changes });
@@ -69,7 +95,7 @@ Deno.test("domains are listed by organization, searched in any case, sorted and 
     assert.deepEqual(list({}), ["a.example.com b.example.com c.example.org", 3]);
     assert.deepEqual(list({ order: "desc", limit: 1, page: 2 }), ["b.example.com", 3]);
     assert.deepEqual(list({ q: "EXAMPLE.COM", sort: "created_at" }), ["b.example.com a.example.com", 2]);
-    store.domains.markValidated(store.domains.byName("b.example.com")!.id);
+    store.domains.markValidated(b!.id);
     assert.deepEqual(list({}, "another"), ["", 0]);
   }));
 

@@ -30,12 +30,6 @@ const MAX_VERIFICATIONS = 300;
  */
 export async function addDomain(name: string, options: AddDomainOptions): Promise<ApiDomain> {
   const { client, project: projectName, noWait, terminal } = options;
-  if (projectName !== undefined && name.startsWith("*.")) {
-    throw new CliError(
-      "usage",
-      `Cannot attach "${name}" to a project: of a wildcard only the certificate is served`,
-    );
-  }
   const project = projectName === undefined ? undefined : await existingProject(client, projectName);
   const domain = await findDomain(client, name) ?? await client.registerDomain(name);
   const further = project === undefined ? [] : ["--project", project.name];

@@ -1,0 +1,6 @@
+import type { Route, RouteTable } from "./contract.ts";
+
+/** Where a hostname leads: by its own name, else by the wildcard `*.example.com` that covers its first label. */
+export function findRoute(routes: RouteTable, hostname: string): Route | undefined {
+  return routes.get(hostname) ?? routes.get(`*${hostname.slice(hostname.indexOf("."))}`);
+}
