@@ -1,0 +1,86 @@
+import { checkSizes } from "../assets.ts";
+import { ApiError } from "../errors.ts";
+import type { Manifest } from "../../model.ts";
+import type { Blobs, StoredBlob } from "../../store/mod.ts";
+import type { FormPart } from "./form_parts.ts";
+import type { FlatManifest } from "./nested_manifest.ts";
+
+/** The contents of a manifest, of which the server had some before. */
+export class Upload {
+  readonly #blobs: Blobs;
+  readonly #files: FlatManifest["files"];
+  readonly #symlinks: FlatManifest["symlinks"];
+  /** Bytes by hash. */
+  readonly #sizes: ReadonlyMap<string, number>;
+  /** Of the files that the server lacks, and of all. */
+  readonly #missingBytes: number;
+  readonly #maxBytes: number;
+  /** So many have arrived. */
+  currentBytes = 0;
+
+  constructor(blobs: Blobs, { files, symlinks }: FlatManifest) {
+    this.#blobs = blobs;
+    this.#files = files;
+    this.#symlinks = symlinks;
+    this.#sizes = new Map([...files.values()].map(({ gitSha1, size }) => [gitSha1, size]));
+    const { missing } = blobs.byGitSha1([...this.#sizes.keys()]);
+    this.#missingBytes = missing.reduce((sum, gitSha1) => sum + this.#sizes.get(gitSha1)!, 0);
+    this.#maxBytes = [...this.#sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  get progress(): { currentBytes: number; totalBytes: number } {
+    // What another client has uploaded meanwhile comes once more.
+    return { currentBytes: this.currentBytes, totalBytes: Math.max(this.#missingBytes, this.currentBytes) };
+  }
+
+  /**
+   * Stores what comes, one after the other.
+   *
+   * @throws {ApiError} `badRequest`: it is none of the manifest's.
+   */
+  async receive(parts: AsyncIterable<FormPart>): Promise<void> {
+    for await (const { name, content } of parts) {
+      if (name !== "file") {
+        throw new ApiError("badRequest", `Invalid request: part "${name}" is not expected`);
+      }
+      const { gitSha1 } = await this.#blobs.put(ReadableStream.from(this.#counted(content)));
+      if (!this.#sizes.has(gitSha1)) {
+        throw new ApiError(
+          "hashMismatch",
+          `Cannot take a file: its git SHA-1 "${gitSha1}" is not in the manifest. Perhaps it changed meanwhile: deploy again`,
+        );
+      }
+    }
+  }
+
+  /** @throws {ApiError} `assetsMissing`, or `badRequest`: they are too much. */
+  manifest(): Manifest {
+    const { found, missing } = this.#blobs.byGitSha1([...this.#sizes.keys()]);
+    if (missing.length > 0) {
+      throw new ApiError("assetsMissing", `${missing.length} files of the manifest were not uploaded`, {
+        missing,
+      });
+    }
+    const blobs = [...this.#files].map((
+      [path, { gitSha1 }],
+    ): [string, StoredBlob] => [path, found.get(gitSha1)!]);
+    checkSizes(blobs.map(([path, { size }]) => [path, size]));
+    const manifest: Manifest = {};
+    for (const [path, { sha256, size }] of blobs) manifest[path] = { kind: "file", sha256, size };
+    for (const [path, target] of this.#symlinks) manifest[path] = { kind: "symlink", target };
+    return manifest;
+  }
+
+  async *#counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of content) {
+      this.currentBytes += chunk.length;
+      if (this.currentBytes > this.#maxBytes) {
+        throw new ApiError(
+          "badRequest",
+          `Cannot take files of more than ${this.#maxBytes} bytes: so much is the manifest's`,
+        );
+      }
+      yield chunk;
+    }
+  }
+}
