@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-const MAX_VARIABLES = 1000;
+/** Of one deployment. */
+export const MAX_VARIABLES = 1000;
 const MAX_NAME_BYTES = 128;
 const MAX_VALUE_BYTES = 16 * 1024;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

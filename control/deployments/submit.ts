@@ -1,6 +1,7 @@
 import { ApiError } from "../api/errors.ts";
-import type { Project } from "../model.ts";
+import type { Manifest, Project } from "../model.ts";
 import type { DeploymentRecord, NewDeployment, Store } from "../store/mod.ts";
+import { environmentProblem, isSameEnvironment } from "./environment.ts";
 
 /** What {@linkcode submitDeployment} needs from the rest of the server. */
 export interface SubmitDeps {
@@ -33,7 +34,8 @@ export function assertDeployable(project: Project, { isolation }: Pick<SubmitDep
 /**
  * Records a deployment of a project, whatever it comes from, and hands it to the build.
  *
- * @throws {ApiError} `projectNotFound`: deleted meanwhile; `projectUntrusted`; `overloaded`: too many builds wait.
+ * @throws {ApiError} `projectNotFound`: deleted meanwhile; `projectUntrusted`; `badRequest`: its variables and its
+ * project's are too much together; `overloaded`: too many builds wait.
  */
 export function submitDeployment(
   deps: SubmitDeps,
@@ -45,12 +47,12 @@ export function submitDeployment(
   if (project === null) throw new ApiError("projectNotFound", `Project "${projectId}" was deleted meanwhile`);
   assertDeployable(project, deps);
   const isProduction = submission.production ?? project.productionDeploymentId === null;
-  const record = store.deployments.create({
-    ...submission,
-    projectId,
-    context: isProduction ? "production" : "preview",
-    projectEnv: {},
-  });
+  const context = isProduction ? "production" : "preview";
+  const projectEnv = store.variables.resolve(projectId, context);
+  const problem = environmentProblem({ ...projectEnv, ...submission.env });
+  if (problem !== null) throw new ApiError("badRequest", `Cannot deploy to "${project.name}": ${problem}`);
+  const files = submission.files ?? filesToBuild(store, submission, projectEnv);
+  const record = store.deployments.create({ ...submission, files, projectId, context, projectEnv });
   try {
     builds.submit(record.id);
   } catch (error) {
@@ -58,4 +60,16 @@ export function submitDeployment(
     throw new ApiError("overloaded", `Cannot build the deployment: ${(error as Error).message}`);
   }
   return record;
+}
+
+/** Those of the origin, if its build command may write something else with these variables; `null` = its image will do. */
+function filesToBuild(
+  { deployments }: Store,
+  { redeployOf, source }: Submission,
+  projectEnv: Record<string, string>,
+): Manifest | null {
+  if (source.buildCommand === undefined || redeployOf === undefined || redeployOf === null) return null;
+  const origin = deployments.get(redeployOf);
+  if (origin === null || isSameEnvironment(origin.projectEnv, projectEnv)) return null;
+  return deployments.snapshot(redeployOf)?.files ?? null;
 }

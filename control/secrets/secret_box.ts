@@ -2,11 +2,13 @@ import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
 const ALGORITHM = "aes-256-gcm";
-const KEY_BYTES = 32;
+/** Of the key of a {@linkcode SecretBox}. */
+export const KEY_BYTES = 32;
+/** Drawn at random: safe for 2^32 of them under one key (NIST SP 800-38D §8.3). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** What is sealed begins so; it is neither JSON nor PEM. */
-const PREFIX = "v1.";
+export const SEALED_PREFIX = "v1.";
 
 /**
  * Seals what must not be readable in the database or a copy of it: with AES-256-GCM (NIST SP 800-38D), under a key that is
@@ -28,45 +30,28 @@ export class SecretBox {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.#key, nonce).setAAD(new TextEncoder().encode(place));
     const sealed = Buffer.concat([nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
-    return `${PREFIX}${sealed.toString("base64url")}`;
+    return `${SEALED_PREFIX}${sealed.toString("base64url")}`;
   }
 
   /** @throws {Error} It was sealed with another key, as something else, or was changed since. */
   open(sealed: string, place: string): string {
-    const bytes = Buffer.from(sealed.slice(PREFIX.length), "base64url");
-    if (!isSealed(sealed) || bytes.length < NONCE_BYTES + TAG_BYTES) throw cannotOpen(place);
+    const bytes = Buffer.from(sealed.slice(SEALED_PREFIX.length), "base64url");
+    if (!sealed.startsWith(SEALED_PREFIX) || bytes.length < NONCE_BYTES + TAG_BYTES) throw cannotOpen(place);
     const decipher = createDecipheriv(ALGORITHM, this.#key, bytes.subarray(0, NONCE_BYTES))
       .setAAD(new TextEncoder().encode(place))
       .setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
-      return decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES), undefined, "utf8") +
-        decipher.final("utf8");
+      const opened = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
+      return Buffer.concat([opened, decipher.final()]).toString("utf8");
     } catch (cause) {
       throw cannotOpen(place, cause);
     }
   }
-}
 
-/** Whether a text came from {@linkcode SecretBox.seal}. */
-export function isSealed(text: string): boolean {
-  return text.startsWith(PREFIX);
-}
-
-/**
- * The box whose key is in a file, made on first use, readable by its owner alone.
- *
- * @throws {Error} The file holds no key.
- */
-export async function openSecretBox(keyFile: string): Promise<SecretBox> {
-  const made = randomBytes(KEY_BYTES).toString("base64url");
-  await Deno.writeTextFile(keyFile, `${made}\n`, { createNew: true, mode: 0o600 }).catch((error: unknown) => {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  });
-  const key = Buffer.from((await Deno.readTextFile(keyFile)).trim(), "base64url");
-  if (key.length !== KEY_BYTES) {
-    throw new Error(`Cannot use "${keyFile}" as the key of secrets: must be ${KEY_BYTES} bytes in base64url`);
+  /** As {@linkcode SecretBox.open}; what an earlier version left plain is returned as it is. */
+  openOrPlain(text: string, place: string): string {
+    return text.startsWith(SEALED_PREFIX) ? this.open(text, place) : text;
   }
-  return new SecretBox(key);
 }
 
 function cannotOpen(place: string, cause?: unknown): Error {

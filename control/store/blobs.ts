@@ -58,6 +58,11 @@ export class Blobs {
     return join(this.#dir, sha256.slice(0, 2), sha256);
   }
 
+  /** A new name for a file on the same disk, which is removed at the next start if it is left there. */
+  temporaryPath(): string {
+    return join(this.#dir, "tmp", crypto.randomUUID());
+  }
+
   /** Whether content is stored. */
   has(sha256: string): boolean {
     return this.#database.get("SELECT 1 FROM blobs WHERE sha256 = ?", sha256) !== undefined;
@@ -90,7 +95,7 @@ export class Blobs {
       throw new StoreError("busy", `Cannot store content: ${MAX_CONCURRENT_PUTS} writes are under way`);
     }
     this.#putting++;
-    const temporary = join(this.#dir, "tmp", crypto.randomUUID());
+    const temporary = this.temporaryPath();
     try {
       using file = await Deno.open(temporary, { read: true, write: true, createNew: true, mode: BLOB_MODE });
       // Whatever the umask is: sandboxes are other users, and read it by hard links.

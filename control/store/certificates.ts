@@ -1,4 +1,5 @@
 import type { CertificateMaterial, CertificateRecord } from "../model.ts";
+import type { SecretBox } from "../secrets/secret_box.ts";
 import type { Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
 
@@ -26,22 +27,26 @@ const COLUMNS = `id, domain_id AS domainId, names, chain, private_key AS private
 /** The certificates that visitors are served with. **Invariant:** a domain has at most one; so has a set of platform names. */
 export class Certificates {
   readonly #database: Database;
+  readonly #secrets: SecretBox;
   readonly #listeners = new Set<(changes: CertificateChange) => void>();
 
-  constructor(database: Database) {
+  constructor(database: Database, secrets: SecretBox) {
     this.#database = database;
+    this.#secrets = secrets;
   }
 
   /** All certificates, oldest first. */
   all(): CertificateRecord[] {
-    return this.#database.all<Row>(`SELECT ${COLUMNS} FROM certificates ORDER BY rowid`).map(readRow);
+    return this.#database
+      .all<Row>(`SELECT ${COLUMNS} FROM certificates ORDER BY rowid`)
+      .map((row) => this.#toRecord(row));
   }
 
   /** Those of one domain. */
   ofDomain(domainId: string): CertificateRecord[] {
     return this.#database
       .all<Row>(`SELECT ${COLUMNS} FROM certificates WHERE domain_id = ?`, domainId)
-      .map(readRow);
+      .map((row) => this.#toRecord(row));
   }
 
   /**
@@ -118,7 +123,7 @@ export class Certificates {
       record.domainId,
       JSON.stringify(record.names),
       record.chain,
-      record.privateKey,
+      this.#secrets.seal(record.privateKey, keyPlace(record)),
       record.source,
       record.cipher,
       record.notBefore,
@@ -128,11 +133,19 @@ export class Certificates {
     );
   }
 
+  #toRecord(row: Row): CertificateRecord {
+    return {
+      ...row,
+      names: JSON.parse(row.names) as string[],
+      privateKey: this.#secrets.openOrPlain(row.privateKey, keyPlace(row)),
+    };
+  }
+
   #announce(changes: CertificateChange): void {
     for (const listener of this.#listeners) listener(changes);
   }
 }
 
-function readRow(row: Row): CertificateRecord {
-  return { ...row, names: JSON.parse(row.names) as string[] };
+function keyPlace({ id }: Pick<CertificateRecord, "id">): string {
+  return `certificates.private_key ${id}`;
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { StoreError } from "./errors.ts";
+import { storageProblem } from "./storage_problem.ts";
 
 /** Prepared statements kept; the least recently prepared one makes room. */
 const MAX_STATEMENTS = 256;
@@ -87,7 +88,7 @@ export class Database implements Disposable {
 /**
  * Opens (creating it, readable by its owner alone) and migrates the database at `path`.
  *
- * @throws {StoreError} `tooNew`: it was written by a newer version.
+ * @throws {StoreError} `tooNew`: it was written by a newer version; `damaged`.
  */
 export function openDatabase(path: string, options: DatabaseOptions): Database {
   // SQLite gives the -wal and -shm files the mode of the main file.
@@ -101,9 +102,12 @@ export function openDatabase(path: string, options: DatabaseOptions): Database {
     `);
     migrate(database, path, options.migrations);
     return database;
-  } catch (error) {
+  } catch (cause) {
     database.close();
-    throw error;
+    if (storageProblem(cause) !== "damaged") throw cause;
+    throw new StoreError("damaged", `Cannot open "${path}": ${(cause as Error).message}. Restore a backup`, {
+      cause,
+    });
   }
 }
 

@@ -8,7 +8,8 @@ import type {
   Manifest,
   SourceOptions,
 } from "../model.ts";
-import { isSealed, type SecretBox } from "../secrets/secret_box.ts";
+import type { SecretBox } from "../secrets/secret_box.ts";
+import type { Branches } from "./branches.ts";
 import type { Database } from "./database.ts";
 import { newDeploymentId } from "./deployment_id.ts";
 import { StoreError } from "./errors.ts";
@@ -20,8 +21,12 @@ export type DeploymentRecord = Omit<Deployment, "files" | "image">;
 
 /** What a deployment is made of. */
 export type NewDeployment =
-  & Omit<Deployment, "id" | "status" | "image" | "createdAt" | "updatedAt" | Origin>
-  & Partial<Pick<Deployment, Origin>>;
+  & Omit<Deployment, "id" | "status" | "files" | "image" | "createdAt" | "updatedAt" | Origin>
+  & Partial<Pick<Deployment, Origin>>
+  & {
+    /** `null` = those of `redeployOf`, with the image that was built of them. */
+    files: Manifest | null;
+  };
 
 /** What few deployments have. */
 type Origin = "projectEnv" | "context" | "databases" | "redeployOf" | "git";
@@ -59,21 +64,26 @@ const SORT_COLUMNS = { id: "id", created_at: "seq" } as const;
 /** By what deployments can be sorted. */
 export type DeploymentSort = keyof typeof SORT_COLUMNS;
 
+/** What changes with deployments, and who is told. */
+export interface DeploymentsOptions {
+  hostnames: Hostnames;
+  branches: Branches;
+  secrets: SecretBox;
+  routesChanged(projectId: string): void;
+}
+
 /** The deployments of all projects. **Invariant:** one that succeeded is never changed, only promoted or deleted. */
 export class Deployments {
   readonly #database: Database;
   readonly #hostnames: Hostnames;
+  readonly #branches: Branches;
   readonly #secrets: SecretBox;
   readonly #routesChanged: (projectId: string) => void;
 
-  constructor(
-    database: Database,
-    hostnames: Hostnames,
-    secrets: SecretBox,
-    routesChanged: (projectId: string) => void,
-  ) {
+  constructor(database: Database, { hostnames, branches, secrets, routesChanged }: DeploymentsOptions) {
     this.#database = database;
     this.#hostnames = hostnames;
+    this.#branches = branches;
     this.#secrets = secrets;
     this.#routesChanged = routesChanged;
   }
@@ -81,7 +91,7 @@ export class Deployments {
   /**
    * Records a deployment, `pending`, in one step with all that it names.
    *
-   * @throws {StoreError} `blobMissing`: content of a file is not stored.
+   * @throws {StoreError} `blobMissing`: content of a file is not stored, or the deployment is gone whose files it has.
    */
   create(input: NewDeployment): DeploymentRecord {
     const { files, ...rest } = input;
@@ -101,6 +111,7 @@ export class Deployments {
     this.#database.transaction(() => {
       this.#insert(record);
       const { seq } = this.#row(record.id)!;
+      if (files === null) return this.#share(seq, record.redeployOf);
       this.#database.run(
         "INSERT INTO snapshots (deployment_seq, files) VALUES (?, ?)",
         seq,
@@ -162,6 +173,39 @@ export class Deployments {
       .map((row) => row.id);
   }
 
+  /** Those still being built that are to be the project's production and would be newer than what is it, newest first. */
+  pendingProduction(projectId: string): string[] {
+    const rows = this.#database.all<{ id: string }>(
+      `SELECT id FROM deployments
+       WHERE project_id = ?1 AND status = 'pending' AND context = 'production' AND seq > coalesce((
+         SELECT seq FROM projects JOIN deployments ON deployments.id = production_deployment_id WHERE projects.id = ?1
+       ), 0)
+       ORDER BY seq DESC`,
+      projectId,
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Those of a branch whose build has not ended, oldest first. */
+  pendingOf(projectId: string, branch: string): string[] {
+    return this.#database
+      .all<{ id: string }>(
+        "SELECT id FROM deployments WHERE project_id = ? AND branch = ? AND status = 'pending' ORDER BY seq",
+        projectId,
+        branch,
+      )
+      .map((row) => row.id);
+  }
+
+  /** Gives a deployment that is still being built other variables of its project. One that has succeeded is never changed. */
+  renewVariables(id: string, projectEnv: Record<string, string>): void {
+    this.#database.run(
+      "UPDATE deployments SET project_env = ? WHERE id = ? AND status = 'pending'",
+      this.#secrets.seal(JSON.stringify(projectEnv), `deployments.project_env ${id}`),
+      id,
+    );
+  }
+
   /**
    * Records in one step how a build ended. After a success it also attaches the domains and makes the deployment its
    * project's production if it was wanted so, unless a newer one is: a build that took long does not roll back.
@@ -199,7 +243,10 @@ export class Deployments {
   delete(id: string): boolean {
     const row = this.#row(id);
     if (row === undefined) return false;
-    this.#database.run("DELETE FROM deployments WHERE id = ?", id);
+    this.#database.transaction(() => {
+      this.#branches.retreat(id);
+      this.#database.run("DELETE FROM deployments WHERE id = ?", id);
+    });
     this.#routesChanged(row.projectId);
     return true;
   }
@@ -244,6 +291,25 @@ export class Deployments {
     );
   }
 
+  /** Gives a deployment the snapshot of another, which may then be deleted. */
+  #share(seq: number, originId: string | null): void {
+    const copied = this.#database.run(
+      `INSERT INTO snapshots (deployment_seq, files, image)
+       SELECT ?, files, image FROM snapshots JOIN deployments ON seq = deployment_seq WHERE id = ?`,
+      seq,
+      originId,
+    );
+    if (copied === 0) {
+      throw new StoreError("blobMissing", `Cannot redeploy deployment "${originId}": it does not exist`);
+    }
+    this.#database.run(
+      `INSERT INTO blob_references (deployment_seq, blob_id)
+       SELECT ?, blob_id FROM blob_references JOIN deployments ON seq = deployment_seq WHERE id = ?`,
+      seq,
+      originId,
+    );
+  }
+
   #succeed(row: Row, image: Image): void {
     this.#database.run(
       "UPDATE snapshots SET image = ? WHERE deployment_seq = ?",
@@ -261,7 +327,8 @@ export class Deployments {
     )!;
     const wanted = row.production === null ? project.productionSeq === null : row.production === 1;
     if (wanted && row.seq > (project.productionSeq ?? 0)) this.#setProduction(row.id);
-    const { domains } = this.#toRecord(row);
+    const { domains, git } = this.#toRecord(row);
+    if (git?.branch) this.#branches.advance({ id: row.id, projectId: row.projectId, branch: git.branch });
     this.#hostnames.attachTemplates(domains ?? [], {
       organizationId: project.organizationId,
       projectName: project.name,
@@ -294,11 +361,21 @@ export class Deployments {
 
   #toRecord(row: Row): DeploymentRecord {
     const { seq: _, ...fields } = row;
+    const variables = (sealed: string, column: string) =>
+      JSON.parse(this.#secrets.openOrPlain(sealed, `deployments.${column} ${row.id}`)) as Record<
+        string,
+        string
+      >;
     return {
       ...fields,
       source: JSON.parse(row.source) as SourceOptions,
-      env: this.#variables(row.env, `deployments.env ${row.id}`),
-      projectEnv: this.#variables(row.projectEnv, `deployments.project_env ${row.id}`),
+      // Opened when it is asked for: a list shows none.
+      get env() {
+        return variables(row.env, "env");
+      },
+      get projectEnv() {
+        return variables(row.projectEnv, "project_env");
+      },
       databases: JSON.parse(row.databases) as Record<string, string>,
       git: row.git === null ? null : JSON.parse(row.git) as GitCommit,
       net: row.net === null ? null : JSON.parse(row.net) as string[],
@@ -306,10 +383,6 @@ export class Deployments {
       domains: row.domains === null ? null : JSON.parse(row.domains) as string[],
       production: row.production === null ? null : row.production === 1,
     };
-  }
-
-  #variables(text: string, place: string): Record<string, string> {
-    return JSON.parse(isSealed(text) ? this.#secrets.open(text, place) : text) as Record<string, string>;
   }
 }
 

@@ -49,6 +49,16 @@ export class Hostnames {
       .map((row) => row.hostname);
   }
 
+  /** Those of a deployment that stay with it, whatever is its project's production. */
+  attachedTo(deploymentId: string): string[] {
+    return this.#database
+      .all<{ hostname: string }>(
+        "SELECT hostname FROM hostnames WHERE deployment_id = ? ORDER BY hostname",
+        deploymentId,
+      )
+      .map((row) => row.hostname);
+  }
+
   /** Where a hostname leads, or `null`. */
   target(hostname: string): HostnameTarget | null {
     return this.#database.get<HostnameTarget>(
@@ -61,11 +71,16 @@ export class Hostnames {
     ) ?? null;
   }
 
-  /** Whether an organization may have a hostname: no other has verified the domain; or nobody has, and no other attached it. */
+  /**
+   * Whether an organization may have a hostname: no other has verified the domain, or the wildcard that covers it; or nobody
+   * has, and no other attached it.
+   */
   isFreeFor(organizationId: string, hostname: string): boolean {
     const { owner } = this.#database.get<{ owner: string }>(
-      "SELECT organization_id AS owner FROM domains WHERE domain = ? AND validated_at IS NOT NULL",
+      `SELECT organization_id AS owner FROM domains WHERE domain IN (?1, ?2) AND validated_at IS NOT NULL
+       ORDER BY domain = ?1 DESC LIMIT 1`,
       hostname,
+      `*${hostname.slice(hostname.indexOf("."))}`,
     ) ?? { owner: this.target(hostname)?.organizationId ?? organizationId };
     return owner === organizationId;
   }

@@ -22,17 +22,21 @@ export interface Listed<Item> {
 export interface PageQuery {
   columns: string;
   table: string;
-  /** `?1` is whose items these are, `?2` the text that is looked for; `NULL` = all. */
+  /** `?1` is whose items these are, `?2` the text that is looked for; either may be `NULL`. */
   where: string;
   /** The columns that are sorted by, the last one without equals. */
   order: readonly string[];
 }
 
-/** One page of what somebody has. */
+/**
+ * One page of what somebody has.
+ *
+ * @param ownerId `null`: what that means, `where` says.
+ */
 export function readPage<Row>(
   database: Database,
   { columns, table, where, order }: PageQuery,
-  ownerId: string,
+  ownerId: string | null,
   options: ListOptions<string>,
 ): Listed<Row> {
   const direction = options.order === "asc" ? "ASC" : "DESC";

@@ -8,6 +8,7 @@ import { VARIABLES } from "./migrations/0007_variables.ts";
 import { GIT } from "./migrations/0008_git.ts";
 import { OBSERVABILITY } from "./migrations/0009_observability.ts";
 import { OWNERSHIP } from "./migrations/0010_ownership.ts";
+import { BRANCHES } from "./migrations/0011_branches.ts";
 
 /** The schema of `isola.db`, step by step. Released steps are never edited: append a new one. */
 export const MIGRATIONS: readonly string[] = [
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly string[] = [
   GIT,
   OBSERVABILITY,
   OWNERSHIP,
+  BRANCHES,
 ];

@@ -5,16 +5,27 @@
  *
  * ```ts
  * using store = await openStore("./.isola");
- * const generatedToken = store.tokens.ensureAdmin(store.organizations.first().id, givenToken);
+ * const generatedToken = store.tokens.ensureAdmin(givenToken);
  * for (const id of store.pendingDeployments()) builds.submit(id);
  * ```
  */
 export { type Blobs, MAX_BLOB_BYTES, type PutOptions, type StoredBlob } from "./blobs.ts";
 export type { AcmeAccounts } from "./acme_accounts.ts";
+export type { Branches } from "./branches.ts";
+export type {
+  AuditCursor,
+  AuditEntry,
+  AuditLog,
+  AuditOptions,
+  AuditPage,
+  AuditQuery,
+  AuditRecord,
+} from "./audit_log.ts";
 export type { CollectedBlobs } from "./blob_collection.ts";
 export type { CertificateChange, Certificates, NewCertificate } from "./certificates.ts";
 export { dataDirOwner } from "./data_lock.ts";
 export { Database, type DatabaseOptions, openDatabase } from "./database.ts";
+export type { Databases, DatabaseSort } from "./databases.ts";
 export type {
   BuildResult,
   DeploymentRecord,
@@ -24,9 +35,21 @@ export type {
 } from "./deployments.ts";
 export type { Domains, DomainSort } from "./domains.ts";
 export { StoreError, type StoreErrorCode } from "./errors.ts";
+export type { GitCredential, GitLinks } from "./git_links.ts";
 export { type Hostnames, type HostnameTarget, resolveTemplate, type TemplateNames } from "./hostnames.ts";
 export type { Listed, ListOptions } from "./listing.ts";
-export type { Organizations } from "./organizations.ts";
+export type { Organizations, OrganizationSort } from "./organizations.ts";
 export type { Projects, ProjectSort } from "./projects.ts";
+export { storageProblem } from "./storage_problem.ts";
 export { openStore, type Store } from "./store.ts";
-export type { Principal, Tokens } from "./tokens.ts";
+export type { OpenedVariables, ProjectVariable, VariableChange, Variables } from "./variables.ts";
+export {
+  type Authentication,
+  type Bound,
+  type NewToken,
+  type Principal,
+  type Role,
+  type Token,
+  type Tokens,
+  type TokenSort,
+} from "./tokens.ts";

@@ -4,7 +4,7 @@ import { StoreError } from "./errors.ts";
 import type { Hostnames } from "./hostnames.ts";
 import { type Listed, type ListOptions, readPage } from "./listing.ts";
 
-const COLUMNS = `id, organization_id AS organizationId, name, description, untrusted,
+const COLUMNS = `id, organization_id AS organizationId, name, description, untrusted, access_log AS accessLog,
   production_deployment_id AS productionDeploymentId, created_at AS createdAt, updated_at AS updatedAt`;
 
 const SORT_COLUMNS = { name: "name", updated_at: "updated_at" } as const;
@@ -13,10 +13,10 @@ const SORT_COLUMNS = { name: "name", updated_at: "updated_at" } as const;
 export type ProjectSort = keyof typeof SORT_COLUMNS;
 
 /** What can be changed of a project. */
-export type ProjectChanges = Partial<Pick<Project, "name" | "description" | "untrusted">>;
+export type ProjectChanges = Partial<Pick<Project, "name" | "description" | "untrusted" | "accessLog">>;
 
 /** As SQLite has it. */
-type Row = Omit<Project, "untrusted"> & { untrusted: number };
+type Row = Omit<Project, "untrusted" | "accessLog"> & { untrusted: number; accessLog: number };
 
 /** The projects of all organizations. */
 export class Projects {
@@ -42,6 +42,7 @@ export class Projects {
       description: input.description,
       productionDeploymentId: null,
       untrusted: input.untrusted ?? false,
+      accessLog: false,
       createdAt: now,
       updatedAt: now,
     };
@@ -72,21 +73,31 @@ export class Projects {
     return readRow(this.#database.get<Row>(`SELECT ${COLUMNS} FROM projects WHERE name = ?`, name));
   }
 
-  /** One page of an organization's projects; `q` is looked for in names and ids. */
-  list(organizationId: string, options: ListOptions<ProjectSort>): Listed<Project> {
-    const where = "organization_id = ?1 AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(id, ?2) > 0)";
+  /**
+   * One page of an organization's projects; `q` is looked for in names and ids.
+   *
+   * @param onlyId `null` = all.
+   */
+  list(
+    organizationId: string,
+    options: ListOptions<ProjectSort>,
+    onlyId: string | null = null,
+  ): Listed<Project> {
+    const owner = onlyId === null ? "organization_id" : "id";
+    const where = `${owner} = ?1 AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(id, ?2) > 0)`;
     const query = {
       columns: COLUMNS,
       table: "projects",
       where,
       order: [SORT_COLUMNS[options.sort], "rowid"],
     };
-    const { items, total } = readPage<Row>(this.#database, query, organizationId, options);
+    const { items, total } = readPage<Row>(this.#database, query, onlyId ?? organizationId, options);
     return { items: items.map((row) => readRow(row)!), total };
   }
 
   /**
-   * Changes what is given. A new name changes the project's hostnames at once; of trust, whoever knows of routes hears too.
+   * Changes what is given. A new name changes the project's hostnames at once; of trust and of the access log, whoever knows of routes
+   * hears too.
    *
    * @returns The project, or `null` if there is none.
    * @throws {StoreError} `nameTaken`.
@@ -95,18 +106,19 @@ export class Projects {
     const rerouted = this.#database.transaction(() => {
       const before = this.get(id);
       if (before === null) return false;
-      const { name = before.name, description = before.description, untrusted = before.untrusted } = changes;
+      const { name, description, untrusted, accessLog } = { ...before, ...changes };
       if (name !== before.name) this.#refuseTakenName(name, id);
       this.#database.run(
-        "UPDATE projects SET name = ?, description = ?, untrusted = ?, updated_at = ? WHERE id = ?",
+        "UPDATE projects SET name = ?, description = ?, untrusted = ?, access_log = ?, updated_at = ? WHERE id = ?",
         name,
         description,
         Number(untrusted),
+        Number(accessLog),
         new Date().toISOString(),
         id,
       );
       if (name !== before.name) this.#hostnames.renameProject(before, name);
-      return name !== before.name || untrusted !== before.untrusted;
+      return name !== before.name || untrusted !== before.untrusted || accessLog !== before.accessLog;
     });
     if (rerouted) this.#routesChanged(id);
     return this.get(id);
@@ -135,5 +147,7 @@ export class Projects {
 }
 
 function readRow(row: Row | undefined): Project | null {
-  return row === undefined ? null : { ...row, untrusted: row.untrusted === 1 };
+  return row === undefined
+    ? null
+    : { ...row, untrusted: row.untrusted === 1, accessLog: row.accessLog === 1 };
 }

@@ -1,19 +1,26 @@
 import { join } from "node:path";
-import { openSecretBox, type SecretBox } from "../secrets/secret_box.ts";
+import type { SecretBox } from "../secrets/secret_box.ts";
 import type { Limits, Project } from "../model.ts";
 import type { RouteSource } from "../routes.ts";
 import { AcmeAccounts } from "./acme_accounts.ts";
+import { Branches } from "./branches.ts";
+import { AuditLog } from "./audit_log.ts";
 import { type Blobs, openBlobs } from "./blobs.ts";
 import { Certificates } from "./certificates.ts";
 import { DataLock } from "./data_lock.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { Databases } from "./databases.ts";
 import { Deployments } from "./deployments.ts";
 import { Domains } from "./domains.ts";
+import { GitLinks } from "./git_links.ts";
 import { Hostnames } from "./hostnames.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { openSecrets } from "./open_secrets.ts";
 import { Organizations } from "./organizations.ts";
 import { Projects } from "./projects.ts";
+import { sealPlain } from "./seal_plain.ts";
 import { Tokens } from "./tokens.ts";
+import { Variables } from "./variables.ts";
 
 /** Everything durable: one SQLite file, and the blobs beside it. */
 export class Store implements Disposable {
@@ -27,9 +34,16 @@ export class Store implements Disposable {
   readonly projects: Projects;
   readonly deployments: Deployments;
   readonly hostnames: Hostnames;
+  readonly branches: Branches;
   readonly domains: Domains;
+  readonly databases: Databases;
   readonly certificates: Certificates;
   readonly acmeAccounts: AcmeAccounts;
+  readonly audit: AuditLog;
+  readonly variables: Variables;
+  readonly gitLinks: GitLinks;
+  /** Seals what others keep in the tables and nobody may read there. */
+  readonly secrets: SecretBox;
   readonly #routeListeners = new Set<(projectId: string) => void>();
   #closed = false;
 
@@ -42,10 +56,17 @@ export class Store implements Disposable {
     this.tokens = new Tokens(database);
     this.hostnames = new Hostnames(database, routesChanged);
     this.projects = new Projects(database, this.hostnames, routesChanged);
-    this.deployments = new Deployments(database, this.hostnames, secrets, routesChanged);
-    this.certificates = new Certificates(database);
+    this.branches = new Branches(database, routesChanged);
+    const { hostnames, branches } = this;
+    this.deployments = new Deployments(database, { hostnames, branches, secrets, routesChanged });
+    this.certificates = new Certificates(database, secrets);
     this.domains = new Domains(database, this.certificates);
-    this.acmeAccounts = new AcmeAccounts(database);
+    this.acmeAccounts = new AcmeAccounts(database, secrets);
+    this.audit = new AuditLog(database);
+    this.variables = new Variables(database, secrets);
+    this.gitLinks = new GitLinks(database, secrets);
+    this.secrets = secrets;
+    this.databases = new Databases(database);
   }
 
   /** All that the routes of a project, or of all projects, are made of. */
@@ -62,10 +83,13 @@ export class Store implements Disposable {
       ...parameters,
     );
     return {
-      projects: this.database.all<Pick<Project, "id" | "name" | "productionDeploymentId">>(
-        `SELECT id, name, production_deployment_id AS productionDeploymentId FROM projects WHERE ${ofProject}`,
+      projects: this.database.all<
+        Pick<Project, "id" | "name" | "productionDeploymentId"> & { accessLog: number }
+      >(
+        `SELECT id, name, production_deployment_id AS productionDeploymentId, access_log AS accessLog
+         FROM projects WHERE ${ofProject}`,
         ...parameters,
-      ),
+      ).map(({ accessLog, ...project }) => ({ ...project, accessLog: accessLog === 1 })),
       deployments: deployments.map(({ id, projectId, limits, defaultUrls }) => ({
         id,
         projectId,
@@ -81,6 +105,11 @@ export class Store implements Disposable {
          SELECT hostname, production_deployment_id AS deploymentId
          FROM projects JOIN hostnames ON project_id = projects.id
          WHERE production_deployment_id IS NOT NULL AND ${ofProject}`,
+        ...parameters,
+      ),
+      branches: this.database.all(
+        `SELECT label, deployment_id AS deploymentId
+         FROM branches JOIN projects ON projects.id = project_id WHERE ${ofProject}`,
         ...parameters,
       ),
     };
@@ -106,6 +135,8 @@ export class Store implements Disposable {
     this.#closed = true;
     this.#routeListeners.clear();
     this.certificates.close();
+    this.tokens.close();
+    this.audit.close();
     this.database.close();
     this.lock.release();
   }
@@ -123,13 +154,16 @@ export class Store implements Disposable {
 export interface StoreOptions {
   /** Where the key of what is sealed is. @default {`secret.key` in the data directory} */
   secretKeyFile?: string;
+  /** Whether the server before this one still reads from there, and may do again what it did. @default {false} */
+  takesOver?: boolean;
 }
 
 /**
- * Opens the state under `dataDir`, making it on first use: `isola.db`, `blobs/`, and `lock`, which is held until the
- * store is closed.
+ * Opens the state under `dataDir`, making it on first use: `isola.db`, `secret.key`, `blobs/`, and `lock`, which is held
+ * until the store is closed.
  *
- * @throws {StoreError} `locked`: another server has it open; `tooNew`: a newer version wrote it.
+ * @throws {StoreError} `locked`: another server has it open; `tooNew`: a newer version wrote it; `secretKey`: the key of
+ * its secrets is not there.
  */
 export async function openStore(dataDir: string, options: StoreOptions = {}): Promise<Store> {
   await Deno.mkdir(dataDir, { recursive: true });
@@ -138,7 +172,10 @@ export async function openStore(dataDir: string, options: StoreOptions = {}): Pr
   let database: Database | null = null;
   try {
     database = openDatabase(join(dataDir, "isola.db"), { migrations: MIGRATIONS, durability: "full" });
-    const secrets = await openSecretBox(options.secretKeyFile ?? join(dataDir, "secret.key"));
+    // What is deleted or replaced is overwritten: it may be a secret of a version that sealed nothing.
+    database.execute("PRAGMA secure_delete = ON");
+    const secrets = await openSecrets(database, options.secretKeyFile ?? join(dataDir, "secret.key"));
+    sealPlain(database, secrets, options);
     return new Store(database, await openBlobs(database, join(dataDir, "blobs")), lock, secrets);
   } catch (error) {
     database?.close();

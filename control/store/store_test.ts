@@ -85,7 +85,6 @@ Deno.test("state of the version that knew attachments alone keeps them", () =>
     assert.deepEqual(store.routes().hostnames, [{ hostname: "shop.example.com", deploymentId: "d" }]);
     store.projects.update("p", { name: "store" });
     assert.deepEqual(store.hostnames.of("d"), ["store.example.com"]);
-    assert.equal(store.domains.byName("shop.example.com"), null);
     store.deployments.delete("d");
     assert.equal(store.hostnames.target("store.example.com"), null);
   }));
@@ -118,4 +117,16 @@ Deno.test("a transaction that throws changes nothing, also as part of another", 
     );
     assert.deepEqual(database.all("SELECT x FROM a"), []);
     return Promise.resolve();
+  }));
+
+Deno.test("a database that is damaged is refused in words, and is not touched", () =>
+  inTempDir(async (dir) => {
+    const path = join(dir, "isola.db");
+    const text = "no database, but something that somebody may still need. ".repeat(200);
+    await Deno.writeTextFile(path, text);
+    await assert.rejects(openStore(dir), {
+      code: "damaged",
+      message: /file is not a database\. Restore a backup/,
+    });
+    assert.equal(await Deno.readTextFile(path), text);
   }));
