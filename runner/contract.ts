@@ -10,10 +10,13 @@ export interface Route {
   maxConcurrency: number;
   /** Time to response headers in ms; 0 = none. */
   requestTimeoutMs: number;
+  /** Each request is told to whoever started the runner. @default {false} */
+  accessLog?: boolean;
 }
 
 /**
- * Every hostname served here, lower case, without port or trailing dot.
+ * Every hostname served here, lower case, without port or trailing dot; `*.example.com` stands for one label before it, if that
+ * is not there itself.
  * **Invariant:** a table is never mutated; a new one replaces it whole.
  */
 export type RouteTable = ReadonlyMap<string, Route>;
@@ -25,6 +28,65 @@ export type RouteChanges = ReadonlyMap<string, Route | null>;
 export type Acquired =
   | { isolateId: string; socketPath: string }
   | { code: ErrorCode; retryAfterS?: number };
+
+/** What goes on over threads and processes of one trace (W3C Trace Context §3.2.2). */
+export interface TraceContext {
+  /** 32 hexadecimal digits, not all 0. */
+  traceId: string;
+  /** 16 hexadecimal digits, not all 0: whoever gets this is a child of that span. */
+  spanId: string;
+  /** Bit 0: it is recorded. */
+  traceFlags: number;
+}
+
+/** One request that is over. */
+export interface AccessEntry {
+  deploymentId: string;
+  /** Unix time in ms when its head had arrived. */
+  timeMs: number;
+  /** Until the end of the response, or of the WebSocket. */
+  durationMs: number;
+  method: string;
+  /** Lower case, without port. */
+  host: string;
+  /** At most 2048 characters. **Invariant:** without the query, which may carry secrets. */
+  path: string;
+  /** HTTP/1.0 is HTTP/1.1. */
+  protocol: "HTTP/1.1" | "HTTP/2" | "WebSocket";
+  /** `null` = the visitor left before there was one. */
+  status: number | null;
+  /** The response reached its end. */
+  complete: boolean;
+  /** From the visitor, head included; of HTTP/2 what it is in HTTP/1.1. */
+  requestBytes: number;
+  responseBytes: number;
+  /** `null` = it reached none. */
+  isolateId: string | null;
+  /** It waited for its isolate's start. */
+  cold: boolean;
+  /** Why no isolate answered it, or not to the end. */
+  errorCode: ErrorCode | null;
+  /** The visitor's. */
+  address: string;
+  /** As the app sees it in `traceparent`. */
+  traceId: string;
+  /** Of the error page that was the answer. */
+  requestId: string | null;
+}
+
+/** Requests that are over, and of each deployment how many are missing because they were too many. */
+export interface AccessBatch {
+  entries: readonly AccessEntry[];
+  dropped: ReadonlyMap<string, { count: number; last: AccessEntry }>;
+}
+
+/** Responses to visitors since they were told last. */
+export interface ResponseCounts {
+  /** By the first digit of their status. */
+  byClass: readonly number[];
+  /** Error pages in place of a response. */
+  errors: Readonly<Partial<Record<ErrorCode, number>>>;
+}
 
 /** What passed through one isolate since it was leased, as one runner counted it. */
 export interface IsolateUsage {
@@ -95,6 +157,8 @@ export interface AcquireMessage {
   type: "acquire";
   requestId: number;
   deploymentId: string;
+  /** Of the request that needs it, if requests are traced. */
+  trace?: TraceContext;
 }
 
 /** What a runner is told. */
@@ -112,6 +176,8 @@ export type ToRunner =
   /** Give the isolate back if nothing is in flight there: answered by `release` or `busy`. */
   | { type: "recall"; isolateId: string }
   | { type: "usage"; requestId: number }
+  /** The batch of access entries has been dealt with: the next may come. */
+  | { type: "accessTaken" }
   /** In which isolates are requests in flight? Asked often. */
   | { type: "inFlight"; requestId: number }
   /**
@@ -133,5 +199,9 @@ export type FromRunner =
   /** The isolate cannot be connected to or broke the protocol: it should be ended. The runner holds it no longer. */
   | { type: "broken"; usage: IsolateUsage; code: ErrorCode }
   | { type: "usage"; requestId: number; isolates: IsolateUsage[] }
+  /** Answered by `accessTaken`. */
+  | { type: "access"; batch: AccessBatch }
   | { type: "inFlight"; requestId: number; isolateIds: string[] }
+  /** Once a second, if there were any. */
+  | { type: "responses"; counts: ResponseCounts }
   | { type: "drained" };

@@ -21,13 +21,18 @@ const EXPLANATION = {
   ORIGIN_UNAVAILABLE: "The deployment cannot be reached at the moment.",
 } as const satisfies Record<ErrorCode, string>;
 
+/** A response that says why there is no other. */
+export interface ErrorPage extends OwnResponse {
+  requestId: string;
+}
+
 /**
  * The visitor's response to a request that got none (INTERFACE §5): a short page, or JSON where `accept` prefers it.
  * **Invariant:** says only what the code says, never an error's own text.
  *
  * @param accept The request's `Accept` field; `null` = none.
  */
-export function errorPage(error: GatewayError, accept: string | null): OwnResponse {
+export function errorPage(error: GatewayError, accept: string | null): ErrorPage {
   const status = STATUS[error.code];
   const requestId = crypto.randomUUID();
   const message = EXPLANATION[error.code];
@@ -44,7 +49,7 @@ export function errorPage(error: GatewayError, accept: string | null): OwnRespon
     "x-isola-request-id": requestId,
   };
   if (error.retryAfterS !== undefined) fields["retry-after"] = String(error.retryAfterS);
-  return { status, fields, body };
+  return { status, fields, body, requestId };
 }
 
 /** Content negotiation (RFC 9110 §12.5.1) between the two: JSON where it weighs more, or as much but named better. */

@@ -1,18 +1,24 @@
 import { ByteBuffer } from "./http1/byte_buffer.ts";
 import type { Connection } from "./isolates/connection.ts";
 import type { Route, RouteChanges, RouteTable } from "./contract.ts";
-import { errorPage } from "./error_page.ts";
+import { type ErrorPage, errorPage } from "./error_page.ts";
 import { GatewayError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type HttpsPolicy, isDirected } from "./https_policy.ts";
 import type { Leases } from "./isolates/leases.ts";
-import { decodeLatin1 } from "./http1/octets.ts";
+import type { Observation } from "./observation/observation.ts";
+import type { Observer } from "./observation/observer.ts";
+import { fieldIn, targetIn } from "./http1/outbound_head.ts";
 import { RequestBody } from "./http1/request_body.ts";
 import type { RequestHead } from "./http1/request_head.ts";
+import type { ResponseCounter } from "./response_counter.ts";
 import type { ResponseHead } from "./http1/response_head.ts";
+import { writeTrace } from "./http1/trace_context.ts";
+import type { Target } from "./isolates/target.ts";
 import type { Upstream } from "./isolates/upstream.ts";
 import type { VisitorConnection } from "./http1/visitor_connection.ts";
 import { type OwnResponse, visitorFraming, writeOwnResponse } from "./http1/visitor_response.ts";
+import { findRoute } from "./find_route.ts";
 import { WebSocketBridge } from "./websocket/websocket.ts";
 import { WebSocketHandshake } from "./websocket/ws_handshake.ts";
 
@@ -20,7 +26,6 @@ import { WebSocketHandshake } from "./websocket/ws_handshake.ts";
 const MAX_RESENDS = 2;
 /** Requests whose body no app could see: `Request` has none for these (Fetch §5.3). */
 const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
-const SPACE = 0x20;
 const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
 
 /** What the handler works with. */
@@ -29,33 +34,45 @@ export interface HandlerOptions {
   leases: Leases;
   /** `null` = there is no HTTPS here. */
   https?: HttpsPolicy | null;
+  /** `null` = nobody looks at requests. */
+  observer?: Observer | null;
+  /** `null` = nobody counts. */
+  responses?: Pick<ResponseCounter, "count" | "countError"> | null;
 }
 
-/** A request as it goes to an isolate. */
-interface Outbound {
+/** A request that was read, on its way to an isolate. */
+interface Inbound {
   head: RequestHead;
   /** The isolate's head, and perhaps the first bytes of the body. */
   bytes: ByteBuffer;
   body: RequestBody | null;
+  /** `undefined` = it leads nowhere. */
+  route: Route | undefined;
+  /** `null` = nobody looks. */
+  seen: Observation | null;
 }
 
 /** Answers visitors: hostname, route, isolate, response; or an error by the one table of codes. */
 export class Handler {
   readonly #leases: Leases;
   readonly #https: HttpsPolicy | null;
+  readonly #observer: Observer | null;
+  readonly #responses: HandlerOptions["responses"];
   readonly #bridges = new Set<WebSocketBridge>();
   #routes: RouteTable;
   #draining = false;
 
-  constructor({ routes, leases, https = null }: HandlerOptions) {
+  constructor({ routes, leases, https = null, observer = null, responses = null }: HandlerOptions) {
     this.#routes = routes;
     this.#leases = leases;
     this.#https = https;
+    this.#observer = observer;
+    this.#responses = responses;
   }
 
   /** Whether a hostname leads anywhere. */
   routes(hostname: string): boolean {
-    return this.#routes.has(hostname);
+    return findRoute(this.#routes, hostname) !== undefined;
   }
 
   /** Requests from now on go by the new table; those in flight go on. */
@@ -82,63 +99,75 @@ export class Handler {
 
   /** Waits for a request and answers it; false = it was the connection's last. */
   async #serveOne(visitor: VisitorConnection): Promise<boolean> {
-    let head: RequestHead | null = null;
     let bytes: ByteBuffer | null = null;
+    let request: Inbound | null = null;
     try {
       if (!await visitor.requestArrives()) return false;
       bytes = ByteBuffer.take();
-      head = visitor.readRequest(bytes);
-      return await this.#answer(visitor, head, bytes);
+      request = this.#read(visitor, bytes);
+      return await this.#answer(visitor, request);
     } catch (error) {
+      request?.seen?.failed(error);
       if (visitor.answering || visitor.gone) {
         visitor.close();
         return false;
       }
       if (!(error instanceof GatewayError)) console.error("Cannot answer request:", error);
-      return await this.#refuse(visitor, head, bytes, error);
+      return await this.#refuse(visitor, request, { error, accept: bytes && fieldIn(bytes, "accept") });
     } finally {
+      request?.seen?.end();
       bytes?.release();
     }
   }
 
-  async #answer(visitor: VisitorConnection, head: RequestHead, bytes: ByteBuffer): Promise<boolean> {
-    const { method, authority } = head;
-    const { hostname } = authority;
+  /** Reads the request that has arrived, finds where it leads, and who looks at it. */
+  #read(visitor: VisitorConnection, bytes: ByteBuffer): Inbound {
+    const head = visitor.readRequest(bytes);
+    const route = findRoute(this.#routes, head.authority.hostname);
+    const seen = route !== undefined && this.#observer?.wants(route)
+      ? this.#observer.begin(route, { head, sent: bytes, visitor })
+      : null;
+    writeTrace(head, bytes, seen?.context);
+    return { head, bytes, body: null, route, seen };
+  }
+
+  async #answer(visitor: VisitorConnection, request: Inbound): Promise<boolean> {
+    const { head, bytes, route } = request;
+    const { method, authority: { hostname } } = head;
     if (UNSUPPORTED_METHODS.has(method)) {
       throw new GatewayError("BAD_REQUEST", `Cannot forward method "${method}"`);
     }
     if (!isDirected(head)) {
       throw new GatewayError("MISDIRECTED_REQUEST", `Cannot serve "${hostname}" with another's certificate`);
     }
-    const route = this.#routes.get(hostname);
     if (this.#https !== null && head.certificate === null) {
-      const answer = this.#https.answer(head, targetOf(bytes), route !== undefined);
-      if (answer !== null) return await this.#answerItself(visitor, head, answer);
+      const answer = this.#https.answer(head, targetIn(bytes), route !== undefined);
+      if (answer !== null) return await this.#answerItself(visitor, request, answer);
     }
     if (route === undefined) {
       throw new GatewayError("DEPLOYMENT_NOT_FOUND", `Cannot route "${hostname}": no deployment`);
     }
-    if (head.webSocket !== null) return await this.#upgrade(visitor, head, bytes, route);
-    const body = head.framed && !BODILESS_METHODS.has(method)
-      ? new RequestBody(visitor, head.contentLength)
-      : null;
-    if (body === null) bytes.text("\r\n");
+    if (head.webSocket !== null) return await this.#upgrade(visitor, route, request);
+    if (!head.framed || BODILESS_METHODS.has(method)) bytes.text("\r\n");
     else {
+      const body = request.body = new RequestBody(visitor, head.contentLength);
       body.begin(bytes);
       if (head.expectsContinue && !body.complete) await visitor.sayContinue();
     }
-    const exchange = await this.#send(visitor, route, { head, bytes, body });
-    return await this.#relay(visitor, { head, bytes, body }, exchange, await exchange.head());
+    const exchange = await this.#send(visitor, route, request);
+    return await this.#relay(visitor, request, exchange, await exchange.head());
   }
 
   /** False = the connection cannot carry another request. */
   async #relay(
     visitor: VisitorConnection,
-    { head, body }: Outbound,
+    { head, body, seen }: Inbound,
     exchange: Exchange,
     responseHead: ResponseHead,
   ): Promise<boolean> {
     const { method, isOld } = head;
+    seen?.answered(responseHead.status);
+    this.#responses?.count(responseHead.status);
     const read = body === null ? head.contentLength === 0 : body.complete;
     const keepAlive = head.keepAlive && read && !this.#draining && !visitor.last &&
       visitorFraming(responseHead, isOld) !== "close";
@@ -147,22 +176,17 @@ export class Handler {
     return keepAlive;
   }
 
-  async #upgrade(
-    visitor: VisitorConnection,
-    head: RequestHead,
-    bytes: ByteBuffer,
-    route: Route,
-  ): Promise<boolean> {
-    const handshake = new WebSocketHandshake(head.webSocket!);
-    bytes.text(handshake.lines);
-    const exchange = await this.#send(visitor, route, { head, bytes, body: null });
+  async #upgrade(visitor: VisitorConnection, route: Route, request: Inbound): Promise<boolean> {
+    const handshake = new WebSocketHandshake(request.head.webSocket!);
+    request.bytes.text(handshake.lines);
+    const exchange = await this.#send(visitor, route, request);
     const responseHead = await exchange.head();
-    if (responseHead.status !== 101) {
-      return await this.#relay(visitor, { head, bytes, body: null }, exchange, responseHead);
-    }
+    if (responseHead.status !== 101) return await this.#relay(visitor, request, exchange, responseHead);
     const out = ByteBuffer.take();
     try {
       handshake.accept(responseHead, exchange.connection.input, out);
+      request.seen?.answered(responseHead.status);
+      this.#responses?.count(responseHead.status);
       await visitor.write(out.view);
     } catch (error) {
       exchange.fail(error);
@@ -192,12 +216,13 @@ export class Handler {
   async #send(
     visitor: VisitorConnection,
     { deploymentId, maxConcurrency, requestTimeoutMs }: Route,
-    { head, bytes, body }: Outbound,
+    { head, bytes, body, seen }: Inbound,
   ): Promise<Exchange> {
     for (let sends = 0; sends <= MAX_RESENDS; sends++) {
       const target = this.#leases.target(deploymentId);
       const upstream = target.enter(maxConcurrency) ??
-        await this.#wait(visitor, deploymentId, maxConcurrency);
+        await this.#wait(visitor, target, maxConcurrency, seen);
+      seen?.entered(upstream.usage.isolateId);
       let connection: Connection | null = null;
       try {
         connection = await upstream.send(bytes.view, visitor);
@@ -220,38 +245,48 @@ export class Handler {
   }
 
   /** Waits for a place, unless the visitor leaves meanwhile. */
-  async #wait(visitor: VisitorConnection, deploymentId: string, maxConcurrency: number): Promise<Upstream> {
+  async #wait(
+    visitor: VisitorConnection,
+    target: Target,
+    maxConcurrency: number,
+    seen: Observation | null,
+  ): Promise<Upstream> {
     const gone = new AbortController();
     visitor.watch(() => gone.abort());
+    const trace = seen?.waits(target.upstream === null);
     try {
-      return await this.#leases.target(deploymentId).wait(maxConcurrency, gone.signal);
+      return await target.wait({ maxConcurrency, signal: gone.signal, trace });
     } finally {
       visitor.unwatch();
+      seen?.waited();
     }
   }
 
   /** Answers with an error; false = the connection's framing is not known any more. */
   #refuse(
     visitor: VisitorConnection,
-    head: RequestHead | null,
-    bytes: ByteBuffer | null,
-    error: unknown,
+    request: Inbound | null,
+    { error, accept }: { error: unknown; accept: string | null },
   ): Promise<boolean> {
     const known = error instanceof GatewayError
       ? error
       : new GatewayError("ORIGIN_UNAVAILABLE", String(error));
     // Of a request that could not be read, nobody knows where it ends.
     const isOver = known.code === "BAD_REQUEST";
-    return this.#answerItself(visitor, head, errorPage(known, acceptOf(bytes)), isOver);
+    this.#responses?.countError(known.code);
+    return this.#answerItself(visitor, request, errorPage(known, accept), isOver);
   }
 
   /** Answers in place of an isolate; false = the connection cannot carry another request, as when it `isOver`. */
   async #answerItself(
     visitor: VisitorConnection,
-    head: RequestHead | null,
-    response: OwnResponse,
+    request: Inbound | null,
+    response: OwnResponse | ErrorPage,
     isOver = false,
   ): Promise<boolean> {
+    const head = request?.head ?? null;
+    request?.seen?.answered(response.status, "requestId" in response ? response.requestId : null);
+    this.#responses?.count(response.status);
     const keepAlive = !isOver && head !== null && head.keepAlive && head.contentLength === 0 &&
       !this.#draining && !visitor.last;
     const { method, isOld } = head ?? { method: "GET", isOld: false };
@@ -268,18 +303,4 @@ export class Handler {
       out.release();
     }
   }
-}
-
-/** The `Accept` of a head on its way to an isolate. */
-function acceptOf(head: ByteBuffer | null): string | null {
-  if (head === null) return null;
-  const text = decodeLatin1(head.view, 0, head.length);
-  return /\r\naccept:[ \t]*(.*)\r\n/i.exec(text)?.[1] ?? null;
-}
-
-/** The target of a head on its way to an isolate: the second word of its first line. */
-function targetOf(head: ByteBuffer): string {
-  const bytes = head.view;
-  const start = bytes.indexOf(SPACE) + 1;
-  return decodeLatin1(bytes, start, bytes.indexOf(SPACE, start));
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Handler } from "./handler.ts";
 import { Leases } from "./isolates/leases.ts";
+import { Observer } from "./observation/observer.ts";
 import { RawIsolate } from "./testing/raw_isolate.ts";
 import { VisitorConnection, type VisitorSocket } from "./http1/visitor_connection.ts";
 
@@ -21,6 +22,7 @@ class Counts {
   isolateWrites = 0;
   acquired = 0;
   timers = 0;
+  told = 0;
 }
 
 /** A visitor who sends the next request when the last one is answered. */
@@ -92,7 +94,8 @@ Deno.test("a request costs one read and one write on each side, no timer, and no
     maxConcurrency: 100,
     requestTimeoutMs: 0,
   }]]);
-  const handler = new Handler({ routes, leases });
+  using observer = new Observer({ send: () => counts.told++, telemetry: null });
+  const handler = new Handler({ routes, leases, observer });
   {
     using _counting = counting(counts);
     await handler.serve(
@@ -109,5 +112,6 @@ Deno.test("a request costs one read and one write on each side, no timer, and no
     acquired: 1,
     // Of the first request, which waits for the isolate.
     timers: 1,
+    told: 0,
   });
 });

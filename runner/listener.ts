@@ -147,7 +147,7 @@ export class Listener {
   }
 
   async #serveStream(socket: VisitorSocket, peer: Peer): Promise<void> {
-    const stream = new VisitorConnection(socket, peer, { limits: this.#options.limits });
+    const stream = new VisitorConnection(socket, peer, { limits: this.#options.limits, isHttp2: true });
     this.#streams.add(stream);
     await this.#handler.serve(stream);
     this.#streams.delete(stream);

@@ -7,6 +7,6 @@ export { assertFree } from "./front/assert_free.ts";
 export { steerHere } from "./front/steering.ts";
 export { type ErrorCode, STATUS } from "./errors.ts";
 export * from "./contract.ts";
-export type { TrustedProxy } from "./front/trusted_proxies.ts";
+export { TrustedProxies, type TrustedProxy } from "./front/trusted_proxies.ts";
 export { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "./visitor_limits.ts";
 export { type Runner, type RunnerSource, startRunner } from "./runner.ts";

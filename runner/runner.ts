@@ -1,10 +1,12 @@
 import type {
+  AccessBatch,
   AcquireMessage,
   CertificateChanges,
   Challenge,
   FromRunner,
   IsolateUsage,
   ListenAddress,
+  ResponseCounts,
   RouteChanges,
   RunnerOptions,
   RunnerState,
@@ -20,6 +22,10 @@ const REPLY_TIMEOUT_MS = 5000;
 export interface RunnerSource extends IsolateSource {
   /** Resolves when a certificate for a name that has none was ordered, or will not come now. Never rejects. */
   wantCertificate(hostname: string): Promise<void>;
+  /** Takes in requests that are over; until then no more are sent. Called also after the last lease was given back. */
+  access(batch: AccessBatch): void | Promise<void>;
+  /** So many responses to visitors have begun since the last call. */
+  responded(counts: ResponseCounts): void;
   /** The runner ended by itself and serves no more. */
   failed(error: Error): void;
 }
@@ -191,6 +197,10 @@ class RunnerHandle implements Runner {
       case "broken":
         this.#returned(message.usage.isolateId);
         return this.#source.broken(message.usage, message.code);
+      case "responses":
+        return this.#source.responded(message.counts);
+      case "access":
+        return void this.#access(message.batch);
       case "busy":
         return this.#answerRecall(message.isolateId, false);
       case "usage":
@@ -206,8 +216,8 @@ class RunnerHandle implements Runner {
     }
   }
 
-  async #acquire({ requestId, deploymentId }: AcquireMessage): Promise<void> {
-    const result = await this.#source.acquire(deploymentId);
+  async #acquire({ requestId, deploymentId, trace }: AcquireMessage): Promise<void> {
+    const result = await this.#source.acquire(deploymentId, trace);
     if ("isolateId" in result) {
       // Granted to nobody.
       if (this.#over) {
@@ -225,6 +235,11 @@ class RunnerHandle implements Runner {
       this.#leased.add(result.isolateId);
     }
     this.#post({ type: "acquired", requestId, result });
+  }
+
+  async #access(batch: AccessBatch): Promise<void> {
+    await this.#source.access(batch);
+    this.#post({ type: "accessTaken" });
   }
 
   async #want(hostname: string): Promise<void> {

@@ -6,12 +6,17 @@ import { Handler } from "./handler.ts";
 import { HttpsPolicy } from "./https_policy.ts";
 import { type IsolateSource, Leases } from "./isolates/leases.ts";
 import { Listener } from "./listener.ts";
+import { Observer } from "./observation/observer.ts";
+import { ResponseCounter } from "./response_counter.ts";
+import { Telemetry } from "./observation/telemetry.ts";
 import { TrustedProxies } from "./front/trusted_proxies.ts";
 
 interface Running {
   listener: Listener;
   handler: Handler;
   leases: Leases;
+  observer: Observer;
+  responses: ResponseCounter;
   certificates: CertificateTable;
   https: HttpsPolicy | null;
   wants: CertificateWants;
@@ -29,18 +34,19 @@ function post(message: FromRunner): void {
 
 /** Isolates are granted by whoever started this worker. */
 const source: IsolateSource = {
-  acquire(deploymentId) {
+  acquire(deploymentId, trace) {
     const requestId = ++acquisitionCount;
     const { promise, resolve } = Promise.withResolvers<Acquired>();
     acquisitions.set(requestId, resolve);
-    post({ type: "acquire", requestId, deploymentId });
+    post({ type: "acquire", requestId, deploymentId, trace });
     return promise;
   },
   release: (usage) => post({ type: "release", usage }),
   broken: (usage, code) => post({ type: "broken", usage, code }),
 };
 
-function start(options: RunnerOptions, state: RunnerState): Running {
+async function start(options: RunnerOptions, state: RunnerState): Promise<Running> {
+  const telemetry = await Telemetry.load();
   const { http, https, redirect, limits } = options;
   const certificates = new CertificateTable();
   certificates.change({ installed: state.certificates, removed: [] });
@@ -55,7 +61,9 @@ function start(options: RunnerOptions, state: RunnerState): Running {
     want: (hostname) => void wants.want(hostname),
   });
   const leases = new Leases(options, source);
-  const handler = new Handler({ routes: state.routes, leases, https: policy });
+  const observer = new Observer({ send: (batch) => post({ type: "access", batch }), telemetry });
+  const responses = new ResponseCounter((counts) => post({ type: "responses", counts }));
+  const handler = new Handler({ routes: state.routes, leases, https: policy, observer, responses });
   let listener: Listener;
   try {
     listener = new Listener({
@@ -68,31 +76,36 @@ function start(options: RunnerOptions, state: RunnerState): Running {
     }, handler);
   } catch (error) {
     leases[Symbol.dispose]();
+    responses[Symbol.dispose]();
     throw error;
   }
-  post({ type: "listening", http: listener.http, https: listener.https });
-  return { listener, handler, leases, certificates, https: policy, wants };
+  return { listener, handler, leases, observer, responses, certificates, https: policy, wants };
 }
 
 async function drain(
-  { listener, leases, certificates }: Running,
+  { listener, leases, observer, responses, certificates }: Running,
   { deadlineMs, lingerMs }: { deadlineMs: number; lingerMs: number },
 ): Promise<void> {
   await listener.drain(AbortSignal.timeout(deadlineMs), lingerMs);
   certificates[Symbol.dispose]();
   leases[Symbol.dispose]();
+  observer[Symbol.dispose]();
+  responses[Symbol.dispose]();
   post({ type: "drained" });
 }
 
-function receive(message: ToRunner): void {
-  if (message.type === "start") {
-    try {
-      running = start(message.options, message.state);
-    } catch (error) {
-      post({ type: "failed", message: String(error) });
-    }
-    return;
+/** Nothing else is said to a runner before it listens. */
+async function begin(options: RunnerOptions, state: RunnerState): Promise<void> {
+  try {
+    running = await start(options, state);
+    post({ type: "listening", http: running.listener.http, https: running.listener.https });
+  } catch (error) {
+    post({ type: "failed", message: String(error) });
   }
+}
+
+function receive(message: ToRunner): void {
+  if (message.type === "start") return void begin(message.options, message.state);
   if (running === null) return;
   switch (message.type) {
     case "routes":
@@ -114,6 +127,8 @@ function receive(message: ToRunner): void {
       return;
     case "usage":
       return post({ type: "usage", requestId: message.requestId, isolates: running.leases.usage() });
+    case "accessTaken":
+      return running.observer.accessLog.taken();
     case "inFlight":
       return post({ type: "inFlight", requestId: message.requestId, isolateIds: running.leases.inFlight() });
     case "drain":

@@ -5,7 +5,6 @@ import { GatewayError } from "../errors.ts";
 import { canonicalAddress } from "../front/address.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
-import { writeTrace } from "./trace_context.ts";
 import type { Client, TrustedProxies } from "../front/trusted_proxies.ts";
 import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 
@@ -31,6 +30,7 @@ export interface RequestHead {
   authority: Authority;
   /** What the connection was secured with; `null` = it is plain. */
   certificate: CoveredNames | null;
+  client: Client;
   /** It is secured, if not here then by a proxy that is trusted to say so. */
   isSecure: boolean;
   /** HTTP/1.0: no chunks, and no further request unless asked for. */
@@ -45,6 +45,9 @@ export interface RequestHead {
   expectsContinue: boolean;
   /** An opening handshake (RFC 6455 §4.2.1): anything less, or with a body, is an ordinary request. */
   webSocket: { key: string; protocols: string | null } | null;
+  /** As they came; `null` = not at all. */
+  traceparent: string | null;
+  tracestate: string | null;
   /** Index after the head. */
   end: number;
 }
@@ -154,8 +157,8 @@ export class RequestReader {
   }
 
   /**
-   * Reads the head at `start`, whose end is in `bytes[start, end)`, and writes to `out` the isolate's but for its framing and
-   * its own empty line.
+   * Reads the head at `start`, whose end is in `bytes[start, end)`, and writes to `out` the isolate's but for its trace, its
+   * framing and its own empty line.
    *
    * @throws {GatewayError} `BAD_REQUEST`, `URI_TOO_LONG`; `LOOP_DETECTED` past 8 passes through this edge.
    */
@@ -184,7 +187,6 @@ export class RequestReader {
     out.copy(hostLine);
     out.copyPieces(bytes, this.#pieces);
     out.copy(forwarded);
-    writeTrace(said, out);
     out.text(said.cdnLoop === null ? CDN_LOOP_LINE : `cdn-loop: ${cdnLoop(said.cdnLoop)}\r\n`);
 
     const { isOld } = target;
@@ -197,6 +199,7 @@ export class RequestReader {
       method,
       authority,
       certificate: this.#certificate,
+      client,
       isSecure: client.proto === "https",
       isOld,
       keepAlive: isOld ? options.includes("keep-alive") : !options.includes("close"),
@@ -204,6 +207,8 @@ export class RequestReader {
       framed: chunked || said.contentLength !== -1,
       expectsContinue: !isOld && said.expect?.toLowerCase() === "100-continue",
       webSocket: method === "GET" && !isOld && contentLength === 0 ? handshakeIn(said, options) : null,
+      traceparent: said.traceparent,
+      tracestate: said.tracestate,
       end: this.#scanner.lineEnd,
     };
   }

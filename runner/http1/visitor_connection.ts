@@ -32,6 +32,8 @@ export interface VisitorConnectionOptions {
   limits?: VisitorLimits;
   /** What came before; it is copied. */
   received?: Uint8Array;
+  /** It is a stream of an HTTP/2 connection. @default {false} */
+  isHttp2?: boolean;
 }
 
 /**
@@ -59,6 +61,10 @@ export class VisitorConnection {
   #requestsInARow = 0;
   /** Of this connection. */
   readonly limits: VisitorLimits;
+  readonly isHttp2: boolean;
+  /** Taken and sent for the current request, so far. */
+  requestBytes = 0;
+  responseBytes = 0;
   /** The first byte of the current response was sent. */
   answering = false;
   /** No request is under way, nor the beginning of one. */
@@ -67,12 +73,13 @@ export class VisitorConnection {
   constructor(
     socket: VisitorSocket,
     peer: Peer,
-    { limits = DEFAULT_VISITOR_LIMITS, received = NOTHING }: VisitorConnectionOptions = {},
+    { limits = DEFAULT_VISITOR_LIMITS, received = NOTHING, isHttp2 = false }: VisitorConnectionOptions = {},
   ) {
     this.#socket = socket;
     this.#reader = new RequestReader(peer, limits);
     this.#patience = new Patience(limits);
     this.limits = limits;
+    this.isHttp2 = isHttp2;
     this.#maxInputBytes = Math.max(limits.maxHeaderBytes, MAX_READ_BYTES);
     this.#input = new Uint8Array(Math.max(received.length, IDLE_BUFFER_BYTES));
     this.#input.set(received);
@@ -106,6 +113,7 @@ export class VisitorConnection {
 
   consume(bytes: number): void {
     this.#start += bytes;
+    this.requestBytes += bytes;
     if (this.#start === this.#end && this.#reading === null) this.#start = this.#end = 0;
   }
 
@@ -162,6 +170,7 @@ export class VisitorConnection {
    */
   async requestArrives(): Promise<boolean> {
     this.answering = false;
+    this.requestBytes = this.responseBytes = 0;
     if (this.#reading === null) this.#shrink();
     let skipped = 0;
     let searched = 0;
@@ -219,7 +228,9 @@ export class VisitorConnection {
   async #send(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.length;) {
       this.#patience.beginWrite();
-      offset += await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
+      const written = await this.#socket.write(offset === 0 ? bytes : bytes.subarray(offset));
+      offset += written;
+      this.responseBytes += written;
       this.#patience.endWrite();
     }
   }

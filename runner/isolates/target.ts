@@ -1,4 +1,4 @@
-import type { Acquired } from "../contract.ts";
+import type { Acquired, TraceContext } from "../contract.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -11,17 +11,25 @@ const ACQUIRE_TIMEOUT_MS = 120_000;
 export interface TargetOptions {
   /** How long a request waits for a place in a live isolate. */
   queueTimeoutMs: number;
-  /** Asks for a live isolate. */
-  acquire(deploymentId: string): Promise<Acquired>;
+  /** Asks for a live isolate, for a request that is traced or not. */
+  acquire(deploymentId: string, trace: TraceContext | undefined): Promise<Acquired>;
   /** A granted isolate is held from now on. */
   onLeased(upstream: Upstream, target: Target): void;
   onBroken(upstream: Upstream, code: ErrorCode): void;
 }
 
-interface Waiter {
+/** How a request waits for a place. */
+export interface WaitOptions {
+  maxConcurrency: number;
+  /** Nobody wants the place any more. */
+  signal: AbortSignal;
+  /** What an isolate's start is a part of, if it is traced. */
+  trace?: TraceContext;
+}
+
+interface Waiter extends Pick<WaitOptions, "maxConcurrency" | "trace"> {
   admit(upstream: Upstream): void;
   refuse(error: unknown): void;
-  maxConcurrency: number;
   timer?: ReturnType<typeof setTimeout>;
 }
 
@@ -69,13 +77,13 @@ export class Target {
    * @throws {GatewayError} `OVERLOADED`, or the code with which no isolate was granted.
    * @throws The signal's reason.
    */
-  wait(maxConcurrency: number, signal: AbortSignal): Promise<Upstream> {
+  wait({ maxConcurrency, signal, trace }: WaitOptions): Promise<Upstream> {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#waiters.size >= MAX_WAITING) {
       return Promise.reject(this.#overloaded(`${MAX_WAITING} requests wait`));
     }
     const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
-    const waiter: Waiter = { admit: resolve, refuse: reject, maxConcurrency };
+    const waiter: Waiter = { admit: resolve, refuse: reject, maxConcurrency, trace };
     const onAbort = () => this.#refuse(waiter, signal.reason);
     signal.addEventListener("abort", onAbort);
     this.#waiters.add(waiter);
@@ -98,7 +106,7 @@ export class Target {
   #admit(): void {
     for (const waiter of this.#waiters) {
       const upstream = this.#upstream;
-      if (upstream === null) return void this.#acquire();
+      if (upstream === null) return void this.#acquire(waiter.trace);
       if (upstream.isFull(waiter.maxConcurrency)) return;
       this.#waiters.delete(waiter);
       upstream.enter();
@@ -106,11 +114,11 @@ export class Target {
     }
   }
 
-  /** **Invariant:** any number of waiters, one acquisition. */
-  async #acquire(): Promise<void> {
+  /** **Invariant:** any number of waiters, one acquisition, which is part of the first one's trace. */
+  async #acquire(trace: TraceContext | undefined): Promise<void> {
     if (this.#acquiring) return;
     this.#acquiring = true;
-    const result = await this.#options.acquire(this.#deploymentId);
+    const result = await this.#options.acquire(this.#deploymentId, trace);
     this.#acquiring = false;
     if ("code" in result) return this.#refuseAll(result.code, result.retryAfterS);
     const upstream = new Upstream({

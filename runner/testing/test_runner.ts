@@ -1,4 +1,13 @@
-import type { Acquired, Certificate, IsolateUsage, Route, RunnerOptions } from "../contract.ts";
+import type {
+  AccessEntry,
+  Acquired,
+  Certificate,
+  IsolateUsage,
+  ResponseCounts,
+  Route,
+  RunnerOptions,
+  TraceContext,
+} from "../contract.ts";
 import type { ErrorCode } from "../errors.ts";
 import { type Runner, startRunner } from "../runner.ts";
 import { DEFAULT_VISITOR_LIMITS } from "../visitor_limits.ts";
@@ -11,6 +20,11 @@ export interface TestRunner extends AsyncDisposable {
   /** `http://localhost:PORT`, which is routed. */
   origin: string;
   acquired: string[];
+  /** Of those acquires that had one. */
+  traces: TraceContext[];
+  access: AccessEntry[];
+  /** As they were told. */
+  responses: ResponseCounts[];
   released: IsolateUsage[];
   broken: { usage: IsolateUsage; code: ErrorCode }[];
 }
@@ -30,6 +44,9 @@ export async function startTestRunner(
 ): Promise<TestRunner> {
   const known = {
     acquired: [] as string[],
+    traces: [] as TraceContext[],
+    access: [] as AccessEntry[],
+    responses: [] as ResponseCounts[],
     released: [] as IsolateUsage[],
     broken: [] as TestRunner["broken"],
   };
@@ -47,13 +64,16 @@ export async function startTestRunner(
     },
     { routes: new Map([["localhost", target], ["shop.example", target]]), certificates },
     {
-      acquire: (deploymentId) => {
+      acquire: (deploymentId, trace) => {
         const call = known.acquired.push(deploymentId);
+        if (trace !== undefined) known.traces.push(trace);
         if (typeof acquire !== "string") return Promise.resolve(acquire(call));
         return Promise.resolve({ isolateId: `i${call}`, socketPath: acquire });
       },
       release: (usage) => void known.released.push(usage),
       broken: (usage, code) => void known.broken.push({ usage, code }),
+      access: ({ entries }) => void known.access.push(...entries),
+      responded: (counts) => void known.responses.push(counts),
       wantCertificate: () => Promise.resolve(),
       failed: (error) => {
         throw error;
