@@ -1,6 +1,6 @@
 FROM denoland/deno:2.9.6
 
-RUN apt-get update && apt-get install --yes --no-install-recommends bubblewrap && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install --yes --no-install-recommends bubblewrap git && rm -rf /var/lib/apt/lists/*
 RUN mkdir /data && chown deno:deno /data
 WORKDIR /isola
 COPY . .

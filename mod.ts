@@ -22,6 +22,7 @@ import {
   type Runner,
   startRunner,
   steerHere,
+  TrustedProxies,
   type VisitorLimits,
 } from "./runner/mod.ts";
 import metadata from "./deno.json" with { type: "json" };
@@ -41,7 +42,13 @@ async function startServer(config: Config, { takeOver = false } = {}): Promise<R
   scheduleInBatches();
   refuseInspector();
   const control = starting.use(
-    await openControl(config, { version: metadata.version, env: Deno.env.toObject(), takeOver, failed }),
+    await openControl(config, {
+      version: metadata.version,
+      env: Deno.env.toObject(),
+      takeOver,
+      clientAddress: clientAddressOf(config),
+      failed,
+    }),
   );
   const runners: Runner[] = [];
   let { httpAddr: http, httpsAddr: https = null } = config as Listening;
@@ -111,7 +118,8 @@ interface Listening {
   httpsAddr: ListenAddress | null | undefined;
 }
 
-interface LesseeOptions extends Pick<Control, "supervisor" | "routing" | "certificates"> {
+interface LesseeOptions
+  extends Pick<Control, "supervisor" | "routing" | "certificates" | "access" | "responded"> {
   config: Config;
   http: ListenAddress;
   https: ListenAddress | null;
@@ -120,7 +128,7 @@ interface LesseeOptions extends Pick<Control, "supervisor" | "routing" | "certif
 /** A runner whose isolates are the supervisor's. */
 async function startLessee(
   id: string,
-  { config, http, https, supervisor, routing, certificates }: LesseeOptions,
+  { config, http, https, supervisor, routing, certificates, access, responded }: LesseeOptions,
 ): Promise<Runner> {
   const runner = await startRunner(
     {
@@ -134,9 +142,11 @@ async function startLessee(
     },
     { routes: routing.current, certificates: certificates.current },
     {
-      acquire: (deploymentId) => supervisor.acquire(id, deploymentId),
+      acquire: (deploymentId, trace) => supervisor.acquire(id, deploymentId, trace),
       release: (usage) => supervisor.released(id, usage),
       broken: (usage, code) => supervisor.broken(id, usage, code),
+      access,
+      responded,
       wantCertificate: (hostname) => certificates.want(hostname),
       failed,
     },
@@ -158,6 +168,17 @@ async function startLessee(
 function limitsOfOne({ visitors, runners }: Config): VisitorLimits {
   const limits = { ...DEFAULT_VISITOR_LIMITS, ...visitors };
   return { ...limits, maxConnections: Math.ceil(limits.maxConnections / runners) };
+}
+
+/** Who calls the control API: the proxies that are believed of visitors are believed of its callers, too. */
+function clientAddressOf({ trustedProxies }: Config): (peer: string, headers: Headers) => string {
+  const proxies = new TrustedProxies(trustedProxies);
+  return (address, headers) =>
+    proxies.clientOf({ address, port: 0, proto: "http" }, {
+      forwardedFor: headers.get("x-forwarded-for"),
+      forwardedProto: null,
+      forwarded: headers.get("forwarded"),
+    }).address;
 }
 
 /** Without one of its threads the server is of no use; whoever supervises it starts it again. */
@@ -182,6 +203,7 @@ if (import.meta.main) {
   const code = await runCli(Deno.args, {
     env: Deno.env.toObject(),
     cwd: Deno.cwd(),
+    stdin: Deno.stdin,
     stdout: Deno.stdout,
     stderr: Deno.stderr,
     signal: endSignal(),

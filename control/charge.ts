@@ -1,13 +1,18 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SandboxLayers } from "../isolate/mod.ts";
-import { createApi } from "./api/mod.ts";
+import { Authenticator, createApi } from "./api/mod.ts";
 import { type Builds, type BuildStore, createBuilds } from "./build/build.ts";
 import { materialize } from "./build/materialize.ts";
 import type { CertificateService } from "./certificates/certificate_service.ts";
 import type { Address, Config } from "./config/config.ts";
+import { buildVariables, isBuiltAlike } from "./deployments/build_variables.ts";
+import { ConfinedGit } from "./git/confined_git.ts";
+import { Repositories } from "./git/push/repositories.ts";
+import { openFollower, type RepositoryFollower } from "./git/repository_follower.ts";
 import type { Launches } from "./launches.ts";
-import type { LogStore } from "./logs/mod.ts";
-import { metricsText } from "./metrics.ts";
+import type { LogStore, OtlpLogs } from "./logs/mod.ts";
+import { collectMetrics, type Durations, type Responses } from "./metrics/mod.ts";
 import type { Routing } from "./routing.ts";
 import type { Store } from "./store/mod.ts";
 import type { Supervisor } from "./supervisor/supervisor.ts";
@@ -31,14 +36,22 @@ export interface ChargeOptions {
   version: string;
   /** The server's environment: builds get what names registries, proxies and certificates. */
   env: Readonly<Record<string, string>>;
+  /** Who calls the control API, where a proxy that the operator trusts says so in its headers; else `peer`. */
+  clientAddress(peer: string, headers: Headers): string;
   store: Store;
   logs: LogStore;
+  /** `null` = logs go nowhere else. */
+  exporter: OtlpLogs | null;
   usage: UsageLedger;
+  durations: Durations;
+  responses: Responses;
   launches: Launches;
   supervisor: Supervisor;
   routing: Routing;
   certificates: CertificateService;
   sandbox: SandboxLayers;
+  /** A short path, under which sockets may be; it goes with the server. */
+  socketsDir: string;
   /** Where the control API listens. */
   controlAddr: Address;
   dataPlane: DataPlane;
@@ -58,16 +71,44 @@ export interface Charge extends AsyncDisposable {
 export async function takeCharge(options: ChargeOptions): Promise<Charge> {
   const { config, env, store, certificates } = options;
   await using taking = new AsyncDisposableStack();
-  taking.use(collectRegularly(store));
   const builds = taking.use(
     await createBuilds({
       dataDir: config.dataDir,
       env,
       memoryMb: config.limits.memoryMb,
-      store: buildStore(options),
+      store: options.durations.measured(
+        buildStore(options, (deploymentId) => follower.finished(deploymentId)),
+      ),
     }),
   );
-  const server = listen(options.controlAddr, createControlApi(options, builds));
+  const git = await ConfinedGit.open({ caFile: env.SSL_CERT_FILE });
+  const repositories = taking.use(
+    new Repositories({
+      dir: join(config.dataDir, "git"),
+      git,
+      isWanted: (projectId) => store.projects.get(projectId) !== null,
+    }),
+  );
+  taking.use(collectRegularly(store, repositories));
+  taking.defer(store.onRoutesChanged((projectId) => {
+    if (store.projects.get(projectId) === null) repositories.attend(sweep(repositories));
+  }));
+  const follower: RepositoryFollower = taking.use(
+    await openFollower({
+      store,
+      logs: options.logs,
+      isolation: config.isolation,
+      allowPrivate: config.allowPrivate,
+      baseDomain: config.baseDomain,
+      git,
+      builds,
+      dir: join(config.dataDir, "git-fetch"),
+      socketsDir: join(options.socketsDir, "git"),
+      publicUrl: publicUrl(options),
+      routed: () => routed(options),
+    }),
+  );
+  const server = listen(options.controlAddr, createControlApi(options, { builds, repositories, follower }));
   taking.defer(async () => {
     options.logs.endAll(); // For live readers shutdown would wait.
     const late = new AbortController();
@@ -82,12 +123,19 @@ export async function takeCharge(options: ChargeOptions): Promise<Charge> {
   return { controlAddr: server.addr, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-function buildStore({ store, logs, launches, supervisor, routing }: ChargeOptions): BuildStore {
+function buildStore(
+  { store, logs, launches, supervisor, routing }: ChargeOptions,
+  finished: (deploymentId: string) => void,
+): BuildStore {
   return {
     source(deploymentId) {
       const record = store.deployments.get(deploymentId);
       const snapshot = store.deployments.snapshot(deploymentId);
-      return record && snapshot && { files: snapshot.files, source: record.source };
+      if (!record || !snapshot) return null;
+      const { files, image } = snapshot;
+      const variables = buildVariables(store, record);
+      const isReused = image !== null && isBuiltAlike(store, record);
+      return { files, source: record.source, variables, ...(isReused ? { image } : {}) };
     },
     materialize: (files, dir) =>
       materialize(files, dir, (sha256) => store.blobs.path(sha256), { writable: true }),
@@ -99,55 +147,66 @@ function buildStore({ store, logs, launches, supervisor, routing }: ChargeOption
       store.deployments.finish(deploymentId, result);
       await routing.applied();
       logs.build.end(deploymentId);
+      finished(deploymentId);
     },
   };
 }
 
-function createControlApi(options: ChargeOptions, builds: Builds): Deno.ServeHandler {
-  const { config, store, logs, usage, supervisor, routing, certificates } = options;
-  const { version, sandbox, dataPlane: { http, https } } = options;
-  const { region, isolation, limits, dns, baseDomain } = config;
+function createControlApi(
+  options: ChargeOptions,
+  { builds, repositories, follower }: {
+    builds: Builds;
+    repositories: Repositories;
+    follower: RepositoryFollower;
+  },
+): Deno.ServeHandler {
+  const { config, store, logs, usage, supervisor, certificates } = options;
+  const { version, sandbox } = options;
+  const { region, isolation, limits, dns, baseDomain, controlHostnames } = config;
+  const authenticator = new Authenticator(store.tokens);
   return createApi({
     store,
+    authenticator,
     logs,
     usage,
     builds,
+    repositories,
+    follower,
     isolates: () => supervisor.isolates(),
     ended(deploymentId) {
       supervisor.retire(deploymentId);
       logs.end(deploymentId);
     },
-    async routed() {
-      await routing.applied();
-      await certificates.applied();
-    },
+    routed: () => routed(options),
     distrusted(deploymentId) {
       if (isolation === "shared") supervisor.retire(deploymentId);
     },
     isolation,
     health: () => ({ status: options.status(), version, region, sandbox, runners: config.runners }),
-    metrics: () =>
-      metricsText({
-        version,
-        region,
-        sandbox,
-        phases: supervisor.phases(),
-        ended: supervisor.ends,
-        isolates: supervisor.memory(),
-        usage: usage.totals(),
-        waiting: supervisor.waiting,
-        hostnames: routing.size,
-      }),
+    metrics: () => collectMetrics({ ...options, region, authenticator }),
     certificates: certificates.provisioning,
     dns,
+    region,
     baseDomain,
-    publicUrl: (hostname) =>
-      https !== null && certificates.secures(hostname)
-        ? urlOf("https", hostname, https.port)
-        : urlOf("http", hostname, http.port),
-    controlHostnames: [],
+    publicUrl: publicUrl(options),
+    controlHostnames,
+    clientAddress: options.clientAddress,
     limits,
   });
+}
+
+async function routed({ routing, certificates }: ChargeOptions): Promise<void> {
+  await routing.applied();
+  await certificates.applied();
+}
+
+function publicUrl(
+  { dataPlane: { http, https }, certificates }: ChargeOptions,
+): (hostname: string) => string {
+  return (hostname) =>
+    https !== null && certificates.secures(hostname)
+      ? urlOf("https", hostname, https.port)
+      : urlOf("http", hostname, http.port);
 }
 
 function urlOf(scheme: "http" | "https", hostname: string, port: number): string {
@@ -162,13 +221,28 @@ function listen({ hostname, port }: Address, handler: Deno.ServeHandler): Deno.H
   }
 }
 
-/** Removes contents that no deployment names, now and from time to time. */
-function collectRegularly(store: Store): AsyncDisposable {
+async function sweep(repositories: Repositories): Promise<void> {
+  try {
+    await repositories.sweep();
+  } catch (error) {
+    console.error("Cannot remove repositories of deleted projects:", error);
+  }
+}
+
+/**
+ * Removes contents that no deployment names, what is too old of the audit log, and repositories of deleted projects, now and
+ * from time to time.
+ */
+function collectRegularly(store: Store, repositories: Repositories): AsyncDisposable {
   let collecting: Promise<unknown> = Promise.resolve();
   const collect = () => {
-    collecting = store.blobs.collect().catch((error) =>
+    const contents = store.blobs.collect().catch((error) =>
       console.error("Cannot collect unused contents:", error)
     );
+    const changes = store.audit.prune().catch((error) =>
+      console.error("Cannot delete old entries of the audit log:", error)
+    );
+    collecting = Promise.all([contents, changes, sweep(repositories)]);
   };
   collect();
   const timer = setInterval(collect, COLLECT_INTERVAL_MS);

@@ -1,16 +1,19 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openSandboxHome, type SandboxLayers } from "../isolate/mod.ts";
+import type { AccessBatch, ResponseCounts } from "../runner/mod.ts";
 import { type CertificateFeed, CertificateService } from "./certificates/certificate_service.ts";
 import { type Charge, type DataPlane, takeCharge } from "./charge.ts";
 import type { Config } from "./config/config.ts";
 import { HandoverOffer } from "./handover_offer.ts";
 import { type Predecessor, takePlace } from "./handover_request.ts";
 import { Launches } from "./launches.ts";
-import { openLogs } from "./logs/mod.ts";
+import { deploymentResource, openLogs, OtlpLogs, otlpTarget } from "./logs/mod.ts";
+import { Durations, Responses } from "./metrics/mod.ts";
 import { Routing } from "./routing.ts";
 import { openStore } from "./store/mod.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
+import { loadTelemetry } from "./telemetry/telemetry.ts";
 import { UsageLedger } from "./usage/mod.ts";
 
 const MAX_WAITING_ACQUIRES = 10_000;
@@ -21,6 +24,10 @@ export interface Control extends AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly routing: Routing;
   readonly certificates: CertificateFeed;
+  /** Takes in what a runner says of requests that are over. */
+  access(batch: AccessBatch): Promise<void>;
+  /** Counts responses that runners began. */
+  responded(counts: ResponseCounts): void;
   /** The layers around an isolate. */
   readonly sandbox: SandboxLayers;
   /** The first access token, if this start generated it. */
@@ -53,6 +60,8 @@ export interface ControlOptions {
   env: Readonly<Record<string, string>>;
   /** Take the place of the server that has the data directory, if there is one. */
   takeOver: boolean;
+  /** Who calls the control API, where a proxy that the operator trusts says so in its headers; else `peer`. */
+  clientAddress(peer: string, headers: Headers): string;
   /** Called when the server is of no use any more. */
   failed(error: Error): void;
 }
@@ -64,12 +73,21 @@ export interface ControlOptions {
  */
 export async function openControl(
   config: Config,
-  { version, env, takeOver, failed }: ControlOptions,
+  { version, env, takeOver, clientAddress, failed }: ControlOptions,
 ): Promise<Control> {
   await using opening = new AsyncDisposableStack();
   const predecessor = takeOver ? opening.use(await takePlace(config.dataDir)) : null;
-  const store = opening.use(await openStore(config.dataDir));
-  const logs = opening.use(openLogs(config.dataDir, store));
+  const store = opening.use(
+    await openStore(config.dataDir, { secretKeyFile: config.secretKeyFile, takesOver: predecessor !== null }),
+  );
+  const collector = otlpTarget(config.otlp, env);
+  const exporter = collector && opening.use(
+    new OtlpLogs({
+      ...collector,
+      resource: (deploymentId) => deploymentResource(store.database, deploymentId),
+    }),
+  );
+  const logs = opening.use(openLogs(config.dataDir, store, { retention: config.logs, exporter }));
   const home = opening.use(
     await openSandboxHome({
       dataDir: config.dataDir,
@@ -80,7 +98,8 @@ export async function openControl(
       failed,
     }),
   );
-  const generatedToken = store.tokens.ensureAdmin(store.organizations.first().id, config.adminToken ?? null);
+  store.organizations.first();
+  const generatedToken = store.tokens.ensureAdmin(config.adminToken ?? null);
   const usage = opening.use(new UsageLedger(store.database));
   const launches = new Launches({
     store,
@@ -91,6 +110,9 @@ export async function openControl(
   });
   const routing = new Routing(store, config);
   const certificates = opening.use(await CertificateService.open({ config, store, env }));
+  const telemetry = await loadTelemetry();
+  const durations = new Durations();
+  const responses = new Responses();
   const supervisor = opening.use(
     new Supervisor({
       home,
@@ -104,8 +126,11 @@ export async function openControl(
       launch: (deploymentId) => launches.get(deploymentId),
       log: (deploymentId, line) => logs.app.append(deploymentId, [{ ...line, region: config.region }]),
       usage: (deploymentId, delta) => usage.add(deploymentId, delta),
+      coldStart: (waitedMs) => durations.coldStarts.observe(waitedMs / 1000),
+      starts: telemetry?.starts,
     }),
   );
+  telemetry?.gauge(() => supervisor.phases());
   let status: "starting" | "ok" | "draining" = "starting";
   const owned = opening.move();
   return {
@@ -118,19 +143,26 @@ export async function openControl(
     },
     certificates,
     predecessor,
+    access: (batch) => logs.access.append(batch, config.region),
+    responded: (counts) => responses.add(counts),
     async serve(dataPlane) {
       const options = {
         config,
         version,
         env,
+        clientAddress,
         store,
         logs,
+        exporter,
         usage,
+        durations,
+        responses,
         launches,
         supervisor,
         routing,
         certificates,
         sandbox: home.layers,
+        socketsDir: home.socketsDir,
         dataPlane,
         status: () => status,
       };

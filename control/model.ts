@@ -39,7 +39,7 @@ export interface Image {
   mode: "bundle" | "tree";
   /** Path of the module to import, relative to the deployment's root. */
   entry: string;
-  /** Files beside those of the snapshot (the bundle, vendored packages). Paths under `.isola/` or `node_modules/`. */
+  /** Files beside those of the snapshot and over them: the bundle, vendored packages, what the build command wrote. */
   files: Manifest;
   /** `tree` only: path of the configuration that Deno is started with. */
   config?: string;
@@ -66,6 +66,8 @@ export interface Project {
   productionDeploymentId: string | null;
   /** Its code is not the operator's own: it is never started where isolates share a process. */
   untrusted: boolean;
+  /** Each request is recorded. */
+  accessLog: boolean;
   createdAt: string;
   updatedAt: string;
 }
@@ -78,6 +80,8 @@ export interface SourceOptions {
   importMap: string | null;
   lockFile: string | null;
   compilerOptions: Record<string, unknown> | null;
+  /** Run before the program is bundled, such as `deno task build`; what it writes is deployed. Not set = nothing is. */
+  buildCommand?: string;
 }
 
 /** Which of a project's variables a deployment gets: it was created to be the production, or not. */
@@ -93,6 +97,56 @@ export interface GitCommit {
   author: string;
   /** Where people look at it. */
   url: string | null;
+}
+
+/** Whose webhooks and commit statuses a repository has; `generic` = signed webhooks, no statuses. */
+export type GitProvider = "github" | "gitlab" | "gitea" | "forgejo" | "generic";
+
+/** Which repository a project follows, and how its commits are deployed. */
+export interface GitSettings {
+  /** `null` = none: commits come with `git push`. */
+  url: string | null;
+  provider: GitProvider;
+  /** Where commit statuses are sent; `null` = where the provider has it by default. */
+  apiUrl: string | null;
+  /** `null` = the repository's default branch. */
+  productionBranch: string | null;
+  /** Whether the other branches are deployed, too. */
+  previews: boolean;
+  /** The folder that is deployed; "" = the whole repository. */
+  rootDirectory: string;
+  /** Relative to that folder; `null` = found there. */
+  entrypoint: string | null;
+  /** Run before the program is bundled; `null` = none. */
+  buildCommand: string | null;
+}
+
+/** {@linkcode GitSettings} of a project, and how it goes. Times are ISO 8601. */
+export interface GitLink extends GitSettings {
+  projectId: string;
+  /** With which the repository is read; its token is not shown. */
+  credentialUsername: string | null;
+  /** When a webhook was accepted last. */
+  deliveredAt: string | null;
+  /** When the repository was looked at last, and what went wrong. */
+  syncedAt: string | null;
+  syncError: string | null;
+  /** When a commit status was sent last, and what went wrong. */
+  statusAt: string | null;
+  statusError: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What was done about the newest commit of a branch. */
+export interface GitBranch {
+  branch: string;
+  sha: string;
+  /** `failed`: it could not be deployed, of which a build that fails is no case. */
+  state: "deployed" | "skipped" | "failed";
+  /** `null` = it was not deployed: `note` says why. */
+  deploymentId: string | null;
+  note: string | null;
 }
 
 /** An immutable snapshot of a program and its configuration. Times are ISO 8601. */
@@ -122,6 +176,15 @@ export interface Deployment {
   /** Wanted as production once it succeeds; `null` = only if the project has none yet. */
   production: boolean | null;
   image: Image | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A KV database that an organization has registered. Times are ISO 8601. */
+export interface KvDatabase {
+  id: string;
+  organizationId: string;
+  description: string;
   createdAt: string;
   updatedAt: string;
 }
@@ -193,6 +256,38 @@ export interface AppLog {
   level: LogLevel;
   message: string;
   region: string;
+}
+
+/** One request that is over, as the access log shows it. What is `null` there was not, or is not known. */
+export interface AccessLog {
+  /** When its head had arrived. */
+  time: string;
+  method: string;
+  /** Lower case, without port. */
+  host: string;
+  /** Without the query, which may carry secrets; at most 2048 characters. */
+  path: string;
+  protocol: "HTTP/1.1" | "HTTP/2" | "WebSocket";
+  status: number | null;
+  /** `aborted`: the response, if there was one, did not reach its end. */
+  outcome: "complete" | "aborted";
+  /** `cold`: it waited for its isolate's start. */
+  start: "cold" | "warm";
+  durationMs: number;
+  /** From the visitor, and to it, heads included. */
+  requestBytes: number;
+  responseBytes: number;
+  deploymentId: string;
+  isolateId: string | null;
+  /** Of the error page. */
+  errorCode: string | null;
+  requestId: string | null;
+  /** The visitor's. */
+  address: string;
+  traceId: string;
+  region: string;
+  /** So many requests are missing here, of which this was the last. */
+  missing: number | null;
 }
 
 /** One live isolate, as `GET /v1/isolates` shows it. */

@@ -1,14 +1,16 @@
 import type { Route, RouteChanges, RouteTable } from "../runner/mod.ts";
 import type { ProjectRoutes } from "./routes.ts";
 
-const NONE: ProjectRoutes = { defaults: new Map(), custom: new Map() };
+const NONE: ProjectRoutes = { defaults: new Map(), branches: new Map(), custom: new Map() };
 
 /**
  * Which project has which hostname, so that a change of one project does not take the reading of all. A default URL comes
- * before a custom domain of the same name.
+ * before a branch of the same name (of `shop`, branch `next`, when there is a project `shop--next`), and that before a custom
+ * domain.
  */
 export class RouteClaims {
   readonly #defaults = new Claims();
+  readonly #branches = new Claims();
   readonly #custom = new Claims();
   readonly #table = new Map<string, Route>();
 
@@ -27,14 +29,16 @@ export class RouteClaims {
   }
 
   /** Replaces what a project has (`undefined`: it is gone), and returns what that changes. */
-  replace(projectId: string, { defaults, custom }: ProjectRoutes = NONE): RouteChanges {
+  replace(projectId: string, { defaults, branches, custom }: ProjectRoutes = NONE): RouteChanges {
     const changes = new Map<string, Route | null>();
     const touched = [
       ...this.#defaults.replace(projectId, defaults),
+      ...this.#branches.replace(projectId, branches),
       ...this.#custom.replace(projectId, custom),
     ];
     for (const hostname of touched) {
-      const route = this.#defaults.get(hostname) ?? this.#custom.get(hostname);
+      const route = this.#defaults.get(hostname) ?? this.#branches.get(hostname) ??
+        this.#custom.get(hostname);
       if (route === undefined) this.#table.delete(hostname);
       else this.#table.set(hostname, route);
       changes.set(hostname, route ?? null);
@@ -74,5 +78,5 @@ class Claims {
 
 function isSame(before: Route | undefined, after: Route): boolean {
   return before?.deploymentId === after.deploymentId && before.maxConcurrency === after.maxConcurrency &&
-    before.requestTimeoutMs === after.requestTimeoutMs;
+    before.requestTimeoutMs === after.requestTimeoutMs && before.accessLog === after.accessLog;
 }

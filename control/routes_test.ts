@@ -20,8 +20,8 @@ function tableOf(source: RouteSource) {
 }
 
 function hostnames(source: Partial<RouteSource>): Record<string, string> {
-  const projects = [{ id: "p", name: "shop", productionDeploymentId: ID_A }];
-  const table = tableOf({ projects, deployments: [], hostnames: [], ...source });
+  const projects = [{ id: "p", name: "shop", productionDeploymentId: ID_A, accessLog: false }];
+  const table = tableOf({ projects, deployments: [], hostnames: [], branches: [], ...source });
   return Object.fromEntries([...table].map(([hostname, route]) => [hostname, route.deploymentId]));
 }
 
@@ -34,7 +34,7 @@ Deno.test("a project's hostname leads to its production, each deployment's own t
 });
 
 Deno.test("a project without production has previews only", () => {
-  const projects = [{ id: "p", name: "shop", productionDeploymentId: null }];
+  const projects = [{ id: "p", name: "shop", productionDeploymentId: null, accessLog: false }];
   assert.deepEqual(hostnames({ projects, deployments: [deployment(ID_A)] }), {
     [`shop-${ID_A}.isola.test`]: ID_A,
   });
@@ -48,6 +48,19 @@ Deno.test("a deployment with a list of domains has those alone", () => {
     }),
     { "shop.example.com": ID_A },
   );
+});
+
+Deno.test("a branch leads to its newest deployment, unless a project is called like that", () => {
+  const branches = [{ label: "next", deploymentId: ID_B }];
+  const deployments = [deployment(ID_A), deployment(ID_B)];
+  assert.equal(hostnames({ deployments, branches })["shop--next.isola.test"], ID_B);
+  const projects = [
+    { id: "p", name: "shop", productionDeploymentId: ID_A, accessLog: false },
+    { id: "q", name: "shop--next", productionDeploymentId: "ccccccccccc3", accessLog: false },
+  ];
+  const namesake = [...deployments, deployment("ccccccccccc3", { projectId: "q" })];
+  const found = hostnames({ projects, deployments: namesake, branches });
+  assert.equal(found["shop--next.isola.test"], "ccccccccccc3");
 });
 
 Deno.test("a custom domain of a deployment that has not succeeded leads nowhere, and none hides a default URL", () => {
@@ -68,9 +81,10 @@ Deno.test("a custom domain of a deployment that has not succeeded leads nowhere,
 Deno.test("limits of a deployment come before those of the machine", () => {
   const limits = { maxConcurrency: 7, requestTimeoutMs: 1500 };
   const source = {
-    projects: [{ id: "p", name: "shop", productionDeploymentId: null }],
+    projects: [{ id: "p", name: "shop", productionDeploymentId: null, accessLog: false }],
     deployments: [deployment(ID_A), deployment(ID_B, { limits })],
     hostnames: [],
+    branches: [],
   };
   const table = tableOf(source);
   assert.deepEqual(table.get(`shop-${ID_A}.isola.test`), {
@@ -79,4 +93,17 @@ Deno.test("limits of a deployment come before those of the machine", () => {
     requestTimeoutMs: 0,
   });
   assert.deepEqual(table.get(`shop-${ID_B}.isola.test`), { deploymentId: ID_B, ...limits });
+});
+
+Deno.test("the access log of a project is in the routes of all its hostnames, and switching it changes them", () => {
+  const source = (accessLog: boolean): RouteSource => ({
+    projects: [{ id: "p", name: "shop", productionDeploymentId: ID_A, accessLog }],
+    deployments: [deployment(ID_A)],
+    hostnames: [{ hostname: "shop.example.com", deploymentId: ID_A }],
+    branches: [],
+  });
+  const claims = new RouteClaims(projectRoutes(source(false), OPTIONS));
+  const changes = claims.replace("p", projectRoutes(source(true), OPTIONS).get("p"));
+  assert.equal(changes.size, 3);
+  assert.ok([...changes.values()].every((route) => route?.accessLog === true));
 });

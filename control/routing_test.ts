@@ -54,8 +54,15 @@ function createProject(store: Store, name: string): string {
   return store.projects.create({ organizationId, name, description: "" }).id;
 }
 
-function deploy(store: Store, projectId: string, domains: string[] | null = null, production = true): string {
+function deploy(
+  store: Store,
+  projectId: string,
+  domains: string[] | null = null,
+  production = true,
+  branch: string | null = null,
+): string {
   const { id } = store.deployments.create({
+    git: branch === null ? null : { sha: "0".repeat(40), branch, message: "", author: "", url: null },
     projectId,
     description: "",
     source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
@@ -114,12 +121,59 @@ Deno.test("a hostname follows whoever has it, and a project's default URL comes 
   assert.deepEqual(followed, routed.afresh);
 });
 
+Deno.test("a branch's hostname leads to its newest deployment until the branch or the last of them is gone", async () => {
+  await using routed = await RoutedStore.open();
+  const { store, followed } = routed;
+  const projectId = createProject(store, "shop");
+  const leadsTo = (label: string) => followed.get(`shop--${label}.isola.test`)?.deploymentId;
+  const first = deploy(store, projectId, null, false, "feature/x");
+  const second = deploy(store, projectId, null, false, "feature/x");
+  assert.equal(leadsTo("feature-x"), second);
+  store.deployments.promote(first);
+  assert.equal(leadsTo("feature-x"), second);
+  const namesake = deploy(store, projectId, null, false, "feature-x");
+  const label = store.branches.labelOf(namesake)!;
+  assert.match(label, /^feature-x-[0-9a-f]{8}$/);
+  assert.equal(leadsTo(label), namesake);
+  store.deployments.delete(second);
+  assert.equal(leadsTo("feature-x"), first);
+  store.deployments.delete(first);
+  assert.equal(leadsTo("feature-x"), undefined);
+  assert.equal(store.branches.close(projectId, "feature-x"), true);
+  assert.equal(leadsTo(label), undefined);
+  assert.equal(followed.get(`shop-${namesake}.isola.test`)?.deploymentId, namesake);
+  assert.deepEqual(followed, routed.afresh);
+});
+
+Deno.test("a slow build does not take a branch back from a newer one", async () => {
+  await using routed = await RoutedStore.open();
+  const { store } = routed;
+  const projectId = createProject(store, "shop");
+  const git = { sha: "0".repeat(40), branch: "main", message: "", author: "", url: null };
+  const { id: slow } = store.deployments.create({
+    projectId,
+    description: "",
+    source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
+    files: {},
+    env: {},
+    net: null,
+    limits: {},
+    domains: null,
+    production: false,
+    git,
+  });
+  const fast = deploy(store, projectId, null, false, "main");
+  store.deployments.finish(slow, { status: "success", image: IMAGE });
+  assert.equal(routed.followed.get("shop--main.isola.test")?.deploymentId, fast);
+});
+
 Deno.test("whatever is done in whatever order, the changes lead to the table of a fresh start", async () => {
   await using routed = await RoutedStore.open();
   const { store } = routed;
   const random = new SeededRandom(20261122);
   const hostnames = ["a.example.com", "b.example.com", "one.isola.test", "two.isola.test"];
-  const names = ["one", "two", "three", "four"];
+  const names = ["one", "two", "three", "four", "one--next"];
+  const branches = ["next", "Next", "main"];
   const templates = ["{project.name}.example.org", "{project.name}-{deployment.id}.isola.test", ...hostnames];
   /** Does something to one of those that there are, if there are any. */
   const withOne = (of: "projects" | "deployments", use: (id: string) => void) => {
@@ -133,6 +187,8 @@ Deno.test("whatever is done in whatever order, the changes lead to the table of 
   const steps: (() => void)[] = [
     () => withFreeName((name) => createProject(store, name)),
     () => withOne("projects", (id) => deploy(store, id, null, random.chance(0.5))),
+    () => withOne("projects", (id) => deploy(store, id, null, false, random.pick(branches))),
+    () => withOne("projects", (id) => store.branches.close(id, random.pick(branches))),
     () => withOne("projects", (id) => deploy(store, id, [random.pick(templates)], random.chance(0.5))),
     () => withOne("projects", (id) => withFreeName((name) => store.projects.update(id, { name }))),
     () => withOne("projects", (id) => random.chance(0.3) && store.projects.delete(id)),

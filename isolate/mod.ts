@@ -8,6 +8,9 @@ export {
   encodeCompiledModule,
   readCompiledModule,
 } from "./deno_cache/compiled_module.ts";
+export { type Egress, startEgress } from "./egress/egress.ts";
+export { isPublicAddress } from "./egress/public_address.ts";
+export { seccompForTools } from "./layers/seccomp_programs.ts";
 export { ignoreSignal } from "./ignored_signal.ts";
 export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";

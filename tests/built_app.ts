@@ -21,6 +21,8 @@ export interface Outcome {
 export interface AppSource extends Partial<SourceOptions> {
   fixture?: string;
   files?: Record<string, string>;
+  /** Of its build command. */
+  variables?: Record<string, string>;
   /** Asked for while it runs. */
   ask?: string[];
 }
@@ -28,6 +30,7 @@ export interface AppSource extends Partial<SourceOptions> {
 interface Pending {
   manifest: Manifest;
   source: SourceOptions;
+  variables: Record<string, string>;
   ask: string[];
   outcome: Omit<Outcome, "status">;
   finished: PromiseWithResolvers<Outcome>;
@@ -63,7 +66,8 @@ export class BuildBench implements AsyncDisposable {
       store: {
         source: (id) => {
           const pending = bench.#pending.get(id);
-          return pending && { files: pending.manifest, source: pending.source };
+          const { manifest: files, source, variables } = pending ?? {};
+          return files && source && { files, source, variables };
         },
         materialize: (files, to) =>
           materialize(files, to, (sha256) => bench.#blob(sha256), { writable: true }),
@@ -91,11 +95,12 @@ export class BuildBench implements AsyncDisposable {
       manifest[path] = { kind: "file", ...await this.#put(new TextEncoder().encode(text)) };
     }
     if (app.fixture) await this.#read(join(FIXTURES, app.fixture), "", manifest);
-    const { entrypoint = "main.ts", importMap = null, lockFile = null, compilerOptions = null, ask = ["/"] } =
-      app;
+    const { entrypoint = "main.ts", importMap = null, lockFile = null, compilerOptions = null } = app;
+    const { ask = ["/"], buildCommand, variables = {} } = app;
     const finished = Promise.withResolvers<Outcome>();
-    const source = { entrypoint, importMap, lockFile, compilerOptions };
-    this.#pending.set(id, { manifest, source, ask, outcome: { log: [], answers: {} }, finished });
+    const options = { entrypoint, importMap, lockFile, compilerOptions };
+    const source = buildCommand === undefined ? options : { ...options, buildCommand };
+    this.#pending.set(id, { manifest, source, variables, ask, outcome: { log: [], answers: {} }, finished });
     this.builds.submit(id);
     return { finished: finished.promise };
   }

@@ -16,6 +16,18 @@ export function isRunning(pid: number): boolean {
   return residentBytes(pid) > 0;
 }
 
+/** The command lines of all processes. */
+export function commandLines(): string[] {
+  const pids = Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => /^\d+$/.test(name));
+  return pids.map((pid) => {
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+    } catch {
+      return ""; // It has ended.
+    }
+  });
+}
+
 /** How many descriptors a process has open. */
 export function openDescriptors(pid: number): number {
   return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;

@@ -94,3 +94,41 @@ Deno.test("which names and origins the control address answers to", () => {
     ]
   ) assert.ok(!ask("localhost:8001", origin), origin);
 });
+
+Deno.test("a page of another site cannot call the control address, but a link leads to it", () => {
+  const ask = (site: string, { method = "GET", mode = "cors", dest = "empty" } = {}) => {
+    const headers = { host: "localhost:8001", "sec-fetch-mode": mode, "sec-fetch-dest": dest };
+    const request = new Request("http://ignored.example/", {
+      method,
+      headers: { ...headers, "sec-fetch-site": site },
+    });
+    return refusal(request, []) === null;
+  };
+  const link = { mode: "navigate", dest: "document" };
+  assert.ok(ask("same-origin") && ask("none"));
+  for (const site of ["cross-site", "same-site"]) {
+    assert.ok(!ask(site) && !ask(site, { mode: "no-cors", dest: "script" }), site);
+    assert.ok(!ask(site, { ...link, dest: "iframe" }), site);
+    assert.ok(!ask(site, { ...link, method: "POST" }), site);
+    assert.ok(ask(site, link), site);
+  }
+});
+
+Deno.test("who guesses tokens is told to wait, while good ones go on working from the same address", async () => {
+  await using api = await startTestApi();
+  const { body: { token } } = await api.call("POST", "/v1/tokens", { name: "a", role: "admin" });
+  const guess = (text: string) =>
+    api.call("GET", "/v1/organizations", undefined, { authorization: `Bearer ${text}` });
+  const statuses = [];
+  for (let n = 0; n < 12; n++) statuses.push((await guess(`guess-${n}`)).status);
+  assert.deepEqual(statuses, [...new Array(10).fill(401), 429, 429]);
+  const refused = await guess("guess");
+  assert.equal(refused.body.code, "tooManyAttempts");
+  const seconds = Number(refused.headers.get("retry-after"));
+  assert.ok(seconds > 0 && seconds <= 60, `${seconds}`);
+  assert.equal((await guess(token)).status, 200, "never used before");
+  assert.equal((await guess(api.token)).status, 200, "used before");
+  const elsewhere = { authorization: "Bearer guess", "x-forwarded-for": "192.0.2.7" };
+  assert.equal((await api.call("GET", "/v1/organizations", undefined, elsewhere)).status, 401);
+  assert.equal(api.deps.authenticator.failures, 14);
+});

@@ -1,23 +1,57 @@
 import { Hono } from "hono";
+import { deployctlRoutes } from "./deployctl/deployctl_routes.ts";
+import { accessLogRoutes } from "./access_logs.ts";
 import { analyticsRoutes } from "./analytics.ts";
 import { assetRoutes } from "./asset_uploads.ts";
+import { audited } from "./audit.ts";
+import { auditRoutes } from "./audit_routes.ts";
 import { authenticate } from "./auth.ts";
+import { authorize } from "./authorize.ts";
+import { databaseRoutes } from "./databases.ts";
 import { deploymentRoutes } from "./deployments.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { domainRoutes } from "./domains.ts";
 import { ApiError, errorResponse } from "./errors.ts";
+import { gitRoutes } from "./git.ts";
+import { webhookRoutes } from "./git_webhooks.ts";
 import { guard } from "./guard.ts";
 import { HOME_PAGE } from "./home_page.ts";
+import { idempotent } from "./idempotency.ts";
+import { loginRoutes } from "./login.ts";
 import { logRoutes } from "./logs.ts";
 import { organizationRoutes } from "./organizations.ts";
+import { checkPathIds } from "./path_ids.ts";
+import { endedByRevocation } from "./revocation.ts";
+import { projectVariableRoutes } from "./project_variables.ts";
 import { projectRoutes } from "./projects.ts";
+import { deploymentDiffRoutes } from "./deployment_diff.ts";
+import { pushRoutes } from "./push.ts";
+import { tokenRoutes } from "./tokens.ts";
 
 /** Nothing on the home page loads or runs anything. */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
+/** An IPv4 address, as a socket for both has it (RFC 4291 §2.5.5.2). */
+const MAPPED = /^::ffff:(?=\d+\.)/i;
+
+/** Answers a request to the control address. */
+export type ApiHandler = (request: Request, info: { remoteAddr: Deno.Addr }) => Promise<Response>;
+
 /** Makes the handler of the control address. It holds nothing that has to be closed. */
-export function createApi(deps: ApiDeps): (request: Request) => Promise<Response> {
-  const app = new Hono()
+export function createApi(deps: ApiDeps): ApiHandler {
+  const app = controlApp(deps);
+  return async (request, { remoteAddr }) => {
+    // fetch() sends "patch" as it is, unlike "get" or "post", and the official client writes it so.
+    const isPatch = request.method === "patch";
+    const peer = "hostname" in remoteAddr ? remoteAddr.hostname.replace(MAPPED, "") : "";
+    const address = deps.clientAddress(peer, request.headers);
+    return await app.fetch(isPatch ? new Request(request, { method: "PATCH" }) : request, { address });
+  };
+}
+
+/** All routes of the control address. */
+export function controlApp(deps: ApiDeps): Hono<ApiEnv> {
+  return new Hono<ApiEnv>()
     .onError(errorResponse)
     .notFound((c) => {
       throw new ApiError("notFound", `There is no ${c.req.method} ${c.req.path}`);
@@ -33,28 +67,52 @@ export function createApi(deps: ApiDeps): (request: Request) => Promise<Response
       const health = deps.health();
       return c.json(health, health.status === "ok" ? 200 : 503);
     })
-    .get("/metrics", (c) => c.text(deps.metrics(), 200, { "content-type": "text/plain; version=0.0.4" }))
-    .route("/v1", v1(deps));
-  return async (request) => {
-    // fetch() sends "patch" as it is, unlike "get" or "post", and the official client writes it so.
-    const isPatch = request.method === "patch";
-    return await app.fetch(isPatch ? new Request(request, { method: "PATCH" }) : request);
-  };
+    .get(
+      "/metrics",
+      async (c) => c.text(await deps.metrics(), 200, { "content-type": "text/plain; version=0.0.4" }),
+    )
+    .route("/", loginRoutes(deps))
+    .route("/api", deployctl(deps))
+    .route("/git/webhooks", webhookRoutes(deps))
+    .route("/git", pushRoutes(deps))
+    .route("/v1", withToken(deps).route("/", v1(deps)));
+}
+
+/** The calls of the retired command line; its `deployctl api` calls the API itself. */
+function deployctl(deps: ApiDeps): Hono<ApiEnv> {
+  return withToken(deps).route("/", deployctlRoutes(deps)).route("/v1", v1(deps));
+}
+
+/** Calls that need a token, and are in the audit log if they change something. */
+function withToken({ authenticator, store }: ApiDeps): Hono<ApiEnv> {
+  return new Hono<ApiEnv>()
+    .use(authenticate(authenticator))
+    .use(authorize())
+    .use(audited(store.audit))
+    .use(endedByRevocation(store.tokens));
 }
 
 function v1(deps: ApiDeps): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
-    .use(authenticate(deps.store.tokens))
     .use(async (c, next) => {
       await next();
       c.header("cache-control", "no-store");
     })
+    .use(checkPathIds())
+    .use(idempotent())
     .route("/organizations", organizationRoutes(deps))
+    .route("/tokens", tokenRoutes(deps))
+    .route("/audit", auditRoutes(deps))
     .route("/", projectRoutes(deps))
+    .route("/", projectVariableRoutes(deps))
+    .route("/", gitRoutes(deps))
     .route("/", deploymentRoutes(deps))
+    .route("/", deploymentDiffRoutes(deps))
+    .route("/", databaseRoutes(deps))
     .route("/", domainRoutes(deps))
     .route("/", assetRoutes(deps))
     .route("/", logRoutes(deps))
+    .route("/", accessLogRoutes(deps))
     .route("/", analyticsRoutes(deps))
     .get("/isolates", async (c) => c.json(await deps.isolates()));
 }

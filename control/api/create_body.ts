@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { previewHostname } from "../routes.ts";
-import { resolveTemplate } from "../store/mod.ts";
-import { domainText, isHostname, netTarget } from "./names.ts";
-import { isObject, variables } from "./variables.ts";
+import type { Limits } from "../model.ts";
+import { buildCommand } from "./build_command.ts";
+import { AssetIntake } from "./create_assets.ts";
+import { domainText, netTarget } from "./names.ts";
+import { isObject, variableProblem, variables } from "./variables.ts";
 
 const MAX_NET_TARGETS = 1000;
 const MAX_DOMAINS = 100;
@@ -22,39 +23,66 @@ const limits = z.object({
   maxConcurrency: z.int().min(1).max(10_000),
 }).partial();
 
-/** `CreateDeploymentRequest` of the reference document, and what INTERFACE §6 adds. Assets are checked on their own. */
+const permissions = z.object({ net: z.array(netTarget).max(MAX_NET_TARGETS).nullish() });
+const domains = z.array(domainText).max(MAX_DOMAINS);
+
+const databaseId = z.uuid("must be the id of a database");
+const namesDefault = (databases: Record<string, unknown>) =>
+  Object.keys(databases).every((name) => name === "default");
+const ONLY_DEFAULT = `can name "default" only`;
+
+/** Over the variables that a deployment has; `null` removes one. */
+const variableChanges = z.custom<Record<string, string | null>>(isObject, "must be an object")
+  .superRefine((changes, context) => {
+    for (const [name, value] of Object.entries(changes)) {
+      const problem = value === null ? null : variableProblem(name, value);
+      if (problem !== null) {
+        context.addIssue({ code: "custom", message: problem, path: [name.slice(0, 200)] });
+      }
+    }
+  });
+
+/** `CreateDeploymentRequest` of the reference document, and what INTERFACE §6 adds. Assets are taken in while they arrive. */
 export const createBody = z.object({
   entryPointUrl: z.string().min(1),
+  buildCommand: buildCommand.nullish(),
   importMapUrl: z.string().nullish(),
   lockFileUrl: z.string().nullish(),
   compilerOptions: z.custom<Record<string, unknown>>(isObject, "must be an object").nullish(),
-  assets: z.custom<Record<string, unknown>>(isObject, "must be an object of assets by path"),
+  assets: z.instanceof(AssetIntake, { error: "must be an object of assets by path" }),
   envVars: variables,
-  databases: z.custom<Record<string, unknown>>(isObject, "must be an object").refine(
-    (databases) => Object.keys(databases).length === 0,
-    "must be empty: KV databases are not supported",
-  ).nullish(),
+  databases: z.record(z.string(), databaseId).refine(namesDefault, ONLY_DEFAULT).nullish(),
   description: z.string().max(1000).nullish(),
   production: z.boolean().nullish(),
   limits: limits.nullish(),
   requestTimeout: requestTimeoutMs.nullish(),
-  permissions: z.object({ net: z.array(netTarget).max(MAX_NET_TARGETS).nullish() }).nullish(),
-  domains: z.array(domainText).max(MAX_DOMAINS).nullish(),
+  permissions: permissions.nullish(),
+  domains: domains.nullish(),
 });
 
-/**
- * Why a deployment cannot have that domain, or `null`. What is under the platform's own domain belongs to the projects of
- * those names; a deployment may only name what it has anyway.
- */
-export function domainProblem(template: string, projectName: string, baseDomain: string): string | null {
-  const deploymentId = "x".repeat(12);
-  const hostname = resolveTemplate(template, { projectName, deploymentId });
-  if (!isHostname(hostname)) {
-    return "must be a hostname; {project.name} and {deployment.id} may stand in it";
-  }
-  const isUnderBase = hostname === baseDomain || hostname.endsWith(`.${baseDomain}`);
-  if (isUnderBase && hostname !== previewHostname(projectName, deploymentId, baseDomain)) {
-    return `must not be under "${baseDomain}", the platform's own domain`;
-  }
-  return null;
+/** `RedeployRequest` of the reference document, and what INTERFACE §6 adds. `null` changes nothing but within an object. */
+export const redeployBody = z.object({
+  envVars: variableChanges.nullish(),
+  env_vars: variableChanges.nullish(),
+  databases: z.record(z.string(), databaseId.nullable()).refine(namesDefault, ONLY_DEFAULT).nullish(),
+  description: z.string().max(1000).nullish(),
+  production: z.boolean().nullish(),
+  limits: limits.nullish(),
+  requestTimeout: requestTimeoutMs.nullish(),
+  permissions: permissions.nullish(),
+  domains: domains.nullish(),
+});
+
+/** `*` is all, and so is no list. */
+export function readNet(given: z.infer<typeof permissions> | null | undefined): string[] | null {
+  const net = given?.net ?? null;
+  return net === null || net.includes("*") ? null : [...new Set(net)];
+}
+
+/** The limits that a body asks for. */
+export function readLimits(
+  { limits, requestTimeout }: Pick<z.infer<typeof createBody>, "limits" | "requestTimeout">,
+): Partial<Limits> {
+  if (requestTimeout === null || requestTimeout === undefined) return limits ?? {};
+  return { requestTimeoutMs: requestTimeout, ...limits };
 }

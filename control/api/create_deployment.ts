@@ -1,97 +1,108 @@
 import type { z } from "zod";
-import type { Manifest, Project, SourceOptions } from "../model.ts";
+import { isManifestPath } from "../build/manifest_path.ts";
 import { assertDeployable, submitDeployment } from "../deployments/submit.ts";
-import type { DeploymentRecord, StoredBlob } from "../store/mod.ts";
+import type { SourceOptions } from "../model.ts";
+import type { DeploymentRecord } from "../store/mod.ts";
 import type { AssetTree } from "./asset_tree.ts";
-import { type Assets, checkSizes, readAssets } from "./assets.ts";
-import { createBody, domainProblem } from "./create_body.ts";
+import { AssetIntake } from "./create_assets.ts";
+import { createBody, readLimits, readNet } from "./create_body.ts";
+import { checkDomains, type Deployer } from "./create_domains.ts";
+import { checkDatabases } from "./databases.ts";
 import type { ApiDeps } from "./deps.ts";
 import { ApiError } from "./errors.ts";
-import { readJson } from "./input.ts";
+import { bodyText, check } from "./input.ts";
+import { JsonReader } from "./json_reader.ts";
 import { sourcePath } from "./source_path.ts";
 
 type Body = z.infer<typeof createBody>;
 
 /** The longest create body, whose assets may come with it. More goes up one by one before. */
-const MAX_BODY_BYTES = 256 * 2 ** 20;
-/** Contents written at once. */
-const PARALLEL_PUTS = 16;
+const MAX_BODY_BYTES = 2 ** 31;
+/** Characters of everything in a body but the contents of assets. */
+const MAX_FIELDS_LENGTH = 32 * 2 ** 20;
+/** Bodies that are taken in at once; more are refused. */
+const MAX_CREATIONS = 64;
+
+const partialBody = createBody.partial();
+
+let creations = 0;
 
 /**
- * Reads and checks a create body, stores its contents, records the deployment and hands it to the build. Nothing is left
- * of one that is refused but contents, which are collected.
+ * Reads and checks a create body while it arrives, stores its contents, records the deployment and hands it to the build.
+ * Nothing is left of one that is refused but contents, which are collected.
  *
  * @throws {ApiError} Why it is refused.
  */
 export async function createDeployment(
   deps: ApiDeps,
-  project: Project,
+  deployer: Deployer,
   request: Request,
 ): Promise<DeploymentRecord> {
+  const { project } = deployer;
   assertDeployable(project, deps);
-  const body = await readJson(request, createBody, MAX_BODY_BYTES);
-  const assets = readAssets(body.assets);
-  const source = readSource(body, assets.tree);
-  for (const [index, domain] of (body.domains ?? []).entries()) {
-    const problem = domainProblem(domain, project.name, deps.baseDomain);
-    if (problem !== null) throw new ApiError("badRequest", `Invalid request: "domains.${index}": ${problem}`);
+  if (creations >= MAX_CREATIONS) {
+    throw new ApiError("overloaded", `${MAX_CREATIONS} deployments are being created: try again`);
   }
-  const files = await storeAssets(deps, assets);
-  return submitDeployment(deps, project.id, {
-    description: body.description ?? "",
-    source,
-    files,
-    env: body.envVars,
-    net: readNet(body),
-    limits: readLimits(body),
-    domains: body.domains ?? null,
-    production: body.production ?? null,
-  });
+  creations++;
+  try {
+    await using assets = new AssetIntake(deps.store.blobs);
+    const body = await readBody(deps, deployer, request, assets);
+    const { files, tree } = await assets.finish();
+    return submitDeployment(deps, project.id, {
+      description: body.description ?? "",
+      source: readSource(body, tree),
+      files,
+      env: body.envVars,
+      databases: body.databases ?? {},
+      net: readNet(body.permissions),
+      limits: readLimits(body),
+      domains: body.domains ?? null,
+      production: body.production ?? null,
+    });
+  } finally {
+    creations--;
+  }
+}
+
+/** What comes before the assets is checked before any of them is read. */
+async function readBody(
+  deps: ApiDeps,
+  deployer: Deployer,
+  request: Request,
+  assets: AssetIntake,
+): Promise<Body> {
+  await using text = new JsonReader(bodyText(request, MAX_BODY_BYTES), { maxHeld: MAX_FIELDS_LENGTH });
+  const fields = new Map<string, unknown>();
+  const checkFields = <Schema extends z.ZodType<Partial<Body>>>(schema: Schema): z.infer<Schema> => {
+    const body = check(schema, Object.fromEntries(fields));
+    checkDomains(deps, deployer, body.domains ?? []);
+    checkDatabases(deps, deployer.project.organizationId, body.databases ?? {});
+    return body;
+  };
+  for await (const name of text.members()) {
+    if (name !== "assets" || await text.peek() !== "{") {
+      fields.set(name, await text.value());
+      continue;
+    }
+    checkFields(partialBody);
+    await assets.read(text);
+    fields.set(name, assets);
+  }
+  await text.end();
+  return checkFields(createBody);
 }
 
 function readSource(body: Body, tree: AssetTree): SourceOptions {
   const isFile = (path: string) => tree.isFile(path);
   const optional = (field: string, url: string | null | undefined) =>
     url === null || url === undefined || url === "" ? url ?? null : sourcePath(field, url, isFile);
+  const { buildCommand } = body;
   return {
-    entrypoint: sourcePath("entryPointUrl", body.entryPointUrl, isFile),
+    // The build may be what makes it.
+    entrypoint: sourcePath("entryPointUrl", body.entryPointUrl, buildCommand ? isManifestPath : isFile),
     importMap: optional("importMapUrl", body.importMapUrl),
     lockFile: optional("lockFileUrl", body.lockFileUrl),
     compilerOptions: body.compilerOptions ?? null,
+    ...(buildCommand ? { buildCommand } : {}),
   };
-}
-
-/** `*` is all, and so is no list. */
-function readNet({ permissions }: Body): string[] | null {
-  const net = permissions?.net ?? null;
-  return net === null || net.includes("*") ? null : [...new Set(net)];
-}
-
-function readLimits({ limits, requestTimeout }: Body): DeploymentRecord["limits"] {
-  if (requestTimeout === null || requestTimeout === undefined) return limits ?? {};
-  return { requestTimeoutMs: requestTimeout, ...limits };
-}
-
-async function storeAssets({ store }: ApiDeps, assets: Assets): Promise<Manifest> {
-  const { found, missing } = store.blobs.byGitSha1([...assets.uploaded.values()]);
-  if (missing.length > 0) {
-    const message = `${missing.length} assets name content that was not uploaded`;
-    throw new ApiError("assetsMissing", message, { missing });
-  }
-  const blobs = new Map<string, StoredBlob>();
-  for (const [path, gitSha1] of assets.uploaded) blobs.set(path, found.get(gitSha1)!);
-  checkSizes([
-    ...[...assets.inline].map(([path, bytes]): [string, number] => [path, bytes.length]),
-    ...[...blobs].map(([path, blob]): [string, number] => [path, blob.size]),
-  ]);
-  const inline = assets.inline.entries();
-  const putNext = async () => {
-    for (const [path, bytes] of inline) blobs.set(path, await store.blobs.put(bytes));
-  };
-  await Promise.all(Array.from({ length: PARALLEL_PUTS }, putNext));
-
-  const files: Manifest = {};
-  for (const [path, { sha256, size }] of blobs) files[path] = { kind: "file", sha256, size };
-  for (const [path, target] of assets.symlinks) files[path] = { kind: "symlink", target };
-  return files;
 }

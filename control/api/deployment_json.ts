@@ -1,5 +1,5 @@
-import type { DeploymentStatus, Limits, Project } from "../model.ts";
-import { previewHostname, productionHostname } from "../routes.ts";
+import type { DeploymentContext, DeploymentStatus, GitCommit, Limits, Project } from "../model.ts";
+import { branchHostname, previewHostname, productionHostname } from "../routes.ts";
 import type { DeploymentRecord } from "../store/mod.ts";
 import type { ApiDeps } from "./deps.ts";
 
@@ -20,6 +20,12 @@ export interface DeploymentJson {
   /** The first of them. */
   url: string | null;
   production: boolean;
+  /** Which of its project's variables it has. */
+  context: DeploymentContext;
+  /** The deployment whose snapshot it shares. */
+  redeployOf: string | null;
+  /** The commit that it was made from. */
+  git: GitCommit | null;
   /** Those in force: what was asked for over the machine's defaults. */
   limits: Limits;
   createdAt: string;
@@ -30,19 +36,22 @@ export interface DeploymentJson {
 export function deploymentJson(deps: ApiDeps, record: DeploymentRecord, project: Project): DeploymentJson {
   const limits = { ...deps.limits, ...record.limits };
   const domains = hostnames(deps, record, project);
-  const urls = domains.map((hostname) => deps.publicUrl(hostname));
+  const urls = domains.filter((hostname) => !hostname.startsWith("*.")).map(deps.publicUrl);
   return {
     id: record.id,
     projectId: record.projectId,
     description: record.description,
     status: record.status,
     domains,
-    databases: {},
+    databases: record.databases,
     requestTimeout: limits.requestTimeoutMs === 0 ? null : limits.requestTimeoutMs,
     permissions: record.net === null ? null : { net: record.net },
     urls,
     url: urls[0] ?? null,
     production: project.productionDeploymentId === record.id,
+    context: record.context,
+    redeployOf: record.redeployOf,
+    git: record.git,
     limits,
     createdAt: record.createdAt,
     updatedAt: record.updatedAt,
@@ -55,6 +64,8 @@ function hostnames({ store, baseDomain }: ApiDeps, record: DeploymentRecord, pro
   if (record.domains === null) {
     found.add(previewHostname(project.name, record.id, baseDomain));
     if (project.productionDeploymentId === record.id) found.add(productionHostname(project.name, baseDomain));
+    const label = store.branches.labelOf(record.id);
+    if (label !== null) found.add(branchHostname(project.name, label, baseDomain));
   }
   for (const hostname of store.hostnames.of(record.id)) found.add(hostname);
   return [...found];

@@ -1,13 +1,16 @@
 import { type Context, Hono } from "hono";
+import { redeploy } from "../deployments/redeploy.ts";
 import type { Project } from "../model.ts";
 import type { DeploymentRecord } from "../store/mod.ts";
-import { domainProblem } from "./create_body.ts";
+import { admits } from "./access.ts";
+import { assertFree, domainProblem } from "./create_domains.ts";
 import { createDeployment } from "./create_deployment.ts";
 import { deploymentJson } from "./deployment_json.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { ApiError } from "./errors.ts";
 import { readQuery } from "./input.ts";
 import { domainText } from "./names.ts";
+import { readChanges } from "./redeploy_changes.ts";
 import { listQuery, pageLinks } from "./paging.ts";
 import { afterDeletion, findProject } from "./projects.ts";
 
@@ -26,7 +29,8 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/projects/:projectId/deployments", async (c) => {
       const project = findProject(c, store, c.req.param("projectId"));
-      return c.json(deploymentJson(deps, await createDeployment(deps, project, c.req.raw), project));
+      const deployer = { project, principal: c.get("principal") };
+      return c.json(deploymentJson(deps, await createDeployment(deps, deployer, c.req.raw), project));
     })
     .get("/deployments/:deploymentId", (c) => {
       const { record, project } = findDeployment(c, store, c.req.param("deploymentId"));
@@ -45,6 +49,11 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
       const promoted = findDeployment(c, store, record.id);
       return c.json(deploymentJson(deps, promoted.record, promoted.project));
     })
+    .post("/deployments/:deploymentId/redeploy", async (c) => {
+      const { record, project } = findDeployment(c, store, c.req.param("deploymentId"));
+      const changes = await readChanges(deps, { project, principal: c.get("principal") }, c.req.raw);
+      return c.json(deploymentJson(deps, redeploy(deps, record, changes), project));
+    })
     .route("/deployments/:deploymentId/domains", attachmentRoutes(deps));
 }
 
@@ -58,9 +67,7 @@ function attachmentRoutes({ store, baseDomain, routed }: ApiDeps): Hono<ApiEnv> 
         throw new ApiError("badRequest", `Invalid domain "${domain}": ${problem ?? "must be a hostname"}`);
       }
       if (record.status !== "success") throw notReady(`attach "${domain}" to`, record);
-      if (!store.hostnames.isFreeFor(project.organizationId, domain)) {
-        throw new ApiError("domainTaken", `Cannot attach "${domain}": another organization has it`);
-      }
+      assertFree(store, { project, principal: c.get("principal") }, domain);
       store.hostnames.attach(record.id, domain);
       await routed();
       return c.json({ domain });
@@ -91,7 +98,7 @@ export function findDeployment(
 ): { record: DeploymentRecord; project: Project } {
   const record = store.deployments.get(deploymentId);
   const project = record === null ? null : store.projects.get(record.projectId);
-  if (record === null || project?.organizationId !== c.get("principal").organizationId) {
+  if (record === null || project === null || !admits(c, project)) {
     throw new ApiError("deploymentNotFound", `Deployment "${deploymentId}" does not exist`);
   }
   return { record, project };

@@ -200,7 +200,9 @@ Deno.test("bodies that are no JSON, too long, or of the wrong shape are refused 
       [{ permissions: { net: ["ok.example", "no spaces"] } }, /"permissions.net.1": must be "host"/],
       [{ domains: ["shop.isola.test"] }, /"domains.0": must not be under "isola.test"/],
       [{ domains: ["x"] }, /"domains.0": must be a hostname/],
-      [{ databases: { default: "x" } }, /"databases": must be empty/],
+      [{ databases: { default: "x" } }, /"databases.default": must be the id of a database/],
+      [{ databases: { other: crypto.randomUUID() } }, /"databases": can name "default" only/],
+      [{ databases: { default: crypto.randomUUID() } }, /"databases.default": ".*" does not exist/],
       [{ description: "x".repeat(1001) }, /"description"/],
       [{ assets: { "main.ts": file("1"), "a/../b": file("2") } }, /Cannot take asset "a\/..\/b"/],
       [{ assets: { "main.ts": { kind: "file" } } }, /Cannot take asset "main.ts": must be \{kind: "file"/],
@@ -262,6 +264,7 @@ Deno.test("an untrusted project gets no deployments where isolates share a proce
   assert.deepEqual(api.distrusted, [id]);
   const refused = await create(api, projectId, {});
   assert.deepEqual([refused.status, refused.body.code], [409, "projectUntrusted"]);
+  assert.equal(refused.headers.get("x-should-retry"), "false");
   assert.match(refused.body.message, /untrusted.*Deploy it on a server with ISOLA_ISOLATION=process$/);
   await api.call("PATCH", `/v1/projects/${projectId}`, { description: "x" });
   assert.equal(api.store.projects.get(projectId)!.untrusted, true);

@@ -1,10 +1,12 @@
 import type { z } from "zod";
 import { ApiError } from "./errors.ts";
 
-/** Bytes of request bodies held at once, by all requests together; more are refused. */
-const MAX_BYTES_AT_ONCE = 512 * 2 ** 20;
 /** The longest JSON body of an ordinary call. */
 export const MAX_JSON_BYTES = 2 ** 20;
+/** Bytes of such bodies held at once, by all requests together; more are refused. */
+const MAX_BYTES_AT_ONCE = 64 * MAX_JSON_BYTES;
+/** How long a body may keep us waiting for its next byte. */
+const MAX_BODY_PAUSE_MS = 60_000;
 /** Problems named in one message. */
 const MAX_ISSUES = 5;
 
@@ -20,23 +22,69 @@ export async function readJson<Schema extends z.ZodType>(
   schema: Schema,
   maxBytes: number = MAX_JSON_BYTES,
 ): Promise<z.infer<Schema>> {
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > maxBytes) throw tooLarge(maxBytes);
-  const chunks: Uint8Array[] = [];
+  const pieces: string[] = [];
   let size = 0;
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      bytesHeld += chunk.length;
-      if (size > maxBytes) throw tooLarge(maxBytes);
+    for await (const piece of bodyText(request, maxBytes)) {
+      size += piece.length;
+      bytesHeld += piece.length;
       if (bytesHeld > MAX_BYTES_AT_ONCE) {
         throw new ApiError("overloaded", "Too many large request bodies at once: try again");
       }
-      chunks.push(chunk);
+      pieces.push(piece);
     }
-    return parse(schema, decode(chunks, size));
+    return check(schema, parse(pieces.join("")));
   } finally {
     bytesHeld -= size;
+  }
+}
+
+/**
+ * The text of a body, as it arrives.
+ *
+ * @throws {ApiError} `bodyTooLarge`, or `badRequest`: it is not UTF-8, or stopped arriving.
+ */
+export async function* bodyText(request: Request, maxBytes: number): AsyncGenerator<string> {
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decode = (chunk: Uint8Array, stream: boolean) => {
+    try {
+      return decoder.decode(chunk, { stream });
+    } catch {
+      throw new ApiError("badRequest", "The request body is not JSON: it is not valid UTF-8");
+    }
+  };
+  let size = 0;
+  for await (const chunk of withoutLongPauses(request.body)) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    yield decode(chunk, true);
+  }
+  yield decode(new Uint8Array(), false);
+}
+
+async function* withoutLongPauses(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  const reader = body.getReader();
+  let pauseBegan = Infinity;
+  let isLate = false;
+  const timer = setInterval(() => {
+    if (performance.now() - pauseBegan < MAX_BODY_PAUSE_MS) return;
+    isLate = true;
+    reader.cancel().catch(() => {});
+  }, MAX_BODY_PAUSE_MS / 10);
+  try {
+    for (;;) {
+      pauseBegan = performance.now();
+      const { done, value } = await reader.read();
+      if (isLate) throw new ApiError("badRequest", `The request body paused for ${MAX_BODY_PAUSE_MS}ms`);
+      if (done) return;
+      pauseBegan = Infinity;
+      yield value;
+    }
+  } finally {
+    clearInterval(timer);
+    await reader.cancel().catch(() => {});
   }
 }
 
@@ -49,10 +97,24 @@ export function readQuery<Schema extends z.ZodType>(
   query: Record<string, string>,
   schema: Schema,
 ): z.infer<Schema> {
-  return parse(schema, Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
+  return check(schema, Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+/**
+ * Parses and checks JSON that is no body of its own.
+ *
+ * @throws {ApiError} `badRequest`, which names every wrong field.
+ */
+export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema): z.infer<Schema> {
+  return check(schema, parse(text));
+}
+
+/**
+ * Checks a value that a client sent.
+ *
+ * @throws {ApiError} `badRequest`, which names every wrong field.
+ */
+export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.slice(0, MAX_ISSUES).map(({ path, message }) =>
@@ -61,15 +123,9 @@ function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infe
   throw new ApiError("badRequest", `Invalid request: ${problems.join("; ")}`);
 }
 
-function decode(chunks: readonly Uint8Array[], size: number): unknown {
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
+function parse(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(text);
   } catch (error) {
     throw new ApiError("badRequest", `The request body is not JSON: ${(error as Error).message}`);
   }

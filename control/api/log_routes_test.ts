@@ -1,34 +1,6 @@
 import assert from "node:assert/strict";
-import { startTestApi, type TestApi } from "./testing/test_api.ts";
-
-/** Opens a stream of lines; the client goes away when it is disposed. */
-async function openNdjson(api: TestApi, path: string) {
-  const gone = new AbortController();
-  const response = await fetch(api.url + path, {
-    headers: { authorization: `Bearer ${api.token}`, accept: "application/x-ndjson" },
-    signal: gone.signal,
-  });
-  assert.equal(response.headers.get("content-type"), "application/x-ndjson");
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  return {
-    async next() {
-      while (!text.includes("\n")) {
-        const { done, value } = await reader.read();
-        if (done) return null;
-        text += value;
-      }
-      const end = text.indexOf("\n");
-      const line = text.slice(0, end);
-      text = text.slice(end + 1);
-      return JSON.parse(line);
-    },
-    async [Symbol.asyncDispose]() {
-      gone.abort();
-      await reader.cancel().catch(() => {});
-    },
-  };
-}
+import { openNdjson } from "./testing/open_ndjson.ts";
+import { startTestApi } from "./testing/test_api.ts";
 
 const line = (message: string, index = 0) => ({
   time: new Date(Date.UTC(2030, 0, 1, 0, 0, index)).toISOString(),
@@ -79,6 +51,22 @@ Deno.test("the past log is paged by cursors, as JSON and as NDJSON", async () =>
   }
 });
 
+Deno.test("limit=all sends every past line in one answer, as NDJSON alone", async () => {
+  await using api = await startTestApi();
+  const id = await api.deployment(await api.project("shop"));
+  const lines = Array.from({ length: 2500 }, (_, index) => line(`${index}`, index - 1e8));
+  api.logs.app.append(id, lines);
+  const path = `/v1/deployments/${id}/app_logs?since=2020-01-01T00:00:00Z&limit=all&order=asc`;
+  const { body, headers } = await api.call("GET", path, undefined, { accept: "application/x-ndjson" });
+  assert.deepEqual(body.trim().split("\n").map((text: string) => JSON.parse(text)), lines);
+  assert.equal(headers.get("link"), null);
+  const none = await api.call("GET", `${path}&q=none`, undefined, { accept: "application/x-ndjson" });
+  assert.deepEqual([none.status, none.body], [200, ""]);
+  const json = await api.call("GET", path);
+  assert.deepEqual([json.status, json.body.code], [400, "badRequest"]);
+  assert.match(json.body.message, /"all" needs "Accept: application\/x-ndjson"/);
+});
+
 Deno.test("as JSON and without a time range, the log is its newest lines", async () => {
   await using api = await startTestApi();
   const id = await api.deployment(await api.project("shop"));
@@ -95,7 +83,7 @@ Deno.test("wrong parameters of logs are named", async () => {
     const [query, message] of [
       ["since=yesterday", /"since": must be a time as in RFC 3339/],
       ["level=info,loud", /"level.1"/],
-      ["limit=0", /"limit"/],
+      ["limit=0", /"limit": must be 1 to 10000, or "all"/],
       ["sort=level", /"sort"/],
       ["order=up", /"order"/],
       ["cursor=%00", /"cursor": must be a cursor of an earlier answer/],

@@ -7,6 +7,7 @@
  * const server = Deno.serve({ hostname: "127.0.0.1", port: 8001 }, api);
  * ```
  */
-export { createApi } from "./api.ts";
+export { type ApiHandler, createApi } from "./api.ts";
+export { Authenticator } from "./auth.ts";
 export type { DeploymentJson } from "./deployment_json.ts";
 export type { ApiDeps, Health } from "./deps.ts";

@@ -14,6 +14,10 @@ export const projectName = z.string()
   .refine(
     (name) => !/-[a-z0-9]{12}$/.test(name),
     `must not end in "-" and 12 characters, which is how a deployment's hostname ends`,
+  )
+  .refine(
+    (name) => !name.includes("--"),
+    `must not have "--" in it, which parts project and branch in a hostname`,
   );
 
 /** A random name that reads well, such as `brave-otter-42`. Not certain to be free. */

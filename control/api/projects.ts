@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Project } from "../model.ts";
 import { StoreError } from "../store/mod.ts";
+import { admits, hasRole } from "./access.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { ApiError } from "./errors.ts";
 import { readJson, readQuery } from "./input.ts";
@@ -16,6 +17,7 @@ const body = z.object({
   name: projectName.nullish(),
   description: z.string().max(1000).nullish(),
   untrusted: z.boolean().nullish(),
+  accessLog: z.boolean().nullish(),
 });
 const query = listQuery(["name", "updated_at"], "updated_at");
 
@@ -26,7 +28,7 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     .get("/organizations/:organizationId/projects", (c) => {
       const { id } = findOrganization(c, store, c.req.param("organizationId"));
       const options = readQuery(c.req.query(), query);
-      const listed = store.projects.list(id, options);
+      const listed = store.projects.list(id, options, c.get("principal").projectId);
       c.header("link", pageLinks(c.req.url, options, listed));
       return c.json(listed.items.map(projectJson));
     })
@@ -38,8 +40,12 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .get("/projects/:projectId", (c) => c.json(projectJson(findProject(c, store, c.req.param("projectId")))))
     .patch("/projects/:projectId", async (c) => {
-      const { id, untrusted: before } = findProject(c, store, c.req.param("projectId"));
+      const { id, name, untrusted: before } = findProject(c, store, c.req.param("projectId"));
       const given = Object.entries(await readJson(c.req.raw, body)).filter(([, value]) => value !== null);
+      const isTrusted = before && given.some(([field, value]) => field === "untrusted" && value === false);
+      if (isTrusted && !hasRole(c.get("principal"), "admin")) {
+        throw new ApiError("forbidden", `Cannot trust project "${name}": this needs the role "admin"`);
+      }
       const project = store.projects.update(id, Object.fromEntries(given)) ?? unknownProject(id);
       await deps.routed();
       if (project.untrusted && !before) store.deployments.ids(id).forEach(deps.distrusted);
@@ -48,6 +54,7 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     .delete("/projects/:projectId", async (c) => {
       const { id } = findProject(c, store, c.req.param("projectId"));
       await afterDeletion(deps, store.projects.delete(id) ?? []);
+      deps.logs.access.endFollowers(id);
       return c.body(null, 200);
     });
 }
@@ -59,7 +66,7 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
  */
 export function findProject(c: Context<ApiEnv>, store: ApiDeps["store"], projectId: string): Project {
   const project = store.projects.get(projectId);
-  if (project?.organizationId !== c.get("principal").organizationId) unknownProject(projectId);
+  if (project === null || !admits(c, project)) unknownProject(projectId);
   return project;
 }
 
@@ -73,7 +80,12 @@ export async function afterDeletion(deps: ApiDeps, deploymentIds: readonly strin
   for (const id of deploymentIds) deps.ended(id);
 }
 
-function createProject(
+/**
+ * Makes a project, of a random name if it is given none.
+ *
+ * @throws {StoreError} `nameTaken`.
+ */
+export function createProject(
   store: ApiDeps["store"],
   name: string | null,
   settings: Pick<Project, "organizationId" | "description" | "untrusted">,
@@ -93,7 +105,7 @@ function unknownProject(projectId: string): never {
   throw new ApiError("projectNotFound", `Project "${projectId}" does not exist`);
 }
 
-/** `Project` of the reference document, and whether it is untrusted. */
-function projectJson({ id, name, description, untrusted, createdAt, updatedAt }: Project) {
-  return { id, name, description, untrusted, createdAt, updatedAt };
+/** `Project` of the reference document, and whether it is untrusted and has an access log. */
+function projectJson({ id, name, description, untrusted, accessLog, createdAt, updatedAt }: Project) {
+  return { id, name, description, untrusted, accessLog, createdAt, updatedAt };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AssetTree } from "./asset_tree.ts";
-import { checkSizes, readAssets } from "./assets.ts";
+import { checkSizes } from "./assets.ts";
 import { isHostname, netTarget } from "./names.ts";
 import { projectName, randomProjectName } from "./project_name.ts";
 import { sourcePath } from "./source_path.ts";
@@ -84,19 +84,6 @@ Deno.test("links lead to places inside the deployment, however they get there", 
   assert.ok(!tree(["dir/x.ts"]).isFile("dir/../dir/x.ts"));
 });
 
-Deno.test("ten thousand assets are checked in well under a second", () => {
-  const given = Object.fromEntries(
-    Array.from({ length: 10_000 }, (_, index) => [
-      `node_modules/package-${index % 200}/lib/deep/file-${index}.js`,
-      { kind: "file", gitSha1: "a".repeat(40) },
-    ]),
-  );
-  const start = performance.now();
-  assert.equal(readAssets(given).uploaded.size, 10_000);
-  assert.ok(performance.now() - start < 800);
-  assert.throws(() => readAssets({ ...given, more: { kind: "symlink", target: "x" } }), /10000 at most/);
-});
-
 Deno.test("code and files are bounded apart", () => {
   const MiB = 2 ** 20;
   checkSizes([["a.ts", 20 * MiB], ["video.mp4", 900 * MiB], ["data.json", 30 * MiB]]);
@@ -126,7 +113,19 @@ Deno.test("project names are those that a hostname can begin with", () => {
     assert.ok(accepts(name), name);
   }
   for (
-    const name of ["", "ab", "a".repeat(27), "-abc", "abc-", "Abc", "a_b", "a.b", "ä-bc", "x-abcdefghijkl"]
+    const name of [
+      "",
+      "ab",
+      "a".repeat(27),
+      "-abc",
+      "abc-",
+      "Abc",
+      "a_b",
+      "a.b",
+      "ä-bc",
+      "x-abcdefghijkl",
+      "a--b",
+    ]
   ) assert.ok(!accepts(name), name);
   for (let count = 0; count < 1000; count++) {
     const name = randomProjectName();

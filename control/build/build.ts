@@ -2,11 +2,14 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { DENIED_NETWORKS, v8Flags } from "../../isolate/mod.ts";
 import { type BuildLog, DEFAULT_LIMITS, type Image, type Manifest, type SourceOptions } from "../model.ts";
+import { unprivilegedUser } from "../unprivileged_user.ts";
 import { BuildError } from "./build_error.ts";
 import { type BuildPlace, openBuildPlace } from "./build_place.ts";
 import { type Builder, startBuilder } from "./builder_process.ts";
+import { isManifestPath } from "./manifest_path.ts";
 import { operatorFiles } from "./operator_files.ts";
-import { storeImage } from "./store_image.ts";
+import { storeBuiltFiles, storeImage } from "./store_image.ts";
+import type { BuildBounds } from "./build_watch.ts";
 import type { BuildRequest } from "./protocol.ts";
 
 /** What a build reads and writes: the rest of the control plane, as far as builds know it. */
@@ -29,6 +32,8 @@ export interface BuildSource {
   source: SourceOptions;
   /** What an earlier build made of the same files: only started once. */
   image?: Image;
+  /** The environment of its build command. */
+  variables?: Record<string, string>;
 }
 
 /** How a build ended. */
@@ -75,6 +80,12 @@ const MAX_HEAP_MB = 1024;
 const MAX_MEMORY_BYTES = Math.min(2 * 1024 ** 3, Math.max(512 * 1024 ** 2, totalmem() / 4));
 /** A build has five. */
 const MAX_PROCESSES = 16;
+const MAX_COMMAND_PROCESSES = 64;
+const COMMAND_TIMEOUT_MS = 5 * 60_000;
+/** Above the users that distributions and container engines give out, below those of sandboxes. */
+const COMMAND_UID = 1_899_999_998;
+/** Of a deployment (INTERFACE §4). */
+const MAX_FILES = 10_000;
 const MIN_FREE_DISK_BYTES = 256 * 1024 ** 2;
 const CONFIG_NAMES: ReadonlySet<string> = new Set([
   "deno.json",
@@ -196,26 +207,55 @@ class BuildQueue implements Builds {
     const snapshot = store.source(deploymentId);
     if (!snapshot) return undefined;
     if (snapshot.image !== undefined) {
+      store.log(deploymentId, { level: "info", message: "Not built again: it was, from the same files" });
       await booted(store.boot(deploymentId, snapshot.image));
       return snapshot.image;
     }
     const onLog = (line: BuildLog) => store.log(deploymentId, line);
+    const { entrypoint } = snapshot.source;
+    if (!isManifestPath(entrypoint)) {
+      throw new BuildError(`Cannot load the entry point "${entrypoint}": not a path of the deployment`);
+    }
+    const source = { ...snapshot, files: withoutNpmrc(snapshot.files, onLog) };
+    const written = await this.#runCommand(source, { deploymentId, place, onLog, signal });
+    const files = { ...source.files, ...written };
     const dir = await place.enter(deploymentId);
-    await laidOut(store.materialize(withoutNpmrc(snapshot.files, onLog), dir));
-    const built = await this.#take().run(this.#request(dir, place, snapshot), {
-      onLog,
-      timeoutMs,
-      bounds: {
-        dir,
-        memoryBytes: MAX_MEMORY_BYTES,
-        processes: MAX_PROCESSES,
-        freeDiskBytes: MIN_FREE_DISK_BYTES,
-      },
-      signal,
-    });
+    await laidOut(store.materialize(files, dir));
+    const options = { onLog, timeoutMs, bounds: boundsOf(dir, MAX_PROCESSES), signal };
+    const built = await this.#take().run(this.#request(dir, place, { ...source, files }), options);
     const image = await storeImage(built, dir, store);
+    image.files = { ...written, ...image.files };
     await booted(store.boot(deploymentId, image));
     return image;
+  }
+
+  /** Runs the deployment's build command, if it has one, and stores what that writes. */
+  async #runCommand(
+    snapshot: BuildSource,
+    { deploymentId, place, onLog, signal }: CommandRun,
+  ): Promise<Manifest> {
+    const { files, source: { buildCommand: text }, variables = {} } = snapshot;
+    if (text === undefined) return {};
+    const { store } = this.#options;
+    const dir = await place.enter(`${deploymentId}.command`);
+    await laidOut(store.materialize(files, dir));
+    const command = { text, variables, hashes: hashesOf(files), user: await unprivilegedUser(COMMAND_UID) };
+    const request = { ...this.#request(dir, place, snapshot), command };
+    const bounds = boundsOf(dir, MAX_COMMAND_PROCESSES);
+    const built = await this.#take().runCommand(request, {
+      onLog,
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      bounds,
+      signal,
+    });
+    const written = await storeBuiltFiles(built, dir, store);
+    const count = Object.keys({ ...files, ...written }).length;
+    if (count > MAX_FILES) {
+      throw new BuildError(
+        `Cannot build: "${text}" makes it ${count} files, a deployment has ${MAX_FILES} at most`,
+      );
+    }
+    return written;
   }
 
   #request(dir: string, place: BuildPlace, { files, source }: BuildSource): BuildRequest {
@@ -245,6 +285,23 @@ class BuildQueue implements Builds {
   #start(): Builder {
     return startBuilder({ env: this.#options.env, maxHeapMb: MAX_HEAP_MB });
   }
+}
+
+interface CommandRun {
+  deploymentId: string;
+  place: BuildPlace;
+  onLog(line: BuildLog): void;
+  signal: AbortSignal;
+}
+
+function boundsOf(dir: string, processes: number): BuildBounds {
+  return { dir, processes, memoryBytes: MAX_MEMORY_BYTES, freeDiskBytes: MIN_FREE_DISK_BYTES };
+}
+
+function hashesOf(files: Manifest): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(files).flatMap(([path, entry]) => entry.kind === "file" ? [[path, entry.sha256]] : []),
+  );
 }
 
 /** Packages come from where the operator says, and nobody else's registry is given the operator's tokens. */

@@ -1,14 +1,12 @@
 import { basename, join } from "node:path";
 import { endLeftProcesses } from "../../isolate/mod.ts";
-import { Turn } from "../turn.ts";
+import { folderSize } from "../folder_size.ts";
 
 /** Kept of what was downloaded; past that, packages are downloaded anew. The largest frameworks have 0.3 GiB. */
 const MAX_CACHE_BYTES = 2 * 1024 ** 3;
 const MAX_CACHE_FILES = 200_000;
 /** Between two looks at how much that is. */
 const BUILDS_PER_CHECK = 20;
-/** st_blocks counts in these (stat(2)). */
-const BLOCK_BYTES = 512;
 const CACHE = "deno";
 
 /** What a cache may grow to. */
@@ -48,7 +46,7 @@ export class BuildPlace {
   /** Removes all but the cache. */
   async clear(): Promise<void> {
     for (const { name } of await Array.fromAsync(Deno.readDir(this.dir))) {
-      if (name !== CACHE) await Deno.remove(join(this.dir, name), { recursive: true });
+      if (name !== CACHE) await removeWhatever(join(this.dir, name));
     }
   }
 
@@ -61,22 +59,25 @@ export class BuildPlace {
 
   async #isTooLarge(): Promise<boolean> {
     const { maxBytes, maxFiles } = this.#bounds;
-    const turn = new Turn();
-    const folders = [this.cacheDir];
-    let files = 0;
-    let bytes = 0;
-    for (const folder of folders) {
-      for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-        const path = join(folder, name);
-        if (isDirectory) folders.push(path);
-        files++;
-        bytes += (Deno.lstatSync(path).blocks ?? 0) * BLOCK_BYTES;
-        if (files > maxFiles || bytes > maxBytes) return true;
-        if (turn.isOver()) await turn.next();
-      }
-    }
-    return false;
+    const { bytes, files } = await folderSize(this.cacheDir, { bytes: maxBytes, files: maxFiles });
+    return files > maxFiles || bytes > maxBytes;
   }
+}
+
+/** Removes a directory, also one in which a build command has made folders that their owner may not change. */
+async function removeWhatever(dir: string): Promise<void> {
+  try {
+    await Deno.remove(dir, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    makeChangeable(dir);
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function makeChangeable(dir: string): void {
+  Deno.chmodSync(dir, 0o700);
+  for (const { name, isDirectory } of Deno.readDirSync(dir)) if (isDirectory) makeChangeable(join(dir, name));
 }
 
 /** Opens a place, and ends and removes what an earlier server left in it. */
@@ -84,7 +85,9 @@ export async function openBuildPlace(dir: string, bounds?: CacheBounds): Promise
   await Deno.mkdir(join(dir, CACHE), { recursive: true });
   const place = new BuildPlace(await Deno.realPath(dir), bounds);
   // One that was started in the moment in which its server was killed may not know that it is to end with it.
-  await endLeftProcesses((program, args) => basename(program) === "bwrap" && args.includes(place.dir));
+  await endLeftProcesses((program, args) =>
+    basename(program) === "bwrap" && args.some((arg) => arg === place.dir || arg.startsWith(`${place.dir}/`))
+  );
   await place.clear();
   return place;
 }

@@ -92,7 +92,8 @@ Deno.test("Deno links the files of a package into a build instead of copying the
     };
     const view = await openFileView(Deno.execPath());
     const paths = new AppPaths(dir);
-    await installPackages("main.ts", { ...request, paths, config: prepareConfig(request), view, signal });
+    const config = prepareConfig(request);
+    await installPackages("main.ts", { ...request, writable: [place.dir], paths, config, view, signal });
     const { nlink } = await Deno.stat(join(dir, "node_modules/.deno/ms@2.1.3/node_modules/ms/index.js"));
     assert.equal(nlink, 2);
   });

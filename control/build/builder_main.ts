@@ -7,8 +7,9 @@ import * as esbuild from "esbuild";
 import { setPriority } from "node:os";
 import { BuildError } from "./build_error.ts";
 import { type FileView, openFileView } from "./file_view.ts";
-import { buildImage } from "./pipeline.ts";
+import { buildImage, type PipelineOptions } from "./pipeline.ts";
 import type { BuilderMessage, BuildRequest } from "./protocol.ts";
+import { runBuildCommand } from "./run_build_command.ts";
 
 /** Of 19 (nice(1)). */
 const NICENESS = 10;
@@ -31,8 +32,9 @@ async function warmUp(): Promise<FileView> {
 
 async function run(request: BuildRequest, view: FileView, signal: AbortSignal): Promise<void> {
   try {
-    const image = await buildImage(request, { log: (line) => send({ type: "log", ...line }), view, signal });
-    send({ type: "done", image });
+    const options: PipelineOptions = { log: (line) => send({ type: "log", ...line }), view, signal };
+    if (request.command === undefined) send({ type: "done", image: await buildImage(request, options) });
+    else send({ type: "written", files: await runBuildCommand(request, request.command, options) });
   } catch (error) {
     if (!(error instanceof BuildError)) console.error(error);
     send({ type: "failed", message: messageOf(error) });

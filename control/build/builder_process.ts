@@ -1,7 +1,16 @@
 import { BuildError } from "./build_error.ts";
 import { type BuildBounds, watchBuild } from "./build_watch.ts";
 import type { BuildLog } from "../model.ts";
-import { type BuildRequest, type BuiltImage, parseBuilderMessage } from "./protocol.ts";
+import {
+  type BuilderMessage,
+  type BuildRequest,
+  type BuiltFile,
+  type BuiltImage,
+  parseBuilderMessage,
+} from "./protocol.ts";
+
+/** What a builder's work ends with. */
+type Answer = Extract<BuilderMessage, { type: "done" | "written" }>;
 
 /**
  * The operator's settings that a build may see (INTERFACE §1): where packages come from, whom to trust, which proxy, and
@@ -92,10 +101,26 @@ export class Builder implements AsyncDisposable {
    * @throws {BuildError} the deployment cannot be built; the text is for its build log
    * @throws {DOMException} `AbortError`: cancelled
    */
-  async run(
-    request: BuildRequest,
-    { onLog, timeoutMs, bounds, signal }: BuildRunOptions,
-  ): Promise<BuiltImage> {
+  async run(request: Omit<BuildRequest, "command">, options: BuildRunOptions): Promise<BuiltImage> {
+    const answer = await this.#ask(request, options);
+    if (answer.type !== "done") throw new TypeError(`Cannot use the answer "${answer.type}" to a build`);
+    return answer.image;
+  }
+
+  /**
+   * Runs a deployment's build command, and ends the process. As {@linkcode Builder.run}.
+   *
+   * @returns the files that it has written
+   */
+  async runCommand(request: BuildRequest, options: BuildRunOptions): Promise<BuiltFile[]> {
+    const answer = await this.#ask(request, options);
+    if (answer.type !== "written") {
+      throw new TypeError(`Cannot use the answer "${answer.type}" to a build command`);
+    }
+    return answer.files;
+  }
+
+  async #ask(request: BuildRequest, { onLog, timeoutMs, bounds, signal }: BuildRunOptions): Promise<Answer> {
     let breach: string | undefined;
     const end = (reason?: string) => {
       breach ??= reason;
@@ -107,8 +132,8 @@ export class Builder implements AsyncDisposable {
     signal.addEventListener("abort", cancel);
     try {
       signal.throwIfAborted();
-      const [image] = await Promise.all([this.#answer(onLog), this.#send(request)]);
-      if (image) return image;
+      const [answer] = await Promise.all([this.#answer(onLog), this.#send(request)]);
+      if (answer) return answer;
       signal.throwIfAborted();
       if (breach !== undefined) throw new BuildError(breach);
       throw await this.#crash();
@@ -141,12 +166,12 @@ export class Builder implements AsyncDisposable {
     }
   }
 
-  /** The image, or `undefined` if the process ended without one. */
-  async #answer(onLog: (line: BuildLog) => void): Promise<BuiltImage | undefined> {
+  /** `undefined` if the process ended without one. */
+  async #answer(onLog: (line: BuildLog) => void): Promise<Answer | undefined> {
     for await (const line of linesOf(this.#process.stdout)) {
       const message = parseBuilderMessage(line);
-      if (message.type === "done") return message.image;
       if (message.type === "failed") throw new BuildError(message.message);
+      if (message.type !== "log") return message;
       onLog({ level: message.level, message: message.message });
     }
     return undefined;

@@ -4,7 +4,7 @@ import { type CompiledModule, encodeCompiledModule, readCompiledModule } from ".
 import type { DenoOptions } from "./deno_command.ts";
 
 /** What {@linkcode compileModule} works with. */
-export interface CompileOptions extends Pick<DenoOptions, "paths" | "placeDir" | "view" | "signal"> {
+export interface CompileOptions extends Pick<DenoOptions, "paths" | "writable" | "view" | "signal"> {
   /** Those that isolates run with. */
   v8Flags: string;
 }
@@ -20,7 +20,7 @@ const WORK_DIR = ".isola/compile";
  * @returns whether there is such a file now; without one, starts take longer
  */
 export async function compileModule(path: string, options: CompileOptions): Promise<boolean> {
-  const { paths: { dir }, v8Flags, placeDir, view, signal } = options;
+  const { paths: { dir }, v8Flags, writable, view, signal } = options;
   const url = pathToFileURL(join(dir, path)).href;
   const cacheDir = join(dir, WORK_DIR);
   const main = join(cacheDir, "main.mjs");
@@ -41,7 +41,7 @@ export async function compileModule(path: string, options: CompileOptions): Prom
       v8Flags,
       main,
     ],
-  }, { readable: [], writable: [placeDir] });
+  }, { readable: [], writable });
   await new Deno.Command(enclosed.path, {
     args: enclosed.args,
     cwd: dir,

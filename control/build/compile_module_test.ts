@@ -11,7 +11,7 @@ async function compile(source: string): Promise<{ compiled: boolean; names: stri
   await Deno.writeTextFile(join(dir, "main.mjs"), source);
   const compiled = await compileModule("main.mjs", {
     paths: new AppPaths(dir),
-    placeDir: dir,
+    writable: [dir],
     view: (command) => command,
     signal: new AbortController().signal,
     v8Flags: v8Flags(512),

@@ -8,8 +8,8 @@ import type { TenantConfig } from "./tenant_config.ts";
 export interface DenoOptions {
   paths: AppPaths;
   config: TenantConfig;
-  /** All that it may write. */
-  placeDir: string;
+  /** All that it may write; absolute. */
+  writable: readonly string[];
   /** Its `DENO_DIR`. */
   cacheDir: string;
   /** Files that it may read elsewhere. */
@@ -26,8 +26,11 @@ export interface DenoOptions {
 
 const MAX_ERROR_LINES = 6;
 
-/** `auto` downloads packages into `node_modules`, never running their scripts; `manual` resolves in what is there. */
-export type NodeModules = "auto" | "manual";
+/**
+ * `auto` downloads packages into `node_modules`, never running their scripts; `manual` resolves in what is there; `none` keeps
+ * them in the cache.
+ */
+export type NodeModules = "auto" | "manual" | "none";
 
 /**
  * Asks Deno what every import of the program leads to (`deno info --json`).
@@ -58,13 +61,26 @@ export async function installPackages(entrypoint: string, options: DenoOptions):
   await run(["install"], "auto", ["--entrypoint", `./${entrypoint}`], options);
 }
 
+/**
+ * Downloads the packages that the configuration names, those for development as well, and others.
+ *
+ * @param specifiers Others, such as `npm:vite@6`.
+ * @throws {BuildError} a package cannot be had
+ */
+export async function installTools(specifiers: readonly string[], options: DenoOptions): Promise<void> {
+  await run(["install"], "auto", [], options);
+  // The lock file does not have them.
+  const unlocked = { ...options, config: { ...options.config, lock: null } };
+  if (specifiers.length > 0) await run(["cache"], "none", [...specifiers], unlocked);
+}
+
 async function run(
   command: string[],
   nodeModules: NodeModules,
   args: string[],
   options: DenoOptions,
 ): Promise<string> {
-  const { paths, config: { path, lock }, placeDir, cacheDir, operatorFiles, deniedNetworks, view, signal } =
+  const { paths, config: { path, lock }, writable, cacheDir, operatorFiles, deniedNetworks, view, signal } =
     options;
   const lockArgs = lock ? [`--lock=${lock.path}`, ...(lock.frozen ? ["--frozen"] : [])] : ["--no-lock"];
   const enclosed = view({
@@ -79,7 +95,7 @@ async function run(
       `--node-modules-dir=${nodeModules}`,
       ...args,
     ],
-  }, { readable: operatorFiles, writable: [placeDir] });
+  }, { readable: operatorFiles, writable });
   const { success, stdout, stderr } = await new Deno.Command(enclosed.path, {
     args: enclosed.args,
     cwd: paths.dir,

@@ -2,11 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openFileView } from "./file_view.ts";
 import { operatorFiles } from "./operator_files.ts";
-
-/** Without namespaces there is no view, and nothing to test. */
-const HAS_NAMESPACES = await new Deno.Command("bwrap", { args: ["--ro-bind", "/", "/", "/bin/true"] })
-  .output()
-  .then(({ success }) => success, () => false);
+import { HAS_NAMESPACES } from "./testing/has_namespaces.ts";
 
 Deno.test({
   name: "A Deno of a build sees what it is given, writes where it may, and finds nothing else",

@@ -33,7 +33,7 @@ export async function buildImage(request: BuildRequest, options: PipelineOptions
   const deno = {
     paths,
     config,
-    placeDir,
+    writable: [placeDir],
     cacheDir,
     operatorFiles,
     deniedNetworks,

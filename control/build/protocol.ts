@@ -21,6 +21,19 @@ export interface BuildRequest {
   v8Flags: string;
   /** Addresses that are not public, as Deno's permissions name them. */
   deniedNetworks: readonly string[];
+  /** Only run, not built: what it writes is built then. */
+  command?: BuildCommandLine;
+}
+
+/** What a deployment has run before it is built. */
+export interface BuildCommandLine {
+  /** In the language of Deno's tasks, such as `deno task build`. */
+  text: string;
+  variables: Record<string, string>;
+  /** SHA-256 of the files that are there already, by path. */
+  hashes: Record<string, string>;
+  /** User that it runs as; nothing where the server is not root. */
+  user?: number;
 }
 
 /** A file that the build adds: content from `from` (relative to the build directory), or a symlink. */
@@ -39,6 +52,7 @@ export interface BuiltImage {
 export type BuilderMessage =
   | ({ type: "log" } & BuildLog)
   | { type: "done"; image: BuiltImage }
+  | { type: "written"; files: BuiltFile[] }
   | { type: "failed"; message: string };
 
 /** More files than this in an image are refused. */
@@ -59,6 +73,8 @@ export function parseBuilderMessage(line: string): BuilderMessage {
       return { type: "log", level: message.level as LogLevel, message: text(message.message, "message") };
     case "failed":
       return { type: "failed", message: text(message.message, "message") };
+    case "written":
+      return { type: "written", files: parseFiles(message.files) };
     case "done":
       return { type: "done", image: parseImage(record(message.image, "image")) };
     default:
@@ -67,18 +83,22 @@ export function parseBuilderMessage(line: string): BuilderMessage {
 }
 
 function parseImage(image: Record<string, unknown>): BuiltImage {
-  const { mode, files } = image;
+  const { mode } = image;
   if (mode !== "bundle" && mode !== "tree") throw new TypeError(`Cannot read "mode": not a mode`);
-  if (!Array.isArray(files) || files.length > MAX_IMAGE_FILES) {
-    throw new TypeError(`Cannot read "files": not a list of at most ${MAX_IMAGE_FILES} files`);
-  }
   return {
     mode,
     entry: path(image.entry, "entry"),
-    files: files.map((file) => parseFile(record(file, "file"))),
+    files: parseFiles(image.files),
     ...(image.config === undefined ? {} : { config: path(image.config, "config") }),
     ...(image.reason === undefined ? {} : { reason: text(image.reason, "reason") }),
   };
+}
+
+function parseFiles(files: unknown): BuiltFile[] {
+  if (!Array.isArray(files) || files.length > MAX_IMAGE_FILES) {
+    throw new TypeError(`Cannot read "files": not a list of at most ${MAX_IMAGE_FILES} files`);
+  }
+  return files.map((file) => parseFile(record(file, "file")));
 }
 
 function parseFile(file: Record<string, unknown>): BuiltFile {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Image, Manifest } from "../model.ts";
 import { BuildError } from "./build_error.ts";
-import type { BuiltImage } from "./protocol.ts";
+import type { BuiltFile, BuiltImage } from "./protocol.ts";
 
 const MAX_PUTS_AT_ONCE = 16;
 /** As much as a deployment's own files may have (INTERFACE §4). */
@@ -12,17 +12,33 @@ export interface FileStore {
   putFile(path: string): Promise<{ sha256: string; size: number }>;
 }
 
+/** Stores the files of a builder's image. As {@linkcode storeBuiltFiles}. */
+export async function storeImage(built: BuiltImage, dir: string, store: FileStore): Promise<Image> {
+  const { mode, entry, config, reason } = built;
+  return {
+    mode,
+    entry,
+    files: await storeBuiltFiles(built.files, dir, store),
+    ...(config === undefined ? {} : { config }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
 /**
- * Stores the files of a builder's image.
+ * Stores files that a builder names.
  *
  * @param dir the build directory, without symlinks in its path; nothing outside of it is read
  * @throws {BuildError} there is too much
- * @throws {Error} a file is not there, or leads outside
+ * @throws {Error} a file is not there, is none, or leads outside
  */
-export async function storeImage(built: BuiltImage, dir: string, store: FileStore): Promise<Image> {
+export async function storeBuiltFiles(
+  built: readonly BuiltFile[],
+  dir: string,
+  store: FileStore,
+): Promise<Manifest> {
   const files: Manifest = {};
   let bytes = 0;
-  const queue = built.files.values();
+  const queue = built.values();
   const work = async () => {
     for (const file of queue) {
       if ("target" in file) {
@@ -33,21 +49,16 @@ export async function storeImage(built: BuiltImage, dir: string, store: FileStor
       if (!path.startsWith(dir + "/")) {
         throw new Error(`Cannot store "${file.from}": it leads outside the build`);
       }
-      bytes += (await Deno.stat(path)).size;
+      const { isFile, size: length } = await Deno.stat(path);
+      if (!isFile) throw new Error(`Cannot store "${file.from}": it is not a file`);
+      bytes += length;
       if (bytes > MAX_IMAGE_BYTES) {
-        throw new BuildError(`Cannot store the program and its packages: more than ${MAX_IMAGE_BYTES} bytes`);
+        throw new BuildError(`Cannot store what was built: more than ${MAX_IMAGE_BYTES} bytes`);
       }
       const { sha256, size } = await store.putFile(path);
       files[file.path] = { kind: "file", sha256, size };
     }
   };
   await Promise.all(Array.from({ length: MAX_PUTS_AT_ONCE }, work));
-  const { mode, entry, config, reason } = built;
-  return {
-    mode,
-    entry,
-    files,
-    ...(config === undefined ? {} : { config }),
-    ...(reason === undefined ? {} : { reason }),
-  };
+  return files;
 }

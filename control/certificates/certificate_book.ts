@@ -28,6 +28,7 @@ export class CertificateBook implements Disposable {
   #published: ReadonlyMap<string, Certificate> = new Map();
   #applied: Promise<unknown> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #soonestExpiryMs: number | null = null;
 
   constructor(sources: readonly CertificateSource[]) {
     this.#sources = sources;
@@ -38,6 +39,11 @@ export class CertificateBook implements Disposable {
   /** What is published as of now. */
   get current(): readonly Certificate[] {
     return [...this.#published.values()];
+  }
+
+  /** When the first of what is published expires, Unix ms; `null` = nothing is published. */
+  get soonestExpiryMs(): number | null {
+    return this.#soonestExpiryMs;
   }
 
   /** `apply` gets every change from the next on, in order, and resolves once it is in force. */
@@ -74,10 +80,12 @@ export class CertificateBook implements Disposable {
       .sort((a, b) => a.rank - b.rank || b.expiresAt - a.expiresAt);
     const taken = new Set<string>();
     const published = new Map<string, Certificate>();
-    for (const { material: { names: all, chain, privateKey } } of valid) {
+    this.#soonestExpiryMs = null;
+    for (const { material: { names: all, chain, privateKey }, expiresAt } of valid) {
       const names = all.filter((name) => !taken.has(name));
       if (names.length === 0) continue;
       for (const name of names) taken.add(name);
+      this.#soonestExpiryMs = Math.min(expiresAt, this.#soonestExpiryMs ?? Infinity);
       const id = identify(names, chain);
       published.set(id, this.#published.get(id) ?? { id, names, chain, privateKey });
     }

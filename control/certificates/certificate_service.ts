@@ -111,6 +111,11 @@ export class CertificateService implements CertificateFeed, AsyncDisposable {
     return this.#book.current;
   }
 
+  /** When the first of the certificates in use expires, Unix ms; `null` = there is none. */
+  get soonestExpiryMs(): number | null {
+    return this.#book.soonestExpiryMs;
+  }
+
   /** Orders for domains, unless nothing is ordered here. */
   get provisioning(): Pick<Provisioning, "provision" | "wake"> | undefined {
     return this.#provisioning ?? undefined;

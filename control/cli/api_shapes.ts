@@ -1,4 +1,4 @@
-import type { DeploymentStatus, ProvisioningStatus } from "../model.ts";
+import type { DeploymentContext, DeploymentStatus, GitCommit, ProvisioningStatus } from "../model.ts";
 
 /** `Project` of the reference document, and what Isola adds. */
 export interface ApiProject {
@@ -7,6 +7,8 @@ export interface ApiProject {
   description: string;
   /** Its deployments are not started where isolates share a process. */
   untrusted: boolean;
+  /** Each request is recorded. */
+  accessLog: boolean;
   createdAt: string;
   updatedAt: string;
 }
@@ -22,6 +24,9 @@ export interface ApiDeployment {
   /** The same as URLs. */
   urls: string[];
   production: boolean;
+  /** Which of its project's variables it has. */
+  context: DeploymentContext;
+  git: GitCommit | null;
   createdAt: string;
   updatedAt: string;
 }
@@ -52,7 +57,7 @@ export interface CreateDeploymentRequest {
   assets: Record<string, ApiAsset>;
   envVars: Record<string, string>;
   /** Without it: only if the project has no production yet. */
-  production?: true;
+  production?: boolean;
   description?: string;
 }
 
@@ -66,11 +71,36 @@ export interface ApiHealth {
   [detail: string]: unknown;
 }
 
-/** Which log lines of a deployment. */
-export interface AppLogQuery {
-  /** Comma-separated. */
-  level?: string;
-  /** ISO 8601. */
-  since?: string;
-  limit?: number;
+/** What an access token may do within its bound. */
+export type ApiRole = "admin" | "write" | "deploy" | "read";
+
+/** An access token, as `GET /v1/tokens` shows it. */
+export interface ApiToken {
+  id: string;
+  name: string;
+  role: ApiRole;
+  /** `null` = the whole machine. */
+  organizationId: string | null;
+  /** `null` = all of the organization. */
+  projectId: string | null;
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+}
+
+/** A token that was made just now, with its text. */
+export interface ApiNewToken extends ApiToken {
+  token: string;
+}
+
+/** A change, as `GET /v1/audit` shows it. */
+export interface ApiAuditRecord {
+  time: string;
+  organizationId: string | null;
+  tokenId: string | null;
+  /** The token's name, or what made the change without one. */
+  actor: string;
+  action: string;
+  target: string | null;
+  address: string | null;
 }

@@ -16,13 +16,19 @@ export class CliError extends Error {
 
   /** The code of the server's refusal, if that is what it was. */
   readonly apiCode: string | undefined;
+  /** Whether the result was printed, and says it in its own way: a program gets no second object. */
+  readonly printed: boolean;
 
   constructor(
     readonly code: CliErrorCode,
     message: string,
-    { apiCode, ...options }: ErrorOptions & { apiCode?: string | undefined } = {},
+    { apiCode, printed = false, ...options }: ErrorOptions & {
+      apiCode?: string | undefined;
+      printed?: boolean;
+    } = {},
   ) {
     super(message, options);
     this.apiCode = apiCode;
+    this.printed = printed;
   }
 }

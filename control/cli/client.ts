@@ -1,21 +1,24 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { AppLog, BuildLog, IsolateInfo, Organization } from "../model.ts";
+import type { BuildLog, IsolateInfo, Organization } from "../model.ts";
 import type {
   ApiDeployment,
   ApiDomain,
   ApiHealth,
   ApiProject,
-  AppLogQuery,
   CreateDeploymentRequest,
   DomainTarget,
 } from "./api_shapes.ts";
+import { chosenOrganization } from "./access/chosen_organization.ts";
 import { CliError } from "./cli_error.ts";
+import { isLoopback } from "./loopback.ts";
 import { readNdjson } from "./ndjson.ts";
 
 /** How to reach a server. */
 export interface ApiClientOptions {
   url: string;
   token: string | undefined;
+  /** Name or id; without it, the only one. */
+  organization?: string | undefined;
   /** Ends every call. */
   signal: AbortSignal;
   /** Wait before the first repetition; doubled for each further one. @default {250} */
@@ -42,7 +45,9 @@ const MAX_ATTEMPTS = 4;
 const PAGE_SIZE = 100;
 /** Ends a listing that a broken server would page for ever. */
 const MAX_PAGES = 1000;
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** What can be changed of a project. */
+export type ProjectChanges = Partial<Pick<ApiProject, "untrusted" | "accessLog">>;
 
 /** The control API (INTERFACE §6) of one server. Failures are {@linkcode CliError}s that name the call. */
 export class ApiClient implements Disposable {
@@ -51,24 +56,30 @@ export class ApiClient implements Disposable {
   readonly #signal: AbortSignal;
   readonly #retryDelayMs: number;
   readonly #http: Deno.HttpClient | undefined;
+  readonly #organizationName: string | undefined;
+  #organization: Promise<Organization> | null = null;
 
-  constructor({ url, token, signal, retryDelayMs = 250 }: ApiClientOptions) {
+  constructor({ url, token, organization, signal, retryDelayMs = 250 }: ApiClientOptions) {
     const parsed = URL.parse(url);
     if (!parsed || !/^https?:$/.test(parsed.protocol)) {
       throw new CliError("usage", `Cannot use server address "${url}": must be an http or https URL`);
     }
     this.url = parsed.origin;
     this.#token = token;
+    this.#organizationName = organization;
     this.#signal = signal;
     this.#retryDelayMs = retryDelayMs;
     this.#http = directClient(parsed);
   }
 
-  /** The organization of the token. */
+  /** Whether one of several organizations is meant. */
+  get isOrganizationChosen(): boolean {
+    return this.#organizationName !== undefined;
+  }
+
+  /** The organization that was chosen, else the only one. */
   async organization(): Promise<Organization> {
-    const all = await this.json<Organization[]>({ action: "list organizations", path: "/v1/organizations" });
-    if (!all[0]) throw new CliError("failed", "Cannot use access token: it belongs to no organization");
-    return all[0];
+    return await (this.#organization ??= chosenOrganization(this, this.#organizationName));
   }
 
   /** All projects, or those whose name or id contains `q`. */
@@ -97,7 +108,7 @@ export class ApiClient implements Disposable {
     });
   }
 
-  async updateProject({ id, name }: ApiProject, changes: Pick<ApiProject, "untrusted">): Promise<ApiProject> {
+  async updateProject({ id, name }: ApiProject, changes: ProjectChanges): Promise<ApiProject> {
     return await this.json({
       action: `update project "${name}"`,
       method: "PATCH",
@@ -164,26 +175,6 @@ export class ApiClient implements Disposable {
   /** The lines so far, and on until the build has ended. */
   async buildLogs(id: string): Promise<AsyncGenerator<BuildLog, void, void>> {
     return await this.stream({ action: "read build log", path: deploymentPath(id, "build_logs") });
-  }
-
-  /** Past lines, oldest first: those since a time, else the newest. */
-  async appLogs(id: string, query: AppLogQuery): Promise<AppLog[]> {
-    const path = deploymentPath(id, "app_logs");
-    const newestFirst = await this.json<AppLog[]>({
-      action: "read log",
-      path,
-      query: { since: new Date(0).toISOString(), order: "desc", ...query },
-    });
-    return newestFirst.reverse();
-  }
-
-  /** Once it returns, every line that is written from then on, until `signal` is aborted. */
-  async followAppLogs(
-    id: string,
-    { level, signal }: { level?: string; signal: AbortSignal },
-  ): Promise<AsyncGenerator<AppLog, void, void>> {
-    const path = deploymentPath(id, "app_logs");
-    return await this.stream({ action: "follow log", path, query: { level }, signal });
   }
 
   /** All domains, or those whose name contains `q`. */
@@ -349,7 +340,7 @@ export class ApiClient implements Disposable {
 
 /** To this machine no proxy of the environment is asked: `fetch` would, also for loopback addresses. */
 function directClient(url: URL): Deno.HttpClient | undefined {
-  if (url.protocol !== "http:" || !LOOPBACK.test(url.hostname)) return undefined;
+  if (url.protocol !== "http:" || !isLoopback(url.hostname)) return undefined;
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   return Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port: Number(url.port || 80) } });
 }

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { nearest } from "../nearest.ts";
 import type { ApiClient } from "./client.ts";
 import { CliError } from "./cli_error.ts";
+import type { FolderLink } from "./folder_link.ts";
 import type { CliDeps } from "./run_cli.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,6 +16,8 @@ export interface Option {
   /** Name of the value in the help text. */
   value?: string;
   help: string;
+  /** A project's name: without it, that of the folder's link, unless a deployment is named. */
+  linked?: true;
 }
 
 /** The options of a command by their long names. */
@@ -35,8 +38,14 @@ export interface CommandContext<O extends Options = Options> {
   json: boolean;
   terminal: Terminal;
   deps: CliDeps;
-  /** Opens the connection to the server on the first call. */
-  client(): ApiClient;
+  /**
+   * Opens the connection to the server on the first call.
+   *
+   * @param link Instead of that of the current folder.
+   */
+  client(link?: FolderLink): ApiClient;
+  /** Every command, in the order of the help text. */
+  commands(): Promise<readonly Command[]>;
 }
 
 /** One command of the command line: `isola NAME …`. */
@@ -48,7 +57,7 @@ export interface Command<O extends Options = Options> {
   /** Paragraphs of `--help`. */
   details?: string;
   options: O;
-  /** Whether it talks to a server, and so has the options `--url`, `--token` and `--json`. */
+  /** Whether it talks to a server, and so has the options `--url`, `--token`, `--org` and `--json`. */
   remote: boolean;
   examples: readonly string[];
   /** @throws {CliError} */
@@ -71,6 +80,11 @@ export const REMOTE_OPTIONS = {
     type: "string",
     value: "TOKEN",
     help: "access token (ISOLA_TOKEN, ISOLA_ADMIN_TOKEN, isola login)",
+  },
+  org: {
+    type: "string",
+    value: "NAME",
+    help: "organization, where the access token reaches several (ISOLA_ORG)",
   },
   json: { type: "boolean", help: "print JSON for programs; progress goes to standard error" },
 } as const satisfies Options;

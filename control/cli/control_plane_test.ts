@@ -1,5 +1,9 @@
-import { createApi } from "../api/mod.ts";
+import { join } from "node:path";
+import { Authenticator, createApi } from "../api/mod.ts";
 import { TestDnsServer } from "../domains/testing/dns_server.ts";
+import { ConfinedGit } from "../git/confined_git.ts";
+import { Repositories } from "../git/push/repositories.ts";
+import { openFollower } from "../git/repository_follower.ts";
 import { openLogs } from "../logs/mod.ts";
 import { type AppLog, type BuildLog, DEFAULT_LIMITS, type IsolateInfo } from "../model.ts";
 import { openStore } from "../store/mod.ts";
@@ -23,10 +27,12 @@ export async function startControlPlane() {
   const dataDir = Deno.makeTempDirSync({ prefix: "isola-test-" });
   const store = await openStore(dataDir);
   const logs = openLogs(dataDir, store);
-  store.tokens.ensureAdmin(store.organizations.first().id, TOKEN);
+  store.organizations.first();
+  store.tokens.ensureAdmin(TOKEN);
   const dns = new TestDnsServer();
   const plane = {
     store,
+    logs,
     dns,
     /** Instead of ordering a certificate. */
     provision: (domainId: string): Promise<void> => {
@@ -55,34 +61,52 @@ export async function startControlPlane() {
     store.deployments.finish(id, status === "success" ? { status, image } : { status });
     logs.build.end(id);
   };
+  const builds = { submit: (id: string) => queueMicrotask(() => build(id)), cancel() {} };
+  const publicUrl = (hostname: string) => `http://${hostname}:8000`;
+  const routed = () => Promise.resolve();
+  const git = await ConfinedGit.open();
+  const repositories = new Repositories({ dir: join(dataDir, "git"), git, isWanted: () => true });
+  const follower = await openFollower({
+    ...{ store, logs, builds, git, publicUrl, routed },
+    isolation: "process",
+    allowPrivate: ["127.0.0.1"],
+    baseDomain: "localhost",
+    dir: join(dataDir, "git-fetch"),
+    socketsDir: join(dataDir, "sockets"),
+  });
   const api = createApi({
     store,
+    repositories,
+    follower,
+    authenticator: new Authenticator(store.tokens),
     logs,
     usage: new UsageLedger(store.database),
-    builds: { submit: (id) => queueMicrotask(() => build(id)), cancel() {} },
+    builds,
     certificates: { provision: (id) => plane.provision(id), wake() {} },
     dns: { servers: [dns.address], addresses: ["203.0.113.5"] },
     isolates: () => Promise.resolve(plane.isolates),
-    routed: () => Promise.resolve(),
+    routed,
     ended() {},
     distrusted() {},
     isolation: "process",
     health: () => plane.health,
     metrics: () => "",
+    region: "local",
     baseDomain: "localhost",
-    publicUrl: (hostname) => `http://${hostname}:8000`,
+    publicUrl,
     controlHostnames: [],
+    clientAddress: (peer) => peer,
     limits: DEFAULT_LIMITS,
   });
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request, info) => {
     const line = `${request.method} ${new URL(request.url).pathname}`;
     plane.requests.push(line);
     seen.writeSync(new TextEncoder().encode(`${line}\n`));
-    return api(request);
+    return api(request, info);
   });
   return Object.assign(plane, {
     url: `http://127.0.0.1:${server.addr.port}`,
-    acceptToken: (token: string) => void store.tokens.ensureAdmin(store.organizations.first().id, token),
+    acceptToken: (token: string) => void store.tokens.ensureAdmin(token),
     /** Resolves once the requests, one a line, match. */
     until: (pattern: RegExp) => seen.until(pattern),
     /** Of the deployment that was created last. */
@@ -91,6 +115,8 @@ export async function startControlPlane() {
     async [Symbol.asyncDispose]() {
       logs.close();
       await server.shutdown();
+      await follower[Symbol.asyncDispose]();
+      await repositories[Symbol.asyncDispose]();
       await dns[Symbol.asyncDispose]();
       store.close();
       await Deno.remove(dataDir, { recursive: true });
@@ -134,6 +160,31 @@ export class Recorder {
   }
 }
 
+/** A standard input: lines of a person at a terminal, or what comes from a pipe. */
+export class Keyboard {
+  readonly #input: Uint8Array[];
+  /** Whether what is typed is shown. */
+  raw = false;
+
+  constructor(lines: readonly string[] = [], readonly terminal = false) {
+    this.#input = lines.map((line) => new TextEncoder().encode(`${line}\n`));
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    const next = this.#input.shift();
+    if (next !== undefined) into.set(next);
+    return Promise.resolve(next?.length ?? null);
+  }
+
+  isTerminal(): boolean {
+    return this.terminal;
+  }
+
+  setRaw(raw: boolean): void {
+    this.raw = raw;
+  }
+}
+
 /** One run of the command line. */
 export interface Run {
   code: number;
@@ -146,6 +197,7 @@ export function testDeps(deps: Partial<CliDeps> = {}): CliDeps & { stdout: Recor
   return {
     env: {},
     cwd: "/",
+    stdin: new Keyboard(),
     signal: new AbortController().signal,
     memoryBytes: 2 ** 30,
     version: "0.0.0-test",

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { CliError } from "./cli_error.ts";
+import { isLoopback } from "./loopback.ts";
 
 /** The server and token that `isola login` remembered. */
 export interface Credentials {
@@ -12,17 +13,33 @@ type Environment = Readonly<Record<string, string>>;
 const DEFAULT_URL = "http://127.0.0.1:8001";
 
 /**
- * Which server to talk to, and as whom: flags, then the environment, then what `isola login` remembered. A remembered
- * token goes to its own server alone.
+ * Which server to talk to, and as whom: flags, then the environment, then the folder's link, then what `isola login`
+ * remembered. A remembered token goes to its own server alone, and no token to one that only a link names, which came
+ * with a repository of somebody else perhaps.
+ *
+ * @throws {CliError} `usage`: the link names a server that is neither this machine nor the one logged in to
  */
 export function resolveCredentials(
   flags: { url?: string; token?: string },
   env: Environment,
+  link?: { url: string },
 ): { url: string; token: string | undefined } {
   const saved = readCredentials(env);
-  const url = flags.url ?? (env.ISOLA_URL || saved?.url || DEFAULT_URL);
+  const named = flags.url ?? (env.ISOLA_URL || undefined);
+  if (named === undefined && link !== undefined) refuseUnknown(link.url, saved);
+  const url = named ?? link?.url ?? saved?.url ?? DEFAULT_URL;
   const token = flags.token ?? (env.ISOLA_TOKEN || env.ISOLA_ADMIN_TOKEN || undefined);
   return { url, token: token ?? (saved && URL.parse(url)?.origin === saved.url ? saved.token : undefined) };
+}
+
+function refuseUnknown(linkedUrl: string, saved: Credentials | undefined): void {
+  const { origin, hostname } = new URL(linkedUrl);
+  if (origin === saved?.url || isLoopback(hostname)) return;
+  throw new CliError(
+    "usage",
+    `Cannot use server "${origin}" because a folder's link names it: log in to it (isola login --url ${origin}), or ` +
+      "give --url or ISOLA_URL",
+  );
 }
 
 /** Remembers a server and its token in a file that only this user can read. Returns its path. */

@@ -13,8 +13,8 @@ export interface DeployOptions {
   project: ApiProject;
   /** Variables of the deployment. */
   env: Record<string, string>;
-  /** Otherwise only if the project has no production yet. */
-  production: boolean;
+  /** Whether it is to be the production; `null` = only if the project has none yet. */
+  production: boolean | null;
   /** Where the upload is shown. */
   terminal?: Terminal;
 }
@@ -34,7 +34,7 @@ export async function deploySnapshot(snapshot: Snapshot, options: DeployOptions)
     entryPointUrl: snapshot.entrypoint,
     assets: Object.fromEntries(assets),
     envVars: options.env,
-    ...(options.production ? { production: true } : {}),
+    ...(options.production === null ? {} : { production: options.production }),
   });
 }
 

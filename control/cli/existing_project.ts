@@ -8,7 +8,12 @@ import type { ApiClient } from "./client.ts";
  * @throws {CliError} none was named, or there is none of that name
  */
 export async function existingProject(client: ApiClient, nameOrId: string | undefined): Promise<ApiProject> {
-  if (!nameOrId) throw new CliError("usage", "No project is named: give one with --project");
+  if (!nameOrId) {
+    throw new CliError(
+      "usage",
+      "No project is named: give one with --project, or link the folder to one: isola link --project NAME",
+    );
+  }
   const project = await client.findProject(nameOrId);
   if (!project) throw new CliError("failed", `Cannot find project "${nameOrId}": see isola projects`);
   return project;

@@ -5,7 +5,9 @@ import { CliError, EXIT_CODE } from "./cli_error.ts";
 import { ApiClient } from "./client.ts";
 import { type Command, COMMON_OPTIONS, optionsOf, parseCommandLine, REMOTE_OPTIONS } from "./command.ts";
 import { resolveCredentials } from "./credentials.ts";
+import { linkedProject } from "./folder_link.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
+import type { InputStream } from "./prompt.ts";
 import { type OutputStream, Terminal } from "./terminal.ts";
 
 /** A server that `serve` or `dev` started in this process. */
@@ -31,6 +33,7 @@ export interface CliDeps {
   env: Readonly<Record<string, string>>;
   /** Absolute. */
   cwd: string;
+  stdin: InputStream;
   stdout: OutputStream;
   stderr: OutputStream;
   /** Aborted when the process shall end (SIGINT, SIGTERM). */
@@ -53,11 +56,21 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   deployments: async () => (await import("./commands/deployments.ts")).deployments,
   promote: async () => (await import("./commands/promote.ts")).promote,
   rollback: async () => (await import("./commands/rollback.ts")).rollback,
+  env: async () => (await import("./commands/env.ts")).env,
+  git: async () => (await import("./commands/git.ts")).git,
   domains: async () => (await import("./commands/domains.ts")).domains,
   logs: async () => (await import("./commands/logs.ts")).logs,
   status: async () => (await import("./commands/status.ts")).status,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  backup: async () => (await import("./commands/backup.ts")).backup,
+  restore: async () => (await import("./commands/restore.ts")).restore,
   trust: async () => (await import("./commands/trust.ts")).trust,
+  orgs: async () => (await import("./commands/orgs.ts")).orgs,
+  tokens: async () => (await import("./commands/tokens.ts")).tokens,
+  audit: async () => (await import("./commands/audit.ts")).audit,
   login: async () => (await import("./commands/login.ts")).login,
+  link: async () => (await import("./commands/link.ts")).link,
+  completions: async () => (await import("./commands/completions.ts")).completions,
 };
 
 /** Every command, in the order of the help text. */
@@ -74,8 +87,8 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   } catch (error) {
     // The reader of a pipe has gone ("isola logs | head"): there is nobody to tell.
     if (error instanceof Deno.errors.BrokenPipe) return EXIT_CODE.failed;
-    const { code, message } = asCliError(error, deps.signal);
-    if (args.includes("--json")) terminal.printJson({ error: { code, message } });
+    const { code, message, printed } = asCliError(error, deps.signal);
+    if (args.includes("--json") && !printed) terminal.printJson({ error: { code, message } });
     terminal.note(code === "interrupted" ? message : `error: ${message}`, "red");
     return EXIT_CODE[code];
   }
@@ -142,13 +155,15 @@ async function run(
   deps: CliDeps,
 ): Promise<void> {
   let client: ApiClient | undefined;
-  const openClient = () => {
+  const openClient = (link = linkedProject(deps.cwd)) => {
     const flags = { url: values.url as string | undefined, token: values.token as string | undefined };
-    return client ??= new ApiClient({ ...resolveCredentials(flags, deps.env), signal: deps.signal });
+    const organization = (values.org as string | undefined) ?? (deps.env.ISOLA_ORG || undefined);
+    const credentials = resolveCredentials(flags, deps.env, link);
+    return client ??= new ApiClient({ ...credentials, organization, signal: deps.signal });
   };
   try {
     // The values were read by the command's own options, which is what its type says of them.
-    const options = values as Parameters<Command["run"]>[0]["options"];
+    const options = withLink(command, values, deps.cwd) as Parameters<Command["run"]>[0]["options"];
     await command.run({
       options,
       positionals,
@@ -156,8 +171,23 @@ async function run(
       terminal,
       deps,
       client: openClient,
+      commands: loadCommands,
     });
   } finally {
     client?.[Symbol.dispose]();
   }
+}
+
+type Values = ReturnType<typeof parseCommandLine>["values"];
+
+/** A deployment is of its own project: beside it, the folder's is not filled in. */
+function withLink(command: Command, values: Values, cwd: string): Values {
+  const option = command.options.project;
+  if (!option?.linked || isGiven(values.project) || isGiven(values.deployment)) return values;
+  const link = linkedProject(cwd);
+  return link ? { ...values, project: option.multiple ? [link.project] : link.project } : values;
+}
+
+function isGiven(value: Values[string]): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined;
 }

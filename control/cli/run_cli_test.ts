@@ -8,7 +8,7 @@ Deno.test("a wrong command line is refused with 2, the wrong word, and the proba
     [["depoly"], 'Unknown command "depoly": did you mean "deploy"?'],
     [["frobnicate"], 'Unknown command "frobnicate": see isola --help'],
     [["deploy", "--projekt", "x"], 'Unknown option "--projekt": did you mean "--project"?'],
-    [["status", "-z"], 'Unknown option "-z": known are --url, --token, --json, --help'],
+    [["status", "-z"], 'Unknown option "-z": known are --url, --token, --org, --json, --help'],
     [["deploy", "--project"], 'Option "--project" needs a value: NAME'],
     [["deploy", "--project", "--production"], 'Option "--project" needs a value: NAME'],
     [["status", "--json=yes"], 'Option "--json" takes no value'],
@@ -30,7 +30,10 @@ Deno.test("a wrong command line is refused with 2, the wrong word, and the proba
     ],
     [["status", "--url", "ftp://x"], 'Cannot use server address "ftp://x": must be an http or https URL'],
     [["deploy", "-p", "x", "--env", "A"], 'Cannot use --env "A": must be NAME=VALUE'],
-    [["login"], "Cannot log in without a token: give --token or ISOLA_TOKEN"],
+    [
+      ["login"],
+      "Cannot log in without a token: give --token or ISOLA_TOKEN, or log in with a browser from a terminal",
+    ],
     [["serve", "--runners", "many"], 'Cannot use --runners "many": must be a whole number from 1 to 64'],
     [["serve", "--admin-token", "x"], 'Unknown option "--admin-token"'],
   ];

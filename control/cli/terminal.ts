@@ -1,11 +1,14 @@
+import { formatElapsed } from "./quantity.ts";
+
 /** A standard stream: what the command line needs of `Deno.stdout` and `Deno.stderr`. */
 export interface OutputStream {
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
 }
 
-const COLORS = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, dim: 2, bold: 1 } as const;
+const COLORS = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, dim: 2, bold: 1 } as const;
 const BAR_WIDTH = 24;
+const REDRAW_INTERVAL_MS = 100;
 const CLEAR_LINE = "\r\x1b[K";
 
 /** How a text is set off, where the stream shows it. */
@@ -18,6 +21,7 @@ export class Terminal {
   readonly #noColor: boolean;
   readonly #encoder = new TextEncoder();
   #progressShown = "";
+  #progressAtMs = -Infinity;
 
   constructor(
     streams: { stdout: OutputStream; stderr: OutputStream; env: Readonly<Record<string, string>> },
@@ -34,9 +38,10 @@ export class Terminal {
   }
 
   /** A line of the result. */
-  print(line: string, color?: Color): void {
+  print(line: string, color?: Color, prefix?: { text: string; color: Color }): void {
     this.clearProgress();
-    this.#write(this.#stdout, this.#paint(this.#stdout, line, color) + "\n");
+    const before = prefix ? this.#paint(this.#stdout, prefix.text, prefix.color) : "";
+    this.#write(this.#stdout, before + this.#paint(this.#stdout, line, color) + "\n");
   }
 
   /** The whole result, for a program. */
@@ -50,15 +55,36 @@ export class Terminal {
     this.#write(this.#stderr, this.#paint(this.#stderr, line, color) + "\n");
   }
 
-  /** Redraws the progress bar; nothing where nobody watches. */
-  progress(label: string, done: number, total: number): void {
-    if (!this.isInteractive) return;
+  /** A question, whose answer stands behind it. */
+  ask(question: string): void {
+    this.clearProgress();
+    this.#write(this.#stderr, question);
+  }
+
+  /** Redraws the progress bar, with `detail` beside it; nothing where nobody watches. */
+  progress(label: string, done: number, total: number, detail = ""): void {
+    const isTooSoon = performance.now() - this.#progressAtMs < REDRAW_INTERVAL_MS;
+    if (!this.isInteractive || (isTooSoon && done < total)) return;
+    this.#progressAtMs = performance.now();
     const share = total === 0 ? 1 : Math.min(1, done / total);
     const filled = Math.round(share * BAR_WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-    const line = `${label} ${bar} ${Math.floor(share * 100)}%`;
-    if (line !== this.#progressShown) this.#write(this.#stderr, CLEAR_LINE + line);
-    this.#progressShown = line;
+    this.#show(`${label} ${bar} ${Math.floor(share * 100)}%${detail && `  ${detail}`}`);
+  }
+
+  /** Shows for how long something has gone on, until it is disposed; nothing where nobody watches. */
+  working(label: string): Disposable {
+    if (!this.isInteractive) return { [Symbol.dispose]() {} };
+    const startedAt = performance.now();
+    const show = () => this.#show(`${label} ${formatElapsed(performance.now() - startedAt)}`);
+    show();
+    const timer = setInterval(show, REDRAW_INTERVAL_MS);
+    return {
+      [Symbol.dispose]: () => {
+        clearInterval(timer);
+        this.clearProgress();
+      },
+    };
   }
 
   /** Takes the progress bar away. */
@@ -66,6 +92,11 @@ export class Terminal {
     if (this.#progressShown === "") return;
     this.#progressShown = "";
     this.#write(this.#stderr, CLEAR_LINE);
+  }
+
+  #show(line: string): void {
+    if (line !== this.#progressShown) this.#write(this.#stderr, CLEAR_LINE + line);
+    this.#progressShown = line;
   }
 
   #paint(stream: OutputStream, line: string, color?: Color): string {

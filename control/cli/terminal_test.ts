@@ -32,6 +32,20 @@ Deno.test("a progress bar is drawn on one line, and gone before the next one", (
   assert.equal(stderr.text, `\r\x1b[KUploading ${"█".repeat(6)}${"░".repeat(18)} 25%\r\x1b[Kdone\n`);
 });
 
+Deno.test("what goes on is shown with its time while somebody watches, and a line goes before it", async () => {
+  const { stderr, terminal: it } = terminal(true, { NO_COLOR: "1" });
+  {
+    using _ = it.working("Building");
+    it.note("Bundled");
+    await stderr.until(/Bundled\n\r\x1b\[KBuilding \d+ ms/);
+  }
+  assert.ok(stderr.text.startsWith("\r\x1b[KBuilding 0 ms\r\x1b[KBundled\n"), stderr.text);
+  assert.ok(stderr.text.endsWith("\r\x1b[K"));
+  const pipe = terminal(false);
+  pipe.terminal.working("Building")[Symbol.dispose]();
+  assert.equal(pipe.stderr.text, "");
+});
+
 Deno.test("text of others keeps its colours and loses what would drive the terminal", () => {
   const cases: [string, string][] = [
     ["plain\ttext\nline", "plain\ttext\nline"],

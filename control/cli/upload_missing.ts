@@ -23,13 +23,56 @@ export async function uploadMissing(
   );
   if (terminal) listFiles(wanted, terminal);
 
-  let doneBytes = 0;
-  await inParallel(wanted, async (file) => {
-    await client.uploadAsset(project.id, file, file.open);
-    doneBytes += file.sizeBytes;
-    terminal?.progress("Uploading", doneBytes, totalBytes);
-  });
+  const progress = new UploadProgress(terminal, { files: wanted.length, bytes: totalBytes });
+  await inParallel(
+    wanted,
+    (file) => progress.during(file, (open) => client.uploadAsset(project.id, file, open)),
+  );
   terminal?.clearProgress();
+}
+
+/** How far all uploads together are. */
+class UploadProgress {
+  readonly #terminal: Terminal | undefined;
+  readonly #total: { files: number; bytes: number };
+  #files = 0;
+  #bytes = 0;
+
+  constructor(terminal: Terminal | undefined, total: { files: number; bytes: number }) {
+    this.#terminal = terminal;
+    this.#total = total;
+  }
+
+  /** Counts a file's bytes as they are read to be sent; those of an attempt that failed count no more. */
+  async during(file: SnapshotFile, upload: (open: SnapshotFile["open"]) => Promise<void>): Promise<void> {
+    let sent = 0;
+    const count = (bytes: number) => {
+      sent += bytes;
+      this.#bytes += bytes;
+      this.#show();
+    };
+    await upload(async () => {
+      count(-sent);
+      const content = await file.open();
+      if (content instanceof Uint8Array) return content;
+      return content.pipeThrough(
+        new TransformStream<Uint8Array, Uint8Array>({
+          transform(chunk, controller) {
+            count(chunk.length);
+            controller.enqueue(chunk);
+          },
+        }),
+      );
+    });
+    this.#files++;
+    count(file.sizeBytes - sent);
+  }
+
+  #show(): void {
+    const { files, bytes } = this.#total;
+    const detail = `${this.#files} of ${files} files, ${formatBytes(this.#bytes)} of ${formatBytes(bytes)}`;
+    this.#terminal?.progress("Uploading", this.#bytes, bytes, detail);
+  }
 }
 
 function listFiles(files: readonly SnapshotFile[], terminal: Terminal): void {

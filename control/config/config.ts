@@ -9,7 +9,7 @@ import {
   STRUCTURES,
   type Structures,
 } from "./structures.ts";
-import { type Address, address, hostname, integer, oneOf, text } from "./values.ts";
+import { type Address, address, hostname, hostnames, integer, oneOf, text } from "./values.ts";
 import { DEFAULT_LIMITS, type Limits } from "../model.ts";
 import { nearest } from "../nearest.ts";
 
@@ -21,12 +21,16 @@ export interface Config extends Structures {
   dataDir: string;
   /** Where the local CA is: absolute, made on first use. */
   localCaDir: string;
+  /** Holds the key of secrets: absolute, made on first use. */
+  secretKeyFile: string;
   httpAddr: Address;
   /** `undefined` = no TLS. */
   httpsAddr: Address | undefined;
   /** Plain HTTP sends visitors to HTTPS, where there is any. */
   httpRedirect: "on" | "off";
   controlAddr: Address;
+  /** Under which the control address may be asked for, beside localhost and IP addresses. Lower case. */
+  controlHostnames: readonly string[];
   /** `undefined` = generated at first start. */
   adminToken: string | undefined;
   /** Lower case. */
@@ -86,6 +90,10 @@ const CONFIG_FILE = "isola.yaml";
 /** Every setting by its name in `isola.yaml`; the flag is `--idle-timeout-ms`, the variable `ISOLA_IDLE_TIMEOUT_MS`. */
 export const SETTINGS = {
   dataDir: { schema: text(/^[^\0]+$/, "a path"), default: "./.isola", help: "all durable state" },
+  secretKeyFile: {
+    schema: text(/^[^\0]+$/, "a path"),
+    help: "key of secrets (default: secret.key in dataDir)",
+  },
   httpAddr: { schema: address(), default: "0.0.0.0:8000", help: "data plane, plain HTTP" },
   httpsAddr: { schema: address(), help: "data plane, TLS (default: off)" },
   httpRedirect: {
@@ -94,6 +102,10 @@ export const SETTINGS = {
     help: "on: plain HTTP leads to HTTPS where there is a certificate",
   },
   controlAddr: { schema: address(), default: "127.0.0.1:8001", help: "control API and health" },
+  controlHostnames: {
+    schema: hostnames(),
+    help: "names of the control address behind a proxy",
+  },
   adminToken: {
     schema: text(/^[\w.~+/-]{1,256}=*$/, "letters, digits and - . _ ~ + /, as RFC 6750 has it"),
     help: "first access token; unset: generated at first start and printed once",
@@ -137,11 +149,13 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS;
 type SettingValues = { [Name in SettingName]: z.output<typeof SETTINGS[Name]["schema"]> };
 
+const PATHS: readonly SettingName[] = ["dataDir", "secretKeyFile"];
+
 /** Of the public contract, but to come: to ignore one in silence would pretend that it works. */
 const LATER_STRUCTURES = ["subhosting", "projects"];
 
 /** Variables of the same prefix that the command line reads, and that of the file itself. */
-const OTHER_VARIABLES = ["ISOLA_CONFIG", "ISOLA_URL", "ISOLA_TOKEN"];
+const OTHER_VARIABLES = ["ISOLA_CONFIG", "ISOLA_URL", "ISOLA_TOKEN", "ISOLA_ORG"];
 
 /** The environment variable of a setting: "idleTimeoutMs" → "ISOLA_IDLE_TIMEOUT_MS". */
 export function variableName(setting: string): string {
@@ -186,7 +200,7 @@ class Draft {
     const { data, error } = setting.schema.safeParse(raw);
     const shown = setting.secret ? label : `${label} ${JSON.stringify(raw)}`;
     if (error) this.problems.push(`Cannot use ${shown}: ${error.issues[0]!.message}`);
-    else this.#values[name] = name === "dataDir" ? resolve(folder, data as string) : data;
+    else this.#values[name] = PATHS.includes(name) ? resolve(folder, data as string) : data;
   }
 
   setStructures(raw: Record<string, unknown>, path: string): void {
@@ -220,12 +234,15 @@ class Draft {
     if (this.problems.length > 0) throw new ConfigError(this.problems);
     // Every setting with a default has been set by now.
     const values = this.#values as SettingValues;
-    const { adminToken, httpsAddr, maxIsolates } = this.#values as Partial<SettingValues>;
+    const { adminToken, controlHostnames, httpsAddr, maxIsolates, secretKeyFile } = this
+      .#values as Partial<SettingValues>;
     return {
       ...this.#structures,
       ...values,
       localCaDir: join(values.dataDir, "ca"),
+      secretKeyFile: secretKeyFile ?? join(values.dataDir, "secret.key"),
       adminToken,
+      controlHostnames: controlHostnames ?? [],
       httpsAddr,
       maxIsolates: maxIsolates ?? defaultMaxIsolates(memoryBytes),
       limits: { ...DEFAULT_LIMITS, ...this.#structures.limits },

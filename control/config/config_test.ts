@@ -44,6 +44,7 @@ Deno.test("without anything said the defaults of the interface hold", () => {
   assert.deepEqual(load({}), {
     dataDir: "/srv/.isola",
     localCaDir: "/srv/.isola/ca",
+    secretKeyFile: "/srv/.isola/secret.key",
     httpAddr: { hostname: "0.0.0.0", port: 8000 },
     httpsAddr: undefined,
     httpRedirect: "on",
@@ -52,8 +53,11 @@ Deno.test("without anything said the defaults of the interface hold", () => {
     tls: { acme: null, certificates: [] },
     dns: { servers: [], addresses: [] },
     controlAddr: { hostname: "127.0.0.1", port: 8001 },
+    controlHostnames: [],
     adminToken: undefined,
     allowPrivate: [],
+    logs: {},
+    otlp: null,
     baseDomain: "localhost",
     region: "local",
     idleTimeoutMs: 60_000,
@@ -222,6 +226,7 @@ Deno.test("paths of the file start beside it, others in the working directory", 
   assert.equal(load({ files, flags: { config: "/etc/isola/prod.yaml" } }).dataDir, "/etc/isola/data");
   assert.equal(load({ files, env: { ISOLA_CONFIG: "../etc/isola/prod.yaml" } }).dataDir, "/etc/isola/data");
   assert.equal(load({ env: { ISOLA_DATA_DIR: "data" } }).dataDir, "/srv/data");
+  assert.equal(load({ env: { ISOLA_SECRET_KEY_FILE: "keys/isola" } }).secretKeyFile, "/srv/keys/isola");
 });
 
 Deno.test("a file that is named must be there and be readable as a mapping", () => {
@@ -262,6 +267,30 @@ Deno.test("every setting has a variable of its own", () => {
   const variables = Object.keys(SETTINGS).map(variableName);
   assert.equal(new Set(variables).size, variables.length);
   assert(variables.includes("ISOLA_IDLE_TIMEOUT_MS"));
+});
+
+Deno.test("how long logs are kept, and where they are sent, is configured", () => {
+  const config = load({
+    yaml: `
+logs: { maxAgeDays: 30, maxMb: 512, maxLinesPerLog: 5000 }
+telemetry: { otlp: { endpoint: "https://otel.example:4318", headers: { authorization: "Bearer x" } } }
+`,
+  });
+  assert.deepEqual(config.logs, { maxAgeMs: 30 * 86_400_000, maxBytes: 512 * 2 ** 20, maxLinesPerLog: 5000 });
+  assert.deepEqual(config.otlp, {
+    endpoint: "https://otel.example:4318",
+    headers: { authorization: "Bearer x" },
+  });
+  for (
+    const [yaml, problem] of [
+      ["logs: { maxMb: 1 }", /logs\.maxMb 1.*whole number from 16/],
+      [
+        "telemetry: { otlp: { endpoint: collector } }",
+        /telemetry\.otlp\.endpoint "collector".*must be a URL/,
+      ],
+      ['telemetry: { otlp: { endpoint: "http://a", headers: { a: "secret\\n" } } }', /^(?!.*secret).*header/],
+    ] as const
+  ) assert.match(problemsOf({ yaml })[0] ?? "", problem, yaml);
 });
 
 Deno.test("HTTPS, its certificates and what visitors may take are configured", () => {
@@ -323,4 +352,13 @@ Deno.test("what is wrong with a structure is told with its key, and a secret is 
     assert.match(problems, problem);
     assert.doesNotMatch(problems, /se cret/);
   }
+});
+
+Deno.test("the names of the control address are a list, or separated by commas", () => {
+  const names = ["console.example.com", "isola.internal"];
+  const yaml = "controlHostnames: [Console.example.com, isola.internal]";
+  assert.deepEqual(load({ yaml }).controlHostnames, names);
+  const env = { ISOLA_CONTROL_HOSTNAMES: "Console.example.com, isola.internal" };
+  assert.deepEqual(load({ env }).controlHostnames, names);
+  assert.match(problemsOf({ env: { ISOLA_CONTROL_HOSTNAMES: "a b" } })[0]!, /"a b": must be a hostname/);
 });

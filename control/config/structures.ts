@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { hostname, integer, network, oneOf, path, target, text, url } from "./values.ts";
 import type { TrustedProxy, VisitorLimits } from "../../runner/mod.ts";
+import type { OtlpConfig, RetentionOptions } from "../logs/mod.ts";
 import type { Limits } from "../model.ts";
 import type { DnsConfig, TlsConfig } from "./tls_config.ts";
 
@@ -15,19 +16,24 @@ export interface Structures {
   dns: DnsConfig;
   limits: Partial<Limits>;
   allowPrivate: readonly string[];
+  /** Only what the operator said; the logs have the defaults. */
+  logs: Omit<RetentionOptions, "clock">;
+  /** `null` = the standard variables say, if anything does. */
+  otlp: OtlpConfig | null;
 }
 
 /** In milliseconds. */
 export const DAY_MS = 86_400_000;
 const MAX_BYTES = 2 ** 40;
 const MAX_COUNT = 1_000_000;
+const MIB = 2 ** 20;
 const LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory";
 
 const BASE64URL = /^[A-Za-z0-9_-]+=*$/;
 const BASE64 = /^[A-Za-z0-9+/]+=*$/;
 
 /** Names of keys whose values, and what is in them, are shown nowhere. */
-const SECRETS: readonly PropertyKey[] = ["eab", "webhook", "keySecret"];
+const SECRETS: readonly PropertyKey[] = ["eab", "webhook", "keySecret", "headers"];
 
 const timeMs = () => integer(1, DAY_MS);
 const count = () => integer(1, MAX_COUNT);
@@ -83,6 +89,23 @@ const ACME = z.strictObject({
   dns: DNS_PROVIDER.nullable().default(null),
 });
 
+const LOGS = z.strictObject({
+  maxAgeDays: integer(1, 3660),
+  maxMb: integer(16, MAX_BYTES / MIB),
+  maxLinesPerLog: integer(1000, 1_000_000_000),
+}).partial();
+
+const TELEMETRY = z.strictObject({
+  otlp: z.strictObject({
+    endpoint: url("http"),
+    headers: z.record(
+      text(/^[\w-]+$/, "the name of a header"),
+      text(/^[\x20-\x7e]+$/, "the value of a header"),
+    )
+      .default({}),
+  }),
+}).partial();
+
 /** As they are written. */
 export const STRUCTURES = z.strictObject({
   egress: z.strictObject({
@@ -113,11 +136,13 @@ export const STRUCTURES = z.strictObject({
     servers: z.array(target('an address and a port, such as "192.0.2.53:53"', true)),
     addresses: z.array(z.string().refine((address) => isIP(address) !== 0, "must be an IP address")),
   }).partial(),
+  logs: LOGS,
+  telemetry: TELEMETRY,
 }).partial();
 
 /** Fills in what was not said, and makes paths absolute; relative ones start at `folder`. */
 export function completeStructures(given: z.output<typeof STRUCTURES>, folder: string): Structures {
-  const { egress, limits, visitors, trustedProxies, tls, dns } = given;
+  const { egress, limits, visitors, trustedProxies, tls, dns, logs, telemetry } = given;
   const acme = tls?.acme ?? null;
   const absolute = (path: string) => resolve(folder, path);
   return {
@@ -133,6 +158,16 @@ export function completeStructures(given: z.output<typeof STRUCTURES>, folder: s
     dns: { servers: dns?.servers ?? [], addresses: dns?.addresses ?? [] },
     limits: limits ?? {},
     allowPrivate: egress?.allowPrivate ?? [],
+    logs: retention(logs ?? {}),
+    otlp: telemetry?.otlp ?? null,
+  };
+}
+
+function retention({ maxAgeDays, maxMb, maxLinesPerLog }: z.output<typeof LOGS>): Structures["logs"] {
+  return {
+    ...(maxAgeDays === undefined ? {} : { maxAgeMs: maxAgeDays * DAY_MS }),
+    ...(maxMb === undefined ? {} : { maxBytes: maxMb * MIB }),
+    ...(maxLinesPerLog === undefined ? {} : { maxLinesPerLog }),
   };
 }
 

@@ -37,6 +37,15 @@ export function hostname() {
   return text(HOSTNAME, 'a hostname, such as "apps.example.com"').transform((name) => name.toLowerCase());
 }
 
+/** Hostnames, as a list or separated by commas. */
+export function hostnames() {
+  const error = 'must be hostnames, such as "console.example.com"';
+  return z.preprocess(
+    (raw) => typeof raw === "string" ? raw.split(",").map((name) => name.trim()) : raw,
+    z.array(hostname(), { error }),
+  );
+}
+
 /** A path, as it was written. */
 export function path() {
   return text(/^[^\0]+$/, "a path");

@@ -1,4 +1,4 @@
-import { isNeverDeployed } from "../cli/snapshot/walk_folder.ts";
+import { isNeverDeployed } from "../snapshot/deployed_paths.ts";
 
 /** An editor saves in several steps (write, rename, chmod): a change is over when nothing has happened for so long. */
 const SETTLE_MS = 30;

@@ -1,9 +1,10 @@
-import type { BuildLog } from "../model.ts";
+import type { AppLog, BuildLog } from "../model.ts";
 import type { ApiDeployment, ApiProject } from "../cli/api_shapes.ts";
 import { CliError } from "../cli/cli_error.ts";
 import type { ApiClient } from "../cli/client.ts";
 import { deploymentUrls, deploySnapshot, followBuild } from "../cli/deploy_snapshot.ts";
-import { appLogLine, buildLogLine, levelColor, readAppLogs } from "../cli/log_lines.ts";
+import { appLogLine, buildLogLine, levelColor } from "../cli/log_lines.ts";
+import { LogTail } from "../cli/logs/log_tail.ts";
 import { formatElapsed } from "../cli/quantity.ts";
 import { BlobHasher } from "../cli/snapshot/git_blob.ts";
 import { type Snapshot, takeSnapshot } from "../cli/snapshot/take_snapshot.ts";
@@ -122,7 +123,9 @@ class Session implements AsyncDisposable {
   async #showLog(id: string, follow: AbortSignal): Promise<void> {
     const { client, terminal } = this.#options;
     try {
-      for await (const line of readAppLogs(client, id, { limit: PAST_LOG_LINES, follow })) {
+      const source = { path: `/v1/deployments/${id}/app_logs`, query: {} };
+      const tail = new LogTail<AppLog>({ client, source });
+      for await (const line of tail.follow({ newest: PAST_LOG_LINES }, follow)) {
         terminal.print(appLogLine(line), levelColor(line.level));
       }
     } catch (error) {

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { AppLog, LogLevel } from "../model.ts";
+import { STEADY_AFTER_MS, SteadyClock } from "../steady_clock.ts";
 import { openStore } from "../store/mod.ts";
 import type { AppLogQuery, AppLogs } from "./app_logs.ts";
-import { MAX_QUEUE } from "./app_logs.ts";
 import { MAX_FOLLOW_BUFFER } from "./follower.ts";
+import { MAX_QUEUE } from "./line_writer.ts";
+import type { LogCursor } from "./log_query.ts";
 import type { RetentionOptions } from "./log_retention.ts";
-import { openLogs } from "./log_store.ts";
+import { type LogStore, openLogs } from "./log_store.ts";
 
 const ALL = { q: null, levels: null, regions: null };
 const START_MS = Date.parse("2030-01-01T00:00:00Z");
@@ -14,8 +17,14 @@ function line(message: string, changes: Partial<AppLog> = {}): AppLog {
   return { time: new Date(START_MS).toISOString(), level: "info", message, region: "local", ...changes };
 }
 
-function query(logs: AppLogs, deploymentId: string, changes: Partial<AppLogQuery> = {}) {
-  return logs.query({
+/** A page, read. */
+interface Page {
+  entries: AppLog[];
+  next: LogCursor | null;
+}
+
+async function query(logs: AppLogs, deploymentId: string, changes: Partial<AppLogQuery> = {}): Promise<Page> {
+  const { text, next } = await logs.query({
     ...ALL,
     deploymentId,
     sinceMs: null,
@@ -23,40 +32,45 @@ function query(logs: AppLogs, deploymentId: string, changes: Partial<AppLogQuery
     limit: 100,
     order: "asc",
     cursor: null,
+    format: "json",
     ...changes,
-  });
+  }, new AbortController().signal);
+  return { entries: JSON.parse(new TextDecoder().decode(text)), next };
 }
 
-const messages = (page: { entries: AppLog[] }) => page.entries.map((entry) => entry.message);
+/** Resolves when everything is in the database. */
+const written = (logs: AppLogs) => query(logs, "none");
+
+const messages = ({ entries }: Page) => entries.map((entry) => entry.message);
 
 async function withLogs(
-  work: (logs: AppLogs, dir: string) => void | Promise<void>,
-  retention?: RetentionOptions,
+  work: (logs: AppLogs, store: LogStore, dir: string) => void | Promise<void>,
+  retention: RetentionOptions = {},
 ): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "isola-logs-" });
   try {
     using store = await openStore(dir);
-    using logs = openLogs(dir, store, retention);
-    await work(logs.app, dir);
+    using logs = openLogs(dir, store, { retention });
+    await work(logs.app, logs, dir);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
 }
 
 Deno.test("lines are read back at once, those of one deployment only", () =>
-  withLogs((logs) => {
+  withLogs(async (logs) => {
     logs.append("a", [line("one"), line("two", { level: "error", region: "fra" })]);
     logs.append("b", [line("other")]);
-    assert.deepEqual(query(logs, "a").entries, [
+    assert.deepEqual((await query(logs, "a")).entries, [
       line("one"),
       line("two", { level: "error", region: "fra" }),
     ]);
-    assert.deepEqual(messages(query(logs, "a", { order: "desc" })), ["two", "one"]);
-    assert.deepEqual(query(logs, "c"), { entries: [], next: null });
+    assert.deepEqual(messages(await query(logs, "a", { order: "desc" })), ["two", "one"]);
+    assert.deepEqual(await query(logs, "c"), { entries: [], next: null });
   }));
 
 Deno.test("lines are found by text, level, region and time", () =>
-  withLogs((logs) => {
+  withLogs(async (logs) => {
     const levels: LogLevel[] = ["debug", "info", "warning", "error"];
     logs.append(
       "a",
@@ -68,23 +82,23 @@ Deno.test("lines are found by text, level, region and time", () =>
         })
       ),
     );
-    const found = (changes: Partial<AppLogQuery>) =>
-      query(logs, "a", changes).entries.map((entry) => entry.level);
-    assert.deepEqual(found({ q: "0% ERR" }), ["error"]);
-    assert.deepEqual(found({ q: "%" }).length, 4);
-    assert.deepEqual(found({ q: "_" }), []);
-    assert.deepEqual(found({ levels: ["error", "info"] }), ["info", "error"]);
-    assert.deepEqual(found({ regions: ["y"] }), ["warning", "error"]);
-    assert.deepEqual(found({ sinceMs: START_MS + 1000 }), ["info", "warning", "error"]);
-    assert.deepEqual(found({ untilMs: START_MS + 1000 }), ["debug", "info"]);
-    assert.deepEqual(found({ sinceMs: START_MS + 1000, untilMs: START_MS + 2000, q: "line" }), [
+    const found = async (changes: Partial<AppLogQuery>) =>
+      (await query(logs, "a", changes)).entries.map((entry) => entry.level);
+    assert.deepEqual(await found({ q: "0% ERR" }), ["error"]);
+    assert.deepEqual((await found({ q: "%" })).length, 4);
+    assert.deepEqual(await found({ q: "_" }), []);
+    assert.deepEqual(await found({ levels: ["error", "info"] }), ["info", "error"]);
+    assert.deepEqual(await found({ regions: ["y"] }), ["warning", "error"]);
+    assert.deepEqual(await found({ sinceMs: START_MS + 1000 }), ["info", "warning", "error"]);
+    assert.deepEqual(await found({ untilMs: START_MS + 1000 }), ["debug", "info"]);
+    assert.deepEqual(await found({ sinceMs: START_MS + 1000, untilMs: START_MS + 2000, q: "line" }), [
       "info",
       "warning",
     ]);
   }));
 
 Deno.test("pages meet exactly, in both directions, although lines share their time", () =>
-  withLogs((logs) => {
+  withLogs(async (logs) => {
     const texts = Array.from({ length: 25 }, (_, index) => `${index}`);
     const time = (index: number) => new Date(START_MS + Math.floor(index / 7)).toISOString();
     logs.append("a", texts.map((text, index) => line(text, { time: time(index) })));
@@ -92,7 +106,7 @@ Deno.test("pages meet exactly, in both directions, although lines share their ti
       const read: string[] = [];
       let cursor = null;
       do {
-        const page = query(logs, "a", { limit: 4, order, cursor });
+        const page = await query(logs, "a", { limit: 4, order, cursor });
         read.push(...messages(page));
         cursor = page.next;
       } while (cursor !== null);
@@ -107,7 +121,7 @@ Deno.test("lines survive the end of the server", async () => {
       using store = await openStore(dir);
       using logs = openLogs(dir, store);
       logs.app.append("a", [line("one")]);
-      assert.deepEqual(messages(query(logs.app, "a")), expected);
+      assert.deepEqual(messages(await query(logs.app, "a")), expected);
     }
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -115,34 +129,77 @@ Deno.test("lines survive the end of the server", async () => {
 });
 
 Deno.test("what does not fit the queue is dropped, and a line says how much", () =>
-  withLogs((logs) => {
+  withLogs(async (logs) => {
     logs.append("a", Array.from({ length: MAX_QUEUE + 5 }, (_, index) => line(`${index}`)));
     logs.append("b", [line("late")]);
-    const { entries: [last] } = query(logs, "a", { order: "desc", limit: 1 });
+    const { entries: [last] } = await query(logs, "a", { order: "desc", limit: 1 });
     assert.deepEqual(
       last,
       line("5 log lines were dropped: too many were waiting to be written", { level: "warning" }),
     );
-    assert.match(query(logs, "b").entries[0]!.message, /^1 log lines were dropped/);
+    assert.match((await query(logs, "b")).entries[0]!.message, /^1 log lines were dropped/);
   }));
 
-Deno.test("old lines, and the oldest of too many, are deleted", () =>
-  withLogs(async (logs) => {
-    const now = Date.now();
+/** A clock that is believed. */
+function steadyClock(): SteadyClock {
+  let elapsedMs = 0;
+  const clock = new SteadyClock(() => Date.now() + elapsedMs, () => performance.now() + elapsedMs);
+  elapsedMs = STEADY_AFTER_MS;
+  return clock;
+}
+
+Deno.test("old lines, and the oldest of too many of a deployment, are deleted", () =>
+  withLogs(async (logs, store) => {
+    const now = Date.now() + STEADY_AFTER_MS;
     const at = (ageMs: number, text: string) => line(text, { time: new Date(now - ageMs).toISOString() });
     logs.append("old", [at(70_000, "too old"), at(1000, "young")]);
     logs.append("many", Array.from({ length: 15 }, (_, index) => at(100 - index, `${index}`)));
-    logs.flush();
-    await logs.prune();
-    assert.deepEqual(messages(query(logs, "old")), ["young"]);
-    assert.deepEqual(messages(query(logs, "many")), ["5", "6", "7", "8", "9", "10", "11", "12", "13", "14"]);
-    for (const id of ["p", "q", "r", "s"]) logs.append(id, Array.from({ length: 10 }, () => at(0, id)));
-    logs.flush();
-    await logs.prune();
-    // 57 rows in all, of which the newest 40 are kept.
-    assert.deepEqual(messages(query(logs, "many")), []);
-    assert.equal(query(logs, "p").entries.length, 10);
-  }, { maxAgeMs: 60_000, maxRowsPerDeployment: 10, maxRows: 40 }));
+    await written(logs);
+    await store.prune();
+    assert.deepEqual(messages(await query(logs, "old")), ["young"]);
+    assert.deepEqual(messages(await query(logs, "many")), [
+      "5",
+      "6",
+      "7",
+      "8",
+      "9",
+      "10",
+      "11",
+      "12",
+      "13",
+      "14",
+    ]);
+  }, { maxAgeMs: 60_000, maxLinesPerLog: 10, clock: steadyClock() }));
+
+Deno.test("what does not fit the size is deleted, the oldest first, and the file does not grow beyond", () =>
+  withLogs(async (logs, store, dir) => {
+    const write = async (deploymentId: string) => {
+      const text = "x".repeat(1000);
+      logs.append(
+        deploymentId,
+        Array.from({ length: 5000 }, () => line(text, { time: new Date().toISOString() })),
+      );
+      await written(logs);
+      await store.prune();
+    };
+    for (const id of ["first", "second", "third"]) await write(id);
+    assert.deepEqual(messages(await query(logs, "first")), []);
+    assert.equal(messages(await query(logs, "third", { limit: 10_000 })).length, 5000);
+    for (let round = 0; round < 3; round++) await write("fourth");
+    assert.ok(Deno.statSync(join(dir, "logs.db")).size < 20 * 2 ** 20);
+  }, { maxBytes: 10 * 2 ** 20 }));
+
+Deno.test("a clock that was set does not make lines old", () => {
+  let offsetMs = 0;
+  const clock = new SteadyClock(() => Date.now() + offsetMs);
+  return withLogs(async (logs, store) => {
+    logs.append("a", [line("kept")]);
+    offsetMs = 10 * 365 * 24 * 60 * 60_000;
+    await written(logs);
+    await store.prune();
+    assert.deepEqual(messages(await query(logs, "a")), ["kept"]);
+  }, { maxAgeMs: 60_000, clock });
+});
 
 Deno.test("a reader that follows gets the new lines that pass its filter, until it stops", () =>
   withLogs(async (logs) => {

@@ -3,12 +3,27 @@ import type { Database } from "../store/mod.ts";
 
 /** Lines kept of one build; then one that says so, and no more. */
 export const MAX_BUILD_LINES = 10_000;
+/** Text kept of one build, likewise. */
+export const MAX_BUILD_CHARS = 2 * 2 ** 20;
+/** Longer lines are cut. */
+const MAX_LINE_CHARS = 16_384;
 /** Lines read in one go. */
 const PAGE = 500;
+/** How long a line waits for others: each transaction waits for the disk. */
+const FLUSH_DELAY_MS = 50;
+
+/** A build that is under way. */
+interface Build {
+  /** Of its lines since the start of the server. */
+  chars: number;
+  unwritten: BuildLog[];
+}
 
 /** What builds printed. Kept beside their deployments, deleted with them, and readable while the build runs. */
 export class BuildLogs {
   readonly #database: Database;
+  readonly #builds = new Map<string, Build>();
+  #flushTimer: ReturnType<typeof setTimeout> | null = null;
   /** Readers that wait for a line, by deployment. */
   readonly #waiting = new Map<string, Set<() => void>>();
   /** Aborted for those who read now. */
@@ -19,35 +34,26 @@ export class BuildLogs {
   }
 
   /** Adds a line to the log of a build. A deployment that was deleted meanwhile takes none. */
-  append(deploymentId: string, log: BuildLog): void {
-    this.#database.transaction(() => {
-      const last = this.#database.get<{ seq: number; line: number }>(
-        `SELECT seq, coalesce((SELECT max(line) FROM build_logs WHERE deployment_seq = seq), 0) AS line
-         FROM deployments WHERE id = ?`,
-        deploymentId,
-      );
-      if (last === undefined || last.line > MAX_BUILD_LINES) return;
-      const { level, message } = last.line < MAX_BUILD_LINES ? log : {
-        level: "warning",
-        message: `Further lines are dropped: a build log has ${MAX_BUILD_LINES} at most`,
-      };
-      this.#database.run(
-        "INSERT INTO build_logs (deployment_seq, line, level, message) VALUES (?, ?, ?, ?)",
-        last.seq,
-        last.line + 1,
-        level,
-        message,
-      );
-    });
+  append(deploymentId: string, { level, message }: BuildLog): void {
+    const build = this.#builds.get(deploymentId) ?? { chars: 0, unwritten: [] };
+    this.#builds.set(deploymentId, build);
+    if (build.chars > MAX_BUILD_CHARS || build.unwritten.length > MAX_BUILD_LINES) return;
+    const isLong = message.length > MAX_LINE_CHARS;
+    const text = isLong ? `${message.slice(0, MAX_LINE_CHARS)} … [trimmed]` : message;
+    build.chars += text.length;
+    const isTooMuch = build.chars > MAX_BUILD_CHARS;
+    build.unwritten.push(isTooMuch ? droppedNote(`${MAX_BUILD_CHARS} characters`) : { level, message: text });
+    this.#flushTimer ??= setTimeout(() => this.#flush(), FLUSH_DELAY_MS);
     this.#wake(deploymentId);
   }
 
   /** All lines so far. */
-  list(deploymentId: string): BuildLog[] {
-    return this.#after(deploymentId, 0, MAX_BUILD_LINES + 1).map(({ level, message }) => ({
-      level,
-      message,
-    }));
+  *list(deploymentId: string): Generator<BuildLog, void> {
+    let line = 0;
+    for (let rows = this.#after(deploymentId, 0); rows.length > 0; rows = this.#after(deploymentId, line)) {
+      for (const { level, message } of rows) yield { level, message };
+      line = rows.at(-1)!.line;
+    }
   }
 
   /** All lines so far and those to come, until the build has ended, the deployment is deleted, or `signal` aborts. */
@@ -55,9 +61,9 @@ export class BuildLogs {
     const over = AbortSignal.any([signal, this.#ending.signal]);
     let line = 0;
     while (!over.aborted) {
-      // Asked before the lines: the last of them is written before the build ends.
+      // Asked before the lines: the last of them is here before the build ends.
       const pending = this.#isPending(deploymentId);
-      const rows = this.#after(deploymentId, line, PAGE);
+      const rows = this.#after(deploymentId, line);
       for (const row of rows) {
         line = row.line;
         yield { level: row.level, message: row.message };
@@ -68,8 +74,10 @@ export class BuildLogs {
     }
   }
 
-  /** Tells the readers that the build has ended, or the deployment is deleted: the store has it already. */
+  /** The build has ended, or the deployment is deleted, and the store has it already: its readers are told. */
   end(deploymentId: string): void {
+    this.#flush();
+    this.#builds.delete(deploymentId);
     this.#wake(deploymentId);
   }
 
@@ -79,19 +87,58 @@ export class BuildLogs {
     this.#ending = new AbortController();
   }
 
-  /** Ends all readers, now and later. Idempotent. */
+  /** Ends all readers, now and later, and writes what waits. Idempotent. */
   close(): void {
     this.#ending.abort();
+    this.#flush();
   }
 
-  #after(deploymentId: string, line: number, limit: number): (BuildLog & { line: number })[] {
+  #after(deploymentId: string, line: number): (BuildLog & { line: number })[] {
+    if (this.#builds.has(deploymentId)) this.#flush();
     return this.#database.all(
       `SELECT line, level, message FROM build_logs JOIN deployments ON seq = deployment_seq
-       WHERE id = ? AND line > ? ORDER BY line LIMIT ?`,
+       WHERE id = ? AND line > ? ORDER BY line LIMIT ${PAGE}`,
       deploymentId,
       line,
-      limit,
     );
+  }
+
+  /** Writes what waits; what the disk does not take goes on waiting. */
+  #flush(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    this.#flushTimer = null;
+    const waiting = [...this.#builds].filter(([, { unwritten }]) => unwritten.length > 0);
+    if (waiting.length === 0) return;
+    try {
+      this.#database.transaction(() => {
+        for (const [deploymentId, { unwritten }] of waiting) this.#write(deploymentId, unwritten);
+      });
+      for (const [, build] of waiting) build.unwritten = [];
+    } catch (error) {
+      console.error("Cannot write a build log, which is tried again:", error);
+    }
+  }
+
+  #write(deploymentId: string, lines: readonly BuildLog[]): void {
+    if (lines.length === 0) return;
+    const last = this.#database.get<{ seq: number; line: number }>(
+      `SELECT seq, coalesce((SELECT max(line) FROM build_logs WHERE deployment_seq = seq), 0) AS line
+       FROM deployments WHERE id = ?`,
+      deploymentId,
+    );
+    if (last === undefined) return;
+    let { line } = last;
+    for (const log of lines) {
+      if (++line > MAX_BUILD_LINES + 1) return;
+      const { level, message } = line > MAX_BUILD_LINES ? droppedNote(String(MAX_BUILD_LINES)) : log;
+      this.#database.run(
+        "INSERT INTO build_logs (deployment_seq, line, level, message) VALUES (?, ?, ?, ?)",
+        last.seq,
+        line,
+        level,
+        message,
+      );
+    }
   }
 
   #isPending(deploymentId: string): boolean {
@@ -120,4 +167,8 @@ export class BuildLogs {
   #wake(deploymentId: string): void {
     for (const resolve of this.#waiting.get(deploymentId) ?? []) resolve();
   }
+}
+
+function droppedNote(bound: string): BuildLog {
+  return { level: "warning", message: `Further lines are dropped: a build log has ${bound} at most` };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openStore, type Store } from "../store/mod.ts";
-import { type BuildLogs, MAX_BUILD_LINES } from "./build_logs.ts";
+import { type BuildLogs, MAX_BUILD_CHARS, MAX_BUILD_LINES } from "./build_logs.ts";
 import { openLogs } from "./log_store.ts";
 
 async function withBuild(work: (logs: BuildLogs, id: string, store: Store) => void | Promise<void>) {
@@ -33,10 +33,10 @@ Deno.test("a build log is read while the build runs and goes with its deployment
   withBuild((logs, id, store) => {
     logs.append(id, info("one"));
     logs.append(id, { level: "error", message: "two" });
-    assert.deepEqual(logs.list(id), [info("one"), { level: "error", message: "two" }]);
-    assert.deepEqual(logs.list("nothere"), []);
+    assert.deepEqual([...logs.list(id)], [info("one"), { level: "error", message: "two" }]);
+    assert.deepEqual([...logs.list("nothere")], []);
     store.deployments.delete(id);
-    assert.deepEqual(logs.list(id), []);
+    assert.deepEqual([...logs.list(id)], []);
     logs.append(id, info("too late"));
   }));
 
@@ -77,14 +77,24 @@ Deno.test("closing the logs ends the readers of builds", () =>
   }));
 
 Deno.test("a build that prints without end is cut off with a line that says so", () =>
-  withBuild((logs, id, store) => {
-    store.database.transaction(() => {
-      for (let count = 0; count < MAX_BUILD_LINES + 10; count++) logs.append(id, info("x"));
-    });
-    const lines = logs.list(id);
+  withBuild((logs, id) => {
+    for (let count = 0; count < MAX_BUILD_LINES + 10; count++) {
+      logs.append(id, info("x"));
+      if (count % 4000 === 0) assert.deepEqual(logs.list(id).next().value, info("x"));
+    }
+    const lines = [...logs.list(id)];
     assert.equal(lines.length, MAX_BUILD_LINES + 1);
     assert.deepEqual(lines.at(-1), {
       level: "warning",
       message: `Further lines are dropped: a build log has ${MAX_BUILD_LINES} at most`,
     });
+  }));
+
+Deno.test("long lines of a build are cut, and so is a log of many of them", () =>
+  withBuild((logs, id) => {
+    for (let count = 0; count < 200; count++) logs.append(id, info("x".repeat(20_000)));
+    const lines = [...logs.list(id)];
+    assert.match(lines[0]!.message, /^x{16384} … \[trimmed\]$/);
+    assert.ok(lines.length * 16_384 <= MAX_BUILD_CHARS + 2 * 16_384);
+    assert.match(lines.at(-1)!.message, /^Further lines are dropped: a build log has 2097152 characters/);
   }));

@@ -1,56 +1,43 @@
-import type { AppLog, LogLevel } from "../model.ts";
-
 /** Lines that wait for one reader; more are skipped, and the reader is told how many. */
 export const MAX_FOLLOW_BUFFER = 1000;
 
-/** Which lines of a deployment are wanted. `null` = all. */
-export interface LogFilter {
-  deploymentId: string;
-  /** Text that the message contains, in any case. */
-  q: string | null;
-  levels: readonly LogLevel[] | null;
-  regions: readonly string[] | null;
-}
-
-/** Whether a line passes a filter. */
-export function matches(filter: LogFilter, entry: AppLog): boolean {
-  return (filter.levels === null || filter.levels.includes(entry.level)) &&
-    (filter.regions === null || filter.regions.includes(entry.region)) &&
-    (filter.q === null || entry.message.toLowerCase().includes(filter.q.toLowerCase()));
+/** What a live reader wants. */
+export interface FollowerOptions<Line> {
+  accepts(line: Line): boolean;
+  /** What the reader gets in the place of lines that were skipped, of which `last` is the last. */
+  skipped(count: number, last: Line): Line;
 }
 
 /** One live reader: a bounded buffer between the log and somebody who may be slow. */
-export class Follower implements AsyncIterableIterator<AppLog> {
-  readonly filter: LogFilter;
-  readonly #onClosed: (follower: Follower) => void;
-  #buffer: AppLog[] = [];
-  #skipped = 0;
-  #lastSkipped: AppLog | null = null;
+export class Follower<Line> implements AsyncIterableIterator<Line> {
+  readonly #options: FollowerOptions<Line>;
+  readonly #onClosed: (follower: Follower<Line>) => void;
+  #buffer: Line[] = [];
+  #skipped: { count: number; last: Line } | null = null;
   #wake: (() => void) | null = null;
   #closed = false;
 
-  constructor(filter: LogFilter, onClosed: (follower: Follower) => void) {
-    this.filter = filter;
+  constructor(options: FollowerOptions<Line>, onClosed: (follower: Follower<Line>) => void) {
+    this.#options = options;
     this.#onClosed = onClosed;
   }
 
   /** Offers a line. Once one was skipped, so are all until the reader has caught up: the note stands where they were. */
-  push(entry: AppLog): void {
-    if (this.#closed || !matches(this.filter, entry)) return;
-    if (this.#skipped > 0 || this.#buffer.length >= MAX_FOLLOW_BUFFER) {
-      this.#skipped++;
-      this.#lastSkipped = entry;
+  push(line: Line): void {
+    if (this.#closed || !this.#options.accepts(line)) return;
+    if (this.#skipped !== null || this.#buffer.length >= MAX_FOLLOW_BUFFER) {
+      this.#skipped = { count: (this.#skipped?.count ?? 0) + 1, last: line };
     } else {
-      this.#buffer.push(entry);
+      this.#buffer.push(line);
     }
     this.#wake?.();
   }
 
   /** The next line; done once closed. Not to be called again before it resolved. */
-  async next(): Promise<IteratorResult<AppLog, undefined>> {
+  async next(): Promise<IteratorResult<Line, undefined>> {
     while (!this.#closed) {
-      const entry = this.#buffer.shift() ?? this.#skippedNote();
-      if (entry !== null) return { done: false, value: entry };
+      const line = this.#buffer.shift() ?? this.#skippedNote();
+      if (line !== undefined) return { done: false, value: line };
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await promise;
@@ -60,7 +47,7 @@ export class Follower implements AsyncIterableIterator<AppLog> {
   }
 
   /** Stops following. Idempotent. */
-  return(): Promise<IteratorResult<AppLog, undefined>> {
+  return(): Promise<IteratorResult<Line, undefined>> {
     this.close();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -78,12 +65,10 @@ export class Follower implements AsyncIterableIterator<AppLog> {
     return this;
   }
 
-  #skippedNote(): AppLog | null {
-    if (this.#lastSkipped === null) return null;
-    const message = `${this.#skipped} log lines were skipped: this reader is too slow`;
-    const note: AppLog = { ...this.#lastSkipped, level: "warning", message };
-    this.#skipped = 0;
-    this.#lastSkipped = null;
-    return note;
+  #skippedNote(): Line | undefined {
+    if (this.#skipped === null) return undefined;
+    const { count, last } = this.#skipped;
+    this.#skipped = null;
+    return this.#options.skipped(count, last);
   }
 }

@@ -1,17 +1,32 @@
 import { join } from "node:path";
 import { openDatabase, type Store } from "../store/mod.ts";
+import { AccessLogs } from "./access_logs.ts";
 import { AppLogs } from "./app_logs.ts";
 import { BuildLogs } from "./build_logs.ts";
-import type { RetentionOptions } from "./log_retention.ts";
+import { LogReader } from "./log_reader.ts";
+import { LogRetention, type RetentionOptions } from "./log_retention.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import type { OtlpLogs } from "./otlp_logs.ts";
 
 /** How often what is too old or too much is deleted. */
-const PRUNE_INTERVAL_MS = 60_000;
+const PRUNE_INTERVAL_MS = 10_000;
 
-/** The two kinds of logs of deployments. */
+/** How logs are kept, and where else they go. */
+export interface LogStoreOptions {
+  retention?: RetentionOptions;
+  /** Gets what deployments print and are asked, too. @default {null} */
+  exporter?: Pick<OtlpLogs, "add"> | null;
+}
+
+/** The kinds of logs of deployments. */
 export interface LogStore extends Disposable {
   readonly app: AppLogs;
+  readonly access: AccessLogs;
   readonly build: BuildLogs;
+  /** How much is kept, and what was not since the start, by log. */
+  stats(): { bytes: number; dropped: { app: number; access: number } };
+  /** Deletes what is too old or too much; done regularly by itself. */
+  prune(): Promise<void>;
   /** Ends all readers of a deployment that was deleted. */
   end(deploymentId: string): void;
   /** Ends all readers: this server answers nobody any more. */
@@ -24,31 +39,67 @@ export interface LogStore extends Disposable {
  * Opens the logs: what deployments print in `{dataDir}/logs.db`, which may grow and is not synced at every commit; what
  * builds print in the store, with their deployments.
  */
-export function openLogs(dataDir: string, store: Store, retention: RetentionOptions = {}): LogStore {
-  const database = openDatabase(join(dataDir, "logs.db"), { migrations: MIGRATIONS, durability: "normal" });
-  const app = new AppLogs(database, retention);
+export function openLogs(
+  dataDir: string,
+  store: Store,
+  { retention = {}, exporter = null }: LogStoreOptions = {},
+): LogStore {
+  const path = join(dataDir, "logs.db");
+  const database = openDatabase(path, { migrations: MIGRATIONS, durability: "normal" });
+  const retained = new LogRetention(database, retention);
+  const reader = new LogReader(path);
+  const app = new AppLogs({
+    database,
+    reader,
+    exporter,
+    written: (deploymentId) => retained.touched("app", deploymentId),
+  });
+  const access = new AccessLogs({
+    database,
+    reader,
+    exporter,
+    projectOf: (deploymentId) => projectOf(store, deploymentId),
+    written: (projectId) => retained.touched("access", projectId),
+  });
   const build = new BuildLogs(store.database);
   const pruning = setInterval(() => {
-    app.prune().catch((error) => console.error("Cannot delete old log lines:", error));
+    retained.prune().catch((error) => console.error("Cannot delete old log lines:", error));
   }, PRUNE_INTERVAL_MS);
   const close = () => {
     clearInterval(pruning);
+    retained.stop();
+    reader[Symbol.dispose]();
     app.close();
+    access.close();
     build.close();
     database.close();
   };
   return {
     app,
+    access,
     build,
+    stats: () => ({
+      bytes: retained.usedBytes,
+      dropped: { app: app.droppedCount, access: access.droppedCount },
+    }),
+    prune: () => retained.prune(),
     end: (deploymentId) => {
       app.endFollowers(deploymentId);
       build.end(deploymentId);
     },
     endAll() {
       app.endAllFollowers();
+      access.endAllFollowers();
       build.endAll();
     },
     close,
     [Symbol.dispose]: close,
   };
+}
+
+function projectOf(store: Store, deploymentId: string): string | undefined {
+  return store.database.get<{ projectId: string }>(
+    "SELECT project_id AS projectId FROM deployments WHERE id = ?",
+    deploymentId,
+  )?.projectId;
 }

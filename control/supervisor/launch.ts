@@ -14,13 +14,17 @@ export interface Launch {
   limits: Limits;
 }
 
-/** What a sandbox is given of a deployment; `populated`: its files are there already. */
+/**
+ * What a sandbox is given of a deployment.
+ *
+ * @param populated Called when its files are there; `null` = they are there already.
+ */
 export function programOf(
   { image, populate, reclaim, env, net, limits }: Launch,
-  populated: boolean,
+  populated: (() => void) | null,
 ): Program {
   return {
-    populate: populated ? undefined : populate,
+    populate: populated === null ? undefined : (dir) => populate(dir).then(populated),
     reclaim,
     entry: image.entry,
     // Only what the build made: no file of a deployment is in the folder of its bundle.

@@ -37,7 +37,7 @@ Deno.test("without an egress proxy a list of hosts is the sandbox's from the sta
 
 Deno.test("what Deno made of a program is the build's, and never a file of the deployment", () => {
   const bundle = launchOf({ image: { entry: ".isola/main.mjs" } });
-  assert.equal(programOf(bundle, false).compiled, ".isola/main.mjs.compiled");
+  assert.equal(programOf(bundle, () => {}).compiled, ".isola/main.mjs.compiled");
   const tree = launchOf({ image: { entry: "main.ts", config: "deno.json" } });
-  assert.equal(programOf(tree, true).compiled, undefined);
+  assert.equal(programOf(tree, null).compiled, undefined);
 });

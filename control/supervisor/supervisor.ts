@@ -7,18 +7,21 @@ import {
   type SandboxHome,
   startSandbox,
 } from "../../isolate/mod.ts";
-import type { Acquired, ErrorCode, IsolateUsage } from "../../runner/mod.ts";
+import type { Acquired, ErrorCode, IsolateUsage, TraceContext } from "../../runner/mod.ts";
 import type { IsolateInfo } from "../model.ts";
 import type { UsageDelta } from "../usage/mod.ts";
 import { Accounts } from "./accounts.ts";
 import { Acquires } from "./acquires.ts";
 import { endCode, endLine, isLimit, limitLine } from "./end_report.ts";
+import { newIsolateId } from "./isolate_id.ts";
 import { isolateInfo } from "./isolate_info.ts";
 import { type Launch, needsOwnSandbox, programOf } from "./launch.ts";
 import type { Lessee } from "./lessee.ts";
 import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
 import type { EndReason, IsolatePhase, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
 import type { LiveIsolate } from "./live_isolate.ts";
+import type { StartObserver } from "./start_observer.ts";
+import { steadyNow } from "./steady_now.ts";
 import { TRIAL_LESSEE, Trials } from "./trials.ts";
 import type { Breach } from "./watch.ts";
 import { Watcher } from "./watcher.ts";
@@ -35,6 +38,10 @@ export interface SupervisorOptions extends LifecycleOptions {
   log(deploymentId: string, line: AppLogLine): void;
   /** What an isolate of the deployment used: once a second, and at its end. */
   usage(deploymentId: string, delta: UsageDelta): void;
+  /** A request has waited so long for an isolate to start. */
+  coldStart?(waitedMs: number): void;
+  /** Not set = nobody watches. */
+  starts?: StartObserver;
 }
 
 /** A program that serves may go on loading for as long as it likes: a trial does not wait for it. */
@@ -50,7 +57,7 @@ export class Supervisor implements AsyncDisposable {
   readonly #lifecycle: Lifecycle;
   readonly #live = new Map<string, LiveIsolate>();
   readonly #lessees = new Map<string, Lessee>();
-  readonly #acquires = new Acquires();
+  readonly #acquires = new Acquires((waitedMs) => this.#options.coldStart?.(waitedMs));
   readonly #accounts: Accounts;
   readonly #watcher: Watcher;
   readonly #trials: Trials;
@@ -82,10 +89,11 @@ export class Supervisor implements AsyncDisposable {
     this.#lessees.set(lessee.id, lessee);
   }
 
-  /** A live isolate of the deployment, leased to `lesseeId`, or the error that the visitor gets. */
-  acquire(lesseeId: string, deploymentId: string): Promise<Acquired> {
+  /** A live isolate of the deployment, leased to `lesseeId`, or the error that the visitor gets; `trace` is the request's. */
+  acquire(lesseeId: string, deploymentId: string, trace?: TraceContext): Promise<Acquired> {
     if (this.#closed) return Promise.resolve({ code: "ORIGIN_UNAVAILABLE" });
     const { waiter, answer } = this.#acquires.open(lesseeId);
+    if (trace !== undefined) void answer.then(this.#options.starts?.begin(deploymentId, trace));
     const tree = this.#needsOwnSandbox(deploymentId);
     this.#handle({ type: "acquire", waiter, lessee: lesseeId, deploymentId, tree });
     return answer;
@@ -240,6 +248,7 @@ export class Supervisor implements AsyncDisposable {
     try {
       const launch = deploymentId === undefined ? undefined : this.#options.launch(deploymentId);
       const config = launch?.image.config;
+      if (deploymentId !== undefined) this.#options.starts?.step(deploymentId, "sandbox.start");
       const tree = launch && config !== undefined ? { ...launch, config } : undefined;
       const sandbox = await startSandbox({
         home: this.#options.home,
@@ -271,7 +280,9 @@ export class Supervisor implements AsyncDisposable {
       const launch = this.#options.launch(deploymentId);
       live.memoryMb = launch.limits.memoryMb;
       this.#watcher.add(isolateId, sandbox, launch.limits);
-      live.socketPath = await sandbox.assign(programOf(launch, populated));
+      const boots = () => this.#options.starts?.step(deploymentId, "isolate.boot");
+      this.#options.starts?.step(deploymentId, populated ? "isolate.boot" : "program.handover");
+      live.socketPath = await sandbox.assign(programOf(launch, populated ? null : boots));
       this.#watcher.serving(isolateId);
       this.#handle({ type: "booted", isolateId });
     } catch (error) {
@@ -386,15 +397,4 @@ export class Supervisor implements AsyncDisposable {
       return false; // Refused when it is started.
     }
   }
-}
-
-/** Unix time in ms, as this process began to count it: never set back. */
-function steadyNow(): number {
-  return performance.timeOrigin + performance.now();
-}
-
-/** Names sockets and directories: short, and no two in one server's life. */
-function newIsolateId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(6));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,3 +1,4 @@
+import { SteadyClock } from "../steady_clock.ts";
 import type { Database } from "../store/mod.ts";
 import { SLOT_MS, slotOf } from "./slot.ts";
 import { addUsage, NO_USAGE, type UsageDelta, usageProblem } from "./usage_delta.ts";
@@ -22,6 +23,8 @@ const KEPT_MS = 366 * 24 * 60 * 60_000;
 export interface UsageLedgerOptions {
   /** Unix ms of the wall clock. @default {Date.now} */
   now?: () => number;
+  /** Which `now` is held against before rows are deleted: ms of a clock that nobody sets. @default {performance.now} */
+  monotonicNow?: () => number;
   /** How long usage waits to be written. @default {5000} */
   flushMs?: number;
 }
@@ -55,6 +58,7 @@ interface Entry extends UsageEntry {
 export class UsageLedger implements Disposable {
   readonly #table: UsageTable;
   readonly #now: () => number;
+  readonly #clock: SteadyClock;
   readonly #flushMs: number;
   readonly #accounts = new Map<string, Account>();
   /** By slot. */
@@ -67,9 +71,13 @@ export class UsageLedger implements Disposable {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
 
-  constructor(database: Database, { now = Date.now, flushMs = FLUSH_MS }: UsageLedgerOptions = {}) {
+  constructor(
+    database: Database,
+    { now = Date.now, monotonicNow, flushMs = FLUSH_MS }: UsageLedgerOptions = {},
+  ) {
     this.#table = new UsageTable(database);
     this.#now = now;
+    this.#clock = new SteadyClock(now, monotonicNow);
     this.#flushMs = flushMs;
   }
 
@@ -189,7 +197,8 @@ export class UsageLedger implements Disposable {
     if (next === undefined) return;
     const [slot, entries] = next;
     const batch = entries.slice(-BATCH);
-    this.#table.write(batch, slotOf(this.#now() - KEPT_MS));
+    const steadyMs = this.#clock.steadyMs();
+    this.#table.write(batch, steadyMs === null ? null : slotOf(steadyMs - KEPT_MS));
     for (const entry of batch) {
       if (entry.account.entry === entry) entry.account.entry = undefined;
     }

@@ -71,10 +71,14 @@ export class UsageTable {
     )!;
   }
 
-  /** Adds entries in one transaction, those of deleted projects apart, and removes some rows older than `firstSlot`. */
-  write(entries: readonly UsageEntry[], firstSlot: number): void {
+  /**
+   * Adds entries in one transaction, those of deleted projects apart, and removes some rows older than `firstSlot`;
+   * `null` = none.
+   */
+  write(entries: readonly UsageEntry[], firstSlot: number | null): void {
     this.#database.transaction(() => {
       for (const entry of entries) this.#add(entry);
+      if (firstSlot === null) return;
       this.#database.run(
         `DELETE FROM usage_slots WHERE (slot, project, account) IN
            (SELECT slot, project, account FROM usage_slots WHERE slot < ? LIMIT ${REMOVED_AT_ONCE})`,

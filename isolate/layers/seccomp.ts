@@ -17,6 +17,7 @@ import {
 import {
   ABSENT,
   CHECKED,
+  FOR_TOOLS,
   LAST_KNOWN_SYSCALL,
   NEVER,
   NEVER_AGAIN,
@@ -131,6 +132,31 @@ export function settledFilter(arch: SeccompFilterOptions["arch"]): Uint8Array<Ar
     ),
     ...ifCalled(CHECKED.open.numbers, refuseBits(1, OPEN_CREATES)),
     ...ifCalled(CHECKED.openat.numbers, refuseBits(2, OPEN_CREATES)),
+    ...ALLOW,
+  ]);
+}
+
+/**
+ * A program for the tools that build a deployment, which start processes of their own: all of it may be of the deployment's
+ * making.
+ *
+ * @returns `struct sock_filter[]`
+ */
+export function toolFilter(arch: SeccompFilterOptions["arch"]): Uint8Array<ArrayBuffer> {
+  const ifCalled = ([x86, arm]: SyscallNumbers, then: Piece) => {
+    const number = arch === "x86_64" ? x86 : arm;
+    return number === null ? [] : ifEqual(number, then);
+  };
+  const never = NEVER.flatMap(({ calls }) => Object.entries(calls)).filter(([name]) => !FOR_TOOLS.has(name));
+  return encodeProgram([
+    ...load(DATA.architecture),
+    ...ifNoneOf([AUDIT_ARCH[arch]], KILL_PROCESS),
+    ...load(DATA.number),
+    ...ifGreater(LAST_KNOWN_SYSCALL, fail(ENOSYS)),
+    ...Object.values(ABSENT.calls).flatMap((numbers) => ifCalled(numbers, fail(ENOSYS))),
+    ...never.flatMap(([, numbers]) => ifCalled(numbers, fail(EPERM))),
+    ...ifCalled(CHECKED.unshare.numbers, fail(EPERM)),
+    ...ifCalled(CHECKED.clone.numbers, refuseBits(0, CLONE_NAMESPACES)),
     ...ALLOW,
   ]);
 }

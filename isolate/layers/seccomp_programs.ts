@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { OWN_PID } from "../protocol.ts";
-import { seccompFilter, settledFilter } from "./seccomp.ts";
+import { seccompFilter, settledFilter, toolFilter } from "./seccomp.ts";
 
 /** The seccomp programs of the sandboxes on this machine, by their files in the boot directory. */
 export const SECCOMP_FILES = {
@@ -18,8 +18,7 @@ export const SECCOMP_FILES = {
  * @returns false where the kernel has no seccomp (seccomp(2)), or the architecture is another than x86-64 and AArch64
  */
 export async function writeSeccompPrograms(bootDir: string): Promise<boolean> {
-  const supported = await Deno.stat("/proc/sys/kernel/seccomp/actions_avail").then(() => true, () => false);
-  if (!supported) return false;
+  if (!await hasSeccomp()) return false;
   const { arch } = Deno.build;
   const { proxyOnly, hostNetwork, settled } = SECCOMP_FILES;
   const programs = {
@@ -31,4 +30,13 @@ export async function writeSeccompPrograms(bootDir: string): Promise<boolean> {
   };
   for (const [name, program] of Object.entries(programs)) await Deno.writeFile(join(bootDir, name), program);
   return true;
+}
+
+/** The program for tools that build a deployment; nothing where there is no seccomp. */
+export async function seccompForTools(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  return await hasSeccomp() ? toolFilter(Deno.build.arch) : undefined;
+}
+
+async function hasSeccomp(): Promise<boolean> {
+  return await Deno.stat("/proc/sys/kernel/seccomp/actions_avail").then(() => true, () => false);
 }

@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { VERDICT } from "./bpf.ts";
-import { type SandboxSockets, seccompFilter, type SeccompFilterOptions } from "./seccomp.ts";
-import { ABSENT, CHECKED, LAST_KNOWN_SYSCALL, NEVER, NEVER_AGAIN, type SyscallNumbers } from "./syscalls.ts";
+import { type SandboxSockets, seccompFilter, type SeccompFilterOptions, toolFilter } from "./seccomp.ts";
+import {
+  ABSENT,
+  CHECKED,
+  FOR_TOOLS,
+  LAST_KNOWN_SYSCALL,
+  NEVER,
+  NEVER_AGAIN,
+  type SyscallNumbers,
+} from "./syscalls.ts";
 import { interpret } from "./testing/bpf_interpreter.ts";
 
 type Arch = SeccompFilterOptions["arch"];
@@ -50,6 +58,24 @@ Deno.test("each system call of the table fails, on each architecture, and no oth
         );
       }
     }
+  }
+});
+
+Deno.test("tools of a build may have processes, but no namespaces and nothing else of the table", () => {
+  const CLONE_NEWUSER = 0x1000_0000;
+  for (const arch of ARCHES) {
+    const program = toolFilter(arch);
+    const judge = (numbers: SyscallNumbers, args: number[] = []) =>
+      interpret(program, { architecture: AUDIT_ARCH[arch], number: numberOn(arch, numbers) ?? 0xffff, args });
+    for (const [name, numbers] of NEVER.flatMap(({ calls }) => Object.entries(calls))) {
+      if (numberOn(arch, numbers) === null) continue;
+      const expected = FOR_TOOLS.has(name) ? VERDICT.allow : VERDICT.errno | EPERM;
+      assert.equal(judge(numbers), expected, `${arch} ${name}`);
+    }
+    assert.equal(judge(CHECKED.clone.numbers), VERDICT.allow);
+    assert.equal(judge(CHECKED.clone.numbers, [CLONE_NEWUSER]), VERDICT.errno | EPERM);
+    assert.equal(judge(CHECKED.unshare.numbers, [CLONE_NEWUSER]), VERDICT.errno | EPERM);
+    assert.equal(judge(ABSENT.calls.clone3!), VERDICT.errno | ENOSYS);
   }
 });
 

@@ -181,6 +181,23 @@ export const NEVER: readonly SyscallGroup[] = [
   },
 ];
 
+/** Of these, what tools need that start, signal and wait for processes of their own, or ask for precedence among them. */
+export const FOR_TOOLS: ReadonlySet<string> = new Set([
+  "fork",
+  "vfork",
+  "tkill",
+  "pidfd_open",
+  "pidfd_send_signal",
+  "rt_sigqueueinfo",
+  "rt_tgsigqueueinfo",
+  "memfd_create",
+  "sched_setaffinity",
+  "sched_setparam",
+  "sched_setscheduler",
+  "setpriority",
+  "get_mempolicy",
+]);
+
 /** Refused once the process is in its final form: until then they bring it there. */
 export const NEVER_AGAIN: readonly SyscallGroup[] = [
   {

@@ -10,6 +10,7 @@ import { benchCold } from "./scenarios/cold.ts";
 import { benchDeploy } from "./scenarios/deploy.ts";
 import { type BenchOptions, type Findings, type Verdict, verdictTable } from "./findings.ts";
 import { benchLarge } from "./scenarios/large.ts";
+import { benchLogs } from "./scenarios/logs.ts";
 import { machine } from "./machine.ts";
 import { benchMemory } from "./scenarios/memory.ts";
 import { benchNeighbours } from "./neighbour/neighbour.ts";
@@ -31,6 +32,7 @@ const BENCHMARKS: Record<string, (options: BenchOptions) => Promise<Findings>> =
   memory: benchMemory,
   scale: benchScale,
   deploy: benchDeploy,
+  logs: benchLogs,
 };
 
 const { values: flags, positionals } = parseArgs({

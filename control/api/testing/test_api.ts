@@ -1,10 +1,15 @@
 /** The API on a real socket over a real store, for its tests. */
+import { join } from "node:path";
+import { ConfinedGit } from "../../git/confined_git.ts";
+import { GitError } from "../../git/git_process.ts";
+import { Repositories } from "../../git/push/repositories.ts";
 import { type LogStore, openLogs } from "../../logs/mod.ts";
 import { DEFAULT_LIMITS, type Image, type IsolateInfo } from "../../model.ts";
 import { openStore, type Store } from "../../store/mod.ts";
 import { UsageLedger } from "../../usage/mod.ts";
 import { createApi } from "../api.ts";
-import type { Health } from "../deps.ts";
+import { Authenticator } from "../auth.ts";
+import type { ApiDeps, Health } from "../deps.ts";
 
 /** What a call was answered with. */
 export interface Answer {
@@ -41,21 +46,40 @@ export class TestApi implements AsyncDisposable {
   /** Why no certificate is got. */
   provisioningProblem: string | null = null;
   readonly distrusted: string[] = [];
+  /** Projects whose repositories were to be looked at. */
+  readonly looked: string[] = [];
+  /** Why a repository cannot be read. */
+  syncProblem: string | null = null;
   readonly store: Store;
   readonly logs: LogStore;
   readonly usage: UsageLedger;
+  readonly deps: ApiDeps;
   readonly #dir: string;
+  readonly #repositories: Repositories;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(dir: string, store: Store, logs: LogStore, { nameServers = [], acme = true }: TestApiOptions) {
+  constructor(
+    { dir, store, logs, git }: { dir: string; store: Store; logs: LogStore; git: ConfinedGit },
+    { nameServers = [], acme = true }: TestApiOptions,
+  ) {
     this.#dir = dir;
+    const isWanted = (projectId: string) => store.projects.get(projectId) !== null;
+    this.#repositories = new Repositories({ dir: join(dir, "git"), git, isWanted });
     this.store = store;
     this.logs = logs;
     this.usage = new UsageLedger(store.database);
-    store.tokens.ensureAdmin(store.organizations.first().id, this.token);
+    store.organizations.first();
+    store.tokens.ensureAdmin(this.token);
     store.onRoutesChanged(() => this.unrouted++);
-    const api = createApi({
+    this.deps = {
       store,
+      repositories: this.#repositories,
+      follower: {
+        wake: (id) => this.looked.push(id),
+        sync: (id) => this.#sync(id),
+        finished: () => {},
+      },
+      authenticator: new Authenticator(store.tokens),
       logs,
       usage: this.usage,
       builds: {
@@ -80,12 +104,14 @@ export class TestApi implements AsyncDisposable {
       isolation: "shared",
       health: () => this.health,
       metrics: () => "isola_up 1\n",
+      region: "local",
       baseDomain: "isola.test",
       publicUrl: (hostname) => `http://${hostname}:8000`,
       controlHostnames: ["console.example.com"],
+      clientAddress: (peer, headers) => headers.get("x-forwarded-for") ?? peer,
       limits: DEFAULT_LIMITS,
-    });
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, api);
+    };
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, createApi(this.deps));
     this.url = `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
@@ -133,6 +159,12 @@ export class TestApi implements AsyncDisposable {
     this.logs.build.end(deploymentId);
   }
 
+  async #sync(projectId: string): Promise<void> {
+    this.looked.push(projectId);
+    await Promise.resolve();
+    if (this.syncProblem !== null) throw new GitError(this.syncProblem);
+  }
+
   async #provision(domainId: string): Promise<void> {
     this.provisioned.push(domainId);
     await Promise.resolve();
@@ -141,6 +173,7 @@ export class TestApi implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
+    await this.#repositories[Symbol.asyncDispose]();
     this.logs.close();
     this.usage[Symbol.dispose]();
     this.store.close();
@@ -152,5 +185,6 @@ export class TestApi implements AsyncDisposable {
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const dir = await Deno.makeTempDir({ prefix: "isola-api-" });
   const store = await openStore(dir);
-  return new TestApi(dir, store, openLogs(dir, store), options);
+  const parts = { dir, store, logs: openLogs(dir, store), git: await ConfinedGit.open() };
+  return new TestApi(parts, options);
 }

@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import type { ApiDeployment, ApiProject } from "../api_shapes.ts";
+import type { BuildLog } from "../../model.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { deploymentUrls, deploySnapshot, followBuild } from "../deploy_snapshot.ts";
+import { readLink } from "../folder_link.ts";
 import { buildLogLine, levelColor } from "../log_lines.ts";
 import { formatElapsed } from "../quantity.ts";
 import { BlobHasher } from "../snapshot/git_blob.ts";
@@ -22,18 +24,20 @@ export const DEPLOYMENT_OPTIONS = {
 export const deploy = defineCommand({
   name: "deploy",
   summary: "Deploy a folder",
-  usage: ["deploy [DIR] --project NAME [OPTIONS]"],
+  usage: ["deploy [DIR] [--project NAME] [OPTIONS]"],
   details:
     "Uploads what the server does not have yet, follows the build, and prints the addresses. Left out: .git,\n" +
     "node_modules, .isola, .env files, what a .gitignore in DIR or below names, and what deno.json has under\n" +
     '"deploy": {"exclude": […]} ("include" and "entrypoint" count as well). Without a program the folder is served\n' +
-    "as a static site. A project that does not exist is created.",
+    "as a static site. A project that does not exist is created. Without --project: the one that DIR is linked to\n" +
+    "(isola link).",
   options: {
     project: { type: "string", short: "p", value: "NAME", help: "project to deploy to" },
     production: {
       type: "boolean",
-      help: "make it the production deployment (the first successful one always is)",
+      help: "make it the production deployment (without --preview the first successful one is)",
     },
+    preview: { type: "boolean", help: "do not make it the production deployment, though it be the first" },
     ...DEPLOYMENT_OPTIONS,
     "no-wait": { type: "boolean", help: "do not wait for the build" },
   },
@@ -47,36 +51,66 @@ export const deploy = defineCommand({
     if (extra !== undefined) {
       throw new CliError("usage", `Cannot deploy "${extra}" as well: one folder at a time`);
     }
-    if (!options.project) {
-      throw new CliError("usage", "Cannot deploy without a project: name it with --project");
+    const folder = resolve(deps.cwd, dir);
+    const link = readLink(folder);
+    const name = options.project ?? link?.project;
+    if (!name) {
+      throw new CliError(
+        "usage",
+        "Cannot deploy without a project: name it with --project, or see isola link",
+      );
     }
+    const production = wantedAsProduction(options);
     const startedAt = performance.now();
     const env = readVariables(options, deps.cwd);
-    const { signal } = deps;
-    const snapshot = await takeSnapshot(resolve(deps.cwd, dir), {
-      entrypoint: options.entrypoint,
-      hasher: new BlobHasher(),
-      signal,
-    });
-    const client = context.client();
-    const project = await client.findProject(options.project) ?? await client.createProject(options.project);
+    const snapshot = await readFolder(folder, options.entrypoint, context);
+    const client = context.client(link);
+    const project = await client.findProject(name) ?? await client.createProject(name);
     describe(snapshot, project, client, terminal);
-    const { production } = options;
     const created = await deploySnapshot(snapshot, { client, project, env, production, terminal });
     if (options["no-wait"]) return report(context, project, created);
     terminal.note(`Building ${created.id}`);
-    const deployment = await followBuild(created.id, {
-      client,
-      signal,
-      onLog: (line) => terminal.note(buildLogLine(line), levelColor(line.level)),
-    });
+    const deployment = await build(created, client, context);
     if (deployment.status === "failed") {
       throw new CliError("failed", `Build of deployment "${created.id}" failed: its log is above`);
     }
     terminal.note(`Deployed ${created.id} in ${formatElapsed(performance.now() - startedAt)}`, "green");
+    if (!deployment.production) {
+      terminal.note(`It is a preview: isola promote ${created.id} makes it the production`);
+    }
     report(context, project, deployment);
   },
 });
+
+function wantedAsProduction(
+  { production, preview }: { production: boolean; preview: boolean },
+): boolean | null {
+  if (production && preview) {
+    throw new CliError("usage", "Cannot use both --production and --preview: give one");
+  }
+  return production ? true : preview ? false : null;
+}
+
+type Surroundings = Pick<CommandContext, "terminal" | "deps">;
+
+async function readFolder(
+  folder: string,
+  entrypoint: string | undefined,
+  { terminal, deps: { signal } }: Surroundings,
+): Promise<Snapshot> {
+  using _ = terminal.working("Reading files");
+  return await takeSnapshot(folder, { entrypoint, hasher: new BlobHasher(), signal });
+}
+
+async function build(
+  { id }: ApiDeployment,
+  client: ApiClient,
+  { terminal, deps: { signal } }: Surroundings,
+): Promise<ApiDeployment> {
+  using _ = terminal.working("Building");
+  const onLog = (line: BuildLog) => terminal.note(buildLogLine(line), levelColor(line.level));
+  return await followBuild(id, { client, signal, onLog });
+}
 
 /**
  * The variables of `--env-file`, the last file strongest, and over them those of `--env`.

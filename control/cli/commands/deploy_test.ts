@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { type ControlPlane, run, startControlPlane } from "../control_plane_test.ts";
+import {
+  type ControlPlane,
+  Recorder,
+  run,
+  startControlPlane,
+  testDeps,
+  TOKEN,
+} from "../control_plane_test.ts";
+import { runCli } from "../run_cli.ts";
 import { TempFolder } from "../snapshot/temp_folder_test.ts";
 
 const APP = {
@@ -53,6 +61,31 @@ Deno.test("--production makes the deployment the one that the project's own addr
   folder.write("main.ts", "second");
   const { out } = await run(plane, ["deploy", folder.path, "-p", "hello", "--production"]);
   assert.match(out, /^http:\/\/hello\.localhost:8000\n/);
+});
+
+Deno.test("--preview keeps even a first deployment from being the production", async () => {
+  await using plane = await startControlPlane();
+  using folder = new TempFolder(APP);
+  const args = ["deploy", folder.path, "-p", "hello", "--preview"];
+  const { code, out } = await run(plane, args);
+  assert.equal(code, 0);
+  assert.match(out, /^http:\/\/hello-[a-z0-9]{12}\.localhost:8000\n$/);
+  const both = await run(plane, [...args, "--production"]);
+  assert.deepEqual([both.code, both.err], [
+    2,
+    "error: Cannot use both --production and --preview: give one\n",
+  ]);
+});
+
+Deno.test("on a terminal the upload is shown in files and bytes, and the build with its time", async () => {
+  await using plane = await startControlPlane();
+  using folder = new TempFolder({ ...APP, "static/large.bin": "x".repeat(200_000) });
+  const deps = testDeps({ env: { ISOLA_URL: plane.url, ISOLA_TOKEN: TOKEN } });
+  const stderr = new Recorder(true);
+  assert.equal(await runCli(["deploy", folder.path, "-p", "hello"], { ...deps, stderr }), 0);
+  for (const shown of ["Reading files 0 ms", "100%  3 of 3 files, 195.3 KiB of 195.3 KiB", "Building 0 ms"]) {
+    assert.ok(stderr.text.includes(shown), `${shown} in ${stderr.text}`);
+  }
 });
 
 Deno.test("a build that fails ends with 1 and shows where", async () => {

@@ -4,6 +4,10 @@ import { deploymentUrls } from "../deploy_snapshot.ts";
 import { existingProject } from "../existing_project.ts";
 import { formatSince } from "../quantity.ts";
 import { table } from "../table.ts";
+import { printable } from "../terminal.ts";
+
+/** As git abbreviates a hash in a repository of some size. */
+const SHORT_SHA_LENGTH = 12;
 
 /** `isola deployments`: list those of a project, show one, delete one. */
 export const deployments = defineCommand({
@@ -11,7 +15,13 @@ export const deployments = defineCommand({
   summary: "List, show and delete deployments",
   usage: ["deployments [list] --project NAME", "deployments show ID", "deployments delete ID"],
   options: {
-    project: { type: "string", short: "p", value: "NAME", help: "project whose deployments are listed" },
+    project: {
+      type: "string",
+      short: "p",
+      value: "NAME",
+      help: "project whose deployments are listed",
+      linked: true,
+    },
   },
   remote: true,
   examples: ["isola deployments --project hello", "isola deployments show a1b2c3d4e5f6"],
@@ -36,14 +46,15 @@ async function list({ client, json, terminal }: CommandContext, name: string | u
   if (all.length === 0) {
     return terminal.note(`No deployments yet. Make one: isola deploy DIR --project ${project.name}`);
   }
-  const rows = all.map(({ id, status, production, createdAt, domains }) => [
+  const rows = all.map(({ id, status, production, createdAt, git, domains }) => [
     id,
     status,
     production ? "production" : "preview",
     formatSince(createdAt),
+    git === null ? "-" : printable(`${git.branch ?? ""} ${git.sha.slice(0, SHORT_SHA_LENGTH)}`.trim()),
     domains.join(" "),
   ]);
-  for (const line of table(["ID", "STATUS", "KIND", "AGE", "HOSTS"], rows)) terminal.print(line);
+  for (const line of table(["ID", "STATUS", "KIND", "AGE", "COMMIT", "HOSTS"], rows)) terminal.print(line);
 }
 
 async function show({ client, json, terminal }: CommandContext, id: string): Promise<void> {
@@ -55,5 +66,13 @@ async function show({ client, json, terminal }: CommandContext, id: string): Pro
   terminal.print(`status   ${deployment.status}`);
   terminal.print(`kind     ${deployment.production ? "production" : "preview"}`);
   terminal.print(`created  ${deployment.createdAt} (${formatSince(deployment.createdAt)} ago)`);
+  if (deployment.git !== null) {
+    const { branch, sha, author, message, url } = deployment.git;
+    terminal.print(
+      `commit   ${sha}${branch === null ? "" : ` on ${printable(branch)}`}, by ${printable(author)}`,
+    );
+    terminal.print(`message  ${printable(message.split("\n", 1)[0]!)}`);
+    if (url !== null) terminal.print(`page     ${url}`);
+  }
   for (const url of deploymentUrls(deployment, project)) terminal.print(`url      ${url}`);
 }

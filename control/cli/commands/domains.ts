@@ -15,6 +15,7 @@ const OPTIONS = {
     short: "p",
     value: "NAME",
     help: "project whose production the domain leads to",
+    linked: true,
   },
   deployment: { type: "string", short: "d", value: "ID", help: "deployment that the domain leads to" },
   chain: { type: "string", value: "FILE", help: "PEM of the certificate and what signed it" },

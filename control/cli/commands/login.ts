@@ -1,25 +1,58 @@
-import { defineCommand } from "../command.ts";
+import { deviceLogin } from "../access/device_login.ts";
+import { readOwnToken } from "../access/token_calls.ts";
 import { CliError } from "../cli_error.ts";
-import { resolveCredentials, saveCredentials } from "../credentials.ts";
+import { type CommandContext, defineCommand } from "../command.ts";
+import { saveCredentials } from "../credentials.ts";
+
+const MAX_NAME_LENGTH = 60;
 
 /** `isola login`: remembers a server and a token of this user. */
 export const login = defineCommand({
   name: "login",
   summary: "Remember a server and an access token",
-  usage: ["login --url URL --token TOKEN"],
+  usage: ["login [--url URL]", "login --token TOKEN [--url URL]"],
   details:
-    "Checks the token and writes both to isola/credentials.json in XDG_CONFIG_HOME or ~/.config, readable by\n" +
-    "this user alone. Set ISOLA_TOKEN instead of --token to keep it out of the process list.",
+    "Without a token, on a terminal, it shows an address to open in a browser, where somebody who has a token lets this\n" +
+    "command line in: it gets a token of its own. With --token it checks that token. Server and token are written to\n" +
+    "isola/credentials.json in XDG_CONFIG_HOME or ~/.config, readable by this user alone. Set ISOLA_TOKEN instead of\n" +
+    "--token to keep it out of the process list.",
   options: {},
   remote: true,
-  examples: ["ISOLA_TOKEN=… isola login --url https://control.example.com"],
-  async run({ options, client, json, terminal, deps }) {
-    const { token } = resolveCredentials(options as { url?: string; token?: string }, deps.env);
-    if (!token) throw new CliError("usage", "Cannot log in without a token: give --token or ISOLA_TOKEN");
+  examples: [
+    "isola login --url https://control.example.com",
+    "ISOLA_TOKEN=… isola login --url https://control.example.com",
+  ],
+  async run(context) {
+    const { client, json, terminal, deps } = context;
     const { url } = client();
-    const { name } = await client().organization();
+    const given = givenToken(context);
+    const { name, role, token } = given === undefined
+      ? await inBrowser(context)
+      : { ...await readOwnToken(client()), token: given };
     const path = saveCredentials({ url, token }, deps.env);
-    if (json) terminal.printJson({ url, organization: name, path });
-    else terminal.print(`Logged in to ${url} (${name}); saved in ${path}`);
+    if (json) terminal.printJson({ url, name, role, path });
+    else terminal.print(`Logged in to ${url} as "${name}" (${role}); saved in ${path}`);
   },
 });
+
+/** Said now, not remembered: who logs in again wants another one. */
+function givenToken(
+  { options, deps: { env } }: Pick<CommandContext, "options" | "deps">,
+): string | undefined {
+  return (options.token as string | undefined) ?? (env.ISOLA_TOKEN || env.ISOLA_ADMIN_TOKEN || undefined);
+}
+
+async function inBrowser({ client, terminal, deps }: CommandContext) {
+  if (!terminal.isInteractive) {
+    const words = "give --token or ISOLA_TOKEN, or log in with a browser from a terminal";
+    throw new CliError("usage", `Cannot log in without a token: ${words}`);
+  }
+  return await deviceLogin(client(), {
+    client: `isola on ${Deno.hostname()}`.slice(0, MAX_NAME_LENGTH),
+    show(url, userCode) {
+      terminal.note(`Open ${url}`, "bold");
+      terminal.note(`and let this command line in if the page shows the code ${userCode}. Waiting …`);
+    },
+    signal: deps.signal,
+  });
+}

@@ -1,86 +1,190 @@
-import type { ApiDeployment } from "../api_shapes.ts";
+import type { AccessLog, AppLog } from "../../model.ts";
 import { CliError } from "../cli_error.ts";
-import type { ApiClient } from "../client.ts";
-import { type CommandContext, defineCommand } from "../command.ts";
-import { existingProject } from "../existing_project.ts";
-import { appLogLine, levelColor, readAppLogs } from "../log_lines.ts";
+import { type CommandContext, defineCommand, type OptionValues } from "../command.ts";
+import { accessLogLine, appLogLine, levelColor, statusColor } from "../log_lines.ts";
+import { accessLogSources, appLogSources, type NamedSource } from "../logs/log_sources.ts";
+import { type LogRange, LogTail } from "../logs/log_tail.ts";
+import { mergeByTime } from "../logs/merge_by_time.ts";
 import { parseDurationMs } from "../quantity.ts";
-import { printable } from "../terminal.ts";
+import { type Color, printable } from "../terminal.ts";
 
 const DEFAULT_LINES = 100;
 /** What one call may return (reference document). */
 const MAX_LINES = 10_000;
 const LEVELS = ["error", "warning", "info", "debug"];
+const TIME_FORMS = "must be like 10m, 2h, 1d, or an ISO 8601 time";
+/** Of what stands before the lines of several logs. */
+const LABEL_COLORS: readonly Color[] = ["cyan", "magenta", "green", "blue", "yellow"];
 
-/** `isola logs`: what a deployment wrote, or its build. */
+const OPTIONS = {
+  project: {
+    type: "string",
+    multiple: true,
+    short: "p",
+    value: "NAME",
+    help: "project whose log is shown",
+    linked: true,
+  },
+  deployment: {
+    type: "string",
+    multiple: true,
+    short: "d",
+    value: "ID",
+    help: "deployment whose log is shown",
+  },
+  follow: { type: "boolean", short: "f", help: "go on with new lines until interrupted" },
+  access: { type: "boolean", help: "the requests of the project instead, where its access log is on" },
+  build: { type: "boolean", help: "the log of the build instead" },
+  grep: { type: "string", short: "g", value: "TEXT", help: "only lines with that text, in any case" },
+  level: {
+    type: "string",
+    multiple: true,
+    value: "LEVEL",
+    help: `only lines of that level: ${LEVELS.join(", ")}`,
+  },
+  status: {
+    type: "string",
+    multiple: true,
+    value: "STATUS",
+    help: "with --access: only requests of that status, such as 404 or 5xx",
+  },
+  region: { type: "string", multiple: true, value: "NAME", help: "only lines of that region" },
+  since: { type: "string", value: "TIME", help: "all lines since then: 10m, 2h, 1d or an ISO 8601 time" },
+  until: { type: "string", value: "TIME", help: "all lines up to then" },
+  lines: { type: "string", short: "n", value: "COUNT", help: `the newest so many (${DEFAULT_LINES})` },
+} as const;
+
+/** `isola logs`: what deployments wrote, what was asked of them, or their builds. */
 export const logs = defineCommand({
   name: "logs",
-  summary: "Show the log of a deployment",
-  usage: ["logs --project NAME [OPTIONS]", "logs --deployment ID [OPTIONS]"],
+  summary: "Show the logs of deployments and projects",
+  usage: ["logs [--project NAME]… [--deployment ID]… [OPTIONS]"],
   details:
-    `Of a project: its production deployment, else its newest. Without --since: the last ${DEFAULT_LINES} lines.\n` +
-    "With --json: one object a line.",
-  options: {
-    project: { type: "string", short: "p", value: "NAME", help: "project whose log is shown" },
-    deployment: { type: "string", short: "d", value: "ID", help: "deployment whose log is shown" },
-    follow: { type: "boolean", short: "f", help: "go on with new lines until interrupted" },
-    build: { type: "boolean", help: "the log of its build instead" },
-    level: {
-      type: "string",
-      multiple: true,
-      value: "LEVEL",
-      help: `only lines of that level: ${LEVELS.join(", ")}`,
-    },
-    since: { type: "string", value: "TIME", help: "only lines since then: 10m, 2h, 1d or an ISO 8601 time" },
-  },
+    `Of a project: its production deployment, else its newest. Without --since or --until: the last ${DEFAULT_LINES} lines of\n` +
+    "each. A lost connection is tried again, and no line is missed. With --json: one object a line, which is the way to\n" +
+    "export a log.",
+  options: OPTIONS,
   remote: true,
-  examples: ["isola logs -f --project hello", "isola logs --deployment a1b2c3d4e5f6 --build"],
+  examples: [
+    "isola logs -f --project hello --project shop",
+    "isola logs --project hello --since 7d --json > hello.ndjson",
+    "isola logs --project hello --access --status 5xx",
+    "isola logs --deployment a1b2c3d4e5f6 --build",
+  ],
   async run(context) {
-    const { options, client, json, terminal, deps } = context;
-    const selection = {
-      level: checkedLevels(options.level),
-      since: startTime(options.since),
-      limit: options.since === undefined ? DEFAULT_LINES : MAX_LINES,
-    };
-    const id = options.deployment ?? (await currentDeployment(client(), options.project)).id;
-    if (options.build) return await showBuildLog(context, id);
-    const follow = options.follow ? deps.signal : undefined;
-    for await (const line of readAppLogs(client(), id, { ...selection, follow })) {
-      if (json) terminal.print(JSON.stringify(line));
-      else terminal.print(appLogLine(line), levelColor(line.level));
+    const { options, client } = context;
+    checkCombination(options);
+    const range = rangeOf(options);
+    const targets = { projects: options.project, deployments: options.deployment };
+    const query = { q: options.grep, region: joined(options.region) };
+    if (options.build) return await showBuildLogs(context, await appLogSources(client(), targets, {}));
+    if (options.access) {
+      const sources = await accessLogSources(client(), targets, { ...query, status: joined(options.status) });
+      return await show<AccessLog>(context, sources, range, (line) => [
+        accessLogLine(line),
+        statusColor(line.status),
+      ]);
     }
+    const sources = await appLogSources(client(), targets, { ...query, level: checkedLevels(options.level) });
+    await show<AppLog>(context, sources, range, (line) => [appLogLine(line), levelColor(line.level)]);
   },
 });
 
-async function showBuildLog({ client, json, terminal }: CommandContext, id: string): Promise<void> {
-  for await (const line of await client().buildLogs(id)) {
-    if (json) terminal.print(JSON.stringify(line));
-    else terminal.print(printable(line.message).trimEnd(), levelColor(line.level));
+type LogsContext = CommandContext<typeof OPTIONS>;
+
+/** Shows what is past, by time, and then, if that is wanted, what comes, as it comes. */
+async function show<Line extends { time: string }>(
+  { client, options, deps, terminal, json }: LogsContext,
+  sources: readonly NamedSource[],
+  range: LogRange,
+  format: (line: Line) => [text: string, color: Color | undefined],
+): Promise<void> {
+  const width = Math.max(...sources.map(({ label }) => label.length));
+  const print = (index: number, line: Line) => {
+    const { label, deploymentId } = sources[index]!;
+    if (json) return terminal.print(JSON.stringify({ ...line, ...(deploymentId && { deploymentId }) }));
+    const color = LABEL_COLORS[index % LABEL_COLORS.length]!;
+    terminal.print(
+      ...format(line),
+      sources.length > 1 ? { text: `${label.padEnd(width)} `, color } : undefined,
+    );
+  };
+  const lost = () => terminal.note("The connection was lost: trying again", "dim");
+  const tails = sources.map((source) => new LogTail<Line>({ client: client(), source, lost }));
+  const stop = new AbortController();
+  const signal = AbortSignal.any([deps.signal, stop.signal]);
+  try {
+    if (options.follow) await Promise.all(tails.map((tail) => tail.open(signal)));
+    const past = tails.map((tail, index) => numbered(index, tail.past(range)));
+    for await (const { index, line } of mergeByTime(past)) print(index, line);
+    if (!options.follow) return;
+    await Promise.all(tails.map(async (tail, index) => {
+      for await (const line of tail.live(signal)) print(index, line);
+    }));
+  } catch (error) {
+    if (!(options.follow && deps.signal.aborted)) throw error;
+  } finally {
+    stop.abort();
   }
 }
 
-async function currentDeployment(client: ApiClient, name: string | undefined): Promise<ApiDeployment> {
-  if (!name) throw new CliError("usage", "Cannot show a log: name its --project or --deployment");
-  const project = await existingProject(client, name);
-  const newestFirst = await client.deployments(project.id);
-  const current = newestFirst.find(({ production }) => production) ?? newestFirst[0];
-  if (!current) {
-    throw new CliError("failed", `Cannot show a log: project "${project.name}" has no deployment`);
+async function* numbered<Line extends { time: string }>(index: number, lines: AsyncIterable<Line>) {
+  for await (const line of lines) yield { index, line, time: line.time };
+}
+
+async function showBuildLogs(
+  { client, json, terminal }: LogsContext,
+  sources: readonly NamedSource[],
+): Promise<void> {
+  for (const { deploymentId } of sources) {
+    for await (const line of await client().buildLogs(deploymentId!)) {
+      if (json) terminal.print(JSON.stringify(line));
+      else terminal.print(printable(line.message).trimEnd(), levelColor(line.level));
+    }
   }
-  return current;
+}
+
+function checkCombination({ access, build, follow, until, since, lines, level, status }: Values): void {
+  const refused = [
+    [access && build, "--access with --build"],
+    [follow && until !== undefined, "--follow with --until"],
+    [lines !== undefined && (since ?? until) !== undefined, "--lines with --since or --until"],
+    [access && level.length > 0, "--access with --level: requests have a --status"],
+    [!access && status.length > 0, "--status without --access"],
+  ] as const;
+  const found = refused.find(([isGiven]) => isGiven);
+  if (found) throw new CliError("usage", `Cannot use ${found[1]}`);
+}
+
+type Values = OptionValues<typeof OPTIONS>;
+
+function rangeOf({ since, until, lines = String(DEFAULT_LINES) }: Values): LogRange {
+  if ((since ?? until) === undefined) {
+    const newest = /^\d{1,5}$/.test(lines) ? Number(lines) : 0;
+    if (newest >= 1 && newest <= MAX_LINES) return { newest };
+    throw new CliError("usage", `Cannot use --lines "${lines}": must be 1 to ${MAX_LINES}`);
+  }
+  return {
+    since: timeOf("--since", since) ?? new Date(0).toISOString(),
+    until: timeOf("--until", until),
+  };
+}
+
+function timeOf(option: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const agoMs = parseDurationMs(text);
+  const time = agoMs === undefined ? new Date(text) : new Date(Date.now() - agoMs);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new CliError("usage", `Cannot use ${option} "${text}": ${TIME_FORMS}`);
 }
 
 function checkedLevels(levels: readonly string[]): string | undefined {
   const all = levels.flatMap((level) => level.split(","));
   const unknown = all.find((level) => !LEVELS.includes(level));
-  if (unknown === undefined) return all.join(",") || undefined;
+  if (unknown === undefined) return joined(all);
   throw new CliError("usage", `Cannot use --level "${unknown}": must be ${LEVELS.join(", ")}`);
 }
 
-function startTime(since: string | undefined): string | undefined {
-  if (since === undefined) return undefined;
-  const agoMs = parseDurationMs(since);
-  const time = agoMs === undefined ? new Date(since) : new Date(Date.now() - agoMs);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new CliError("usage", `Cannot use --since "${since}": must be like 10m, 2h, 1d, or an ISO 8601 time`);
+function joined(values: readonly string[]): string | undefined {
+  return values.length === 0 ? undefined : values.join(",");
 }

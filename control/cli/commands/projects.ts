@@ -1,6 +1,6 @@
 import type { ApiProject } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
-import type { ApiClient } from "../client.ts";
+import type { ApiClient, ProjectChanges } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { formatSince } from "../quantity.ts";
 import { table } from "../table.ts";
@@ -12,13 +12,18 @@ export const projects = defineCommand({
   usage: [
     "projects [list]",
     "projects create NAME [--untrusted]",
-    "projects update NAME --untrusted|--trusted",
+    "projects update NAME [--untrusted|--trusted] [--access-log on|off]",
     "projects delete NAME",
   ],
   details: "A project's name is 3 to 26 of a-z, 0-9 and -. Deleting a project deletes its deployments.",
   options: {
     untrusted: { type: "boolean", help: "its code is never run in a process with other deployments" },
     trusted: { type: "boolean", help: "its code is as your own" },
+    "access-log": {
+      type: "string",
+      value: "on|off",
+      help: 'record each request, for "isola logs --access"',
+    },
   },
   remote: true,
   examples: ["isola projects", "isola projects create hello", "isola projects update hello --untrusted"],
@@ -37,12 +42,13 @@ export const projects = defineCommand({
   },
 });
 
-interface Trust {
+interface Settings {
   untrusted: boolean;
   trusted: boolean;
+  "access-log": string | undefined;
 }
 type Action = (
-  context: Pick<CommandContext, "client"> & { options: Trust },
+  context: Pick<CommandContext, "client"> & { options: Settings },
   name: string,
 ) => Promise<{ done: string; project: ApiProject }>;
 
@@ -50,12 +56,10 @@ const ACTIONS: Record<string, Action> = {
   async create({ client, options: { untrusted } }, name) {
     return { done: "Created", project: await client().createProject(name, untrusted) };
   },
-  async update({ client, options: { untrusted, trusted } }, name) {
-    if (untrusted === trusted) {
-      throw new CliError("usage", `Cannot update project "${name}": give either --untrusted or --trusted`);
-    }
+  async update({ client, options }, name) {
+    const changes = changesOf(options, name);
     const project = await existing(client(), "update", name);
-    return { done: "Updated", project: await client().updateProject(project, { untrusted }) };
+    return { done: "Updated", project: await client().updateProject(project, changes) };
   },
   async delete({ client }, name) {
     const project = await existing(client(), "delete", name);
@@ -63,6 +67,23 @@ const ACTIONS: Record<string, Action> = {
     return { done: "Deleted", project };
   },
 };
+
+function changesOf({ untrusted, trusted, "access-log": accessLog }: Settings, name: string): ProjectChanges {
+  if ((untrusted && trusted) || (accessLog !== undefined && !["on", "off"].includes(accessLog))) {
+    const allowed = "either --untrusted or --trusted, and --access-log on or off";
+    throw new CliError("usage", `Cannot update project "${name}": give ${allowed}`);
+  }
+  if (!untrusted && !trusted && accessLog === undefined) {
+    throw new CliError(
+      "usage",
+      `Cannot update project "${name}": give --untrusted, --trusted or --access-log`,
+    );
+  }
+  return {
+    ...(untrusted || trusted ? { untrusted } : {}),
+    ...(accessLog === undefined ? {} : { accessLog: accessLog === "on" }),
+  };
+}
 
 async function existing(client: ApiClient, action: string, name: string): Promise<ApiProject> {
   const project = await client.findProject(name);

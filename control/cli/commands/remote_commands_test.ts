@@ -35,7 +35,13 @@ Deno.test("projects are created, listed, updated and deleted", async () => {
     (await run(plane, ["projects", "update", "hello", "--trusted"])).out,
     'Updated project "hello"\n',
   );
+  const logged = await run(plane, ["projects", "update", "hello", "--access-log", "on", "--json"]);
+  assert.deepEqual(
+    [JSON.parse(logged.out).accessLog, JSON.parse(logged.out).untrusted],
+    [true, false],
+  );
   assert.equal((await run(plane, ["projects", "update", "hello"])).code, 2);
+  assert.equal((await run(plane, ["projects", "update", "hello", "--access-log", "yes"])).code, 2);
   assert.equal((await run(plane, ["projects", "delete", "hello"])).out, 'Deleted project "hello"\n');
   const names = JSON.parse((await run(plane, ["projects", "--json"])).out).map(({ name }: { name: string }) =>
     name
@@ -56,11 +62,11 @@ Deno.test("deployments are listed newest first, shown and deleted", async () => 
   const second = await deploy(plane, folder);
   const { out } = await run(plane, ["deployments", "-p", "hello"]);
   const [header, ...rows] = out.trimEnd().split("\n");
-  assert.match(header!, /^ID +STATUS +KIND +AGE +HOSTS$/);
-  assert.match(rows[0]!, new RegExp(`^${second} +failed +preview +0s$`));
+  assert.match(header!, /^ID +STATUS +KIND +AGE +COMMIT +HOSTS$/);
+  assert.match(rows[0]!, new RegExp(`^${second} +failed +preview +0s +-$`));
   assert.match(
     rows[1]!,
-    new RegExp(`^${first} +success +production +0s +hello-${first}.localhost hello.localhost$`),
+    new RegExp(`^${first} +success +production +0s +- +hello-${first}.localhost hello.localhost$`),
   );
 
   const shown = await run(plane, ["deployments", "show", first]);

@@ -1,30 +1,41 @@
 import { CliError } from "../cli_error.ts";
 import { defineCommand } from "../command.ts";
+import { changeLines, compareDeployments } from "../deployment_changes.ts";
 import { existingProject } from "../existing_project.ts";
+import { confirm } from "../prompt.ts";
 
 /** `isola rollback`: promotes the successful deployment before the one that is production. */
 export const rollback = defineCommand({
   name: "rollback",
   summary: "Go back to the successful deployment before the present production",
-  usage: ["rollback --project NAME"],
-  options: { project: { type: "string", short: "p", value: "NAME", help: "project to roll back" } },
+  usage: ["rollback --project NAME [--yes]"],
+  details:
+    "Shows what that changes (files, variables, limits, domains) and, on a terminal, asks. To go back further:\n" +
+    "isola promote ID.",
+  options: {
+    project: { type: "string", short: "p", value: "NAME", help: "project to roll back", linked: true },
+    yes: { type: "boolean", short: "y", help: "do not ask" },
+  },
   remote: true,
   examples: ["isola rollback --project hello"],
-  async run({ options, client, json, terminal }) {
+  async run(context) {
+    const { options, client, json, terminal } = context;
     const project = await existingProject(client(), options.project);
     const newestFirst = await client().deployments(project.id);
     const current = newestFirst.findIndex(({ production }) => production);
-    if (current < 0) {
+    const now = newestFirst[current];
+    if (now === undefined) {
       throw new CliError("failed", `Cannot roll back "${project.name}": it has no production deployment`);
     }
     const previous = newestFirst.slice(current + 1).find(({ status }) => status === "success");
     if (!previous) {
       throw new CliError("failed", `Cannot roll back "${project.name}": no successful deployment is older`);
     }
+    const changes = await compareDeployments(client(), { from: now.id, to: previous.id });
+    for (const line of changeLines(changes)) terminal.note(line);
+    if (!options.yes) await confirm(context, `Make "${previous.id}" the production of "${project.name}"?`);
     const deployment = await client().promote(previous.id);
-    if (json) terminal.printJson(deployment);
-    else {terminal.print(
-        `Deployment "${previous.id}" is production again, instead of "${newestFirst[current]!.id}"`,
-      );}
+    if (json) return terminal.printJson({ ...deployment, changes });
+    terminal.print(`Deployment "${previous.id}" is production again, instead of "${now.id}"`);
   },
 });

@@ -1,6 +1,7 @@
 import type { IsolateInfo } from "../../model.ts";
 import type { ApiHealth } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
+import type { ApiClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { formatBytes, formatElapsed, formatSince } from "../quantity.ts";
 import { table } from "../table.ts";
@@ -16,15 +17,26 @@ export const status = defineCommand({
   examples: ["isola status", "isola status --json"],
   async run({ client, json, terminal }) {
     const server = await client().health();
-    const isolates = await client().isolates();
+    const isolates = await readIsolates(client());
     if (!json) {
       printServer(terminal, server);
-      printIsolates(terminal, isolates);
+      if (isolates !== null) printIsolates(terminal, isolates);
+      else terminal.note('Isolates are shown to access tokens with the role "admin" alone');
     }
     if (server.status !== "ok") throw new CliError("failed", `The server is not ready: "${server.status}"`);
     if (json) terminal.printJson({ server, isolates });
   },
 });
+
+/** `null` = the access token is not one of the machine. */
+async function readIsolates(client: ApiClient): Promise<IsolateInfo[] | null> {
+  try {
+    return await client.isolates();
+  } catch (error) {
+    if (error instanceof CliError && error.apiCode === "forbidden") return null;
+    throw error;
+  }
+}
 
 function printServer(terminal: Terminal, { sandbox, ...server }: ApiHealth): void {
   for (const [name, value] of Object.entries(server)) terminal.print(`${name.padEnd(10)} ${value}`);

@@ -1,9 +1,10 @@
 import { posix, resolve } from "node:path";
 import { CliError } from "../cli_error.ts";
-import { findEntrypoint } from "./find_entrypoint.ts";
-import { readFolderConfig } from "./folder_config.ts";
+import { findEntrypoint } from "../../snapshot/find_entrypoint.ts";
+import { readFolderConfig } from "../../snapshot/folder_config.ts";
+import { SnapshotError } from "../../snapshot/snapshot_error.ts";
+import { STATIC_SITE_ENTRYPOINT, staticSiteFiles } from "../../snapshot/static_site.ts";
 import { type BlobHasher, gitBlobSha1 } from "./git_blob.ts";
-import { STATIC_SITE_ENTRYPOINT, staticSiteFiles } from "./static_site.ts";
 import { type FolderContents, walkFolder } from "./walk_folder.ts";
 
 /** A file of a snapshot, named by its content. */
@@ -48,12 +49,23 @@ export interface SnapshotOptions {
  * @throws {CliError} it is no folder, has no entry point, too much in it, or a link out of it
  */
 export async function takeSnapshot(folder: string, options: SnapshotOptions): Promise<Snapshot> {
-  const root = realFolder(folder);
-  const config = readFolderConfig(root);
+  try {
+    return await readSnapshot(realFolder(folder), options);
+  } catch (error) {
+    if (error instanceof SnapshotError) throw new CliError("failed", error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function readSnapshot(root: string, options: SnapshotOptions): Promise<Snapshot> {
+  const config = readFolderConfig((file) => readText(resolve(root, file)));
   const { files: found, links, leftOut } = walkFolder(root, config);
   const paths = new Set([...found.map(({ path }) => path), ...links.keys()]);
-  const indexHtml = paths.has("index.html") ? Deno.readTextFileSync(resolve(root, "index.html")) : undefined;
-  const entry = findEntrypoint({ wanted: options.entrypoint, config, paths, indexHtml });
+  const indexHtml = paths.has("index.html") ? readText(resolve(root, "index.html")) : undefined;
+  const wanted = options.entrypoint === undefined
+    ? undefined
+    : { path: options.entrypoint, namedBy: "--entrypoint" };
+  const entry = findEntrypoint({ wanted, config, paths, indexHtml });
   const hashes = await options.hasher.hashAll(found, options.signal);
   const files = found.map(({ path, source, sizeBytes }): SnapshotFile => ({
     path,
@@ -70,6 +82,15 @@ export async function takeSnapshot(folder: string, options: SnapshotOptions): Pr
     files.push({ path, sizeBytes: content.length, gitSha1: gitBlobSha1(content), open });
   }
   return { root, entrypoint: STATIC_SITE_ENTRYPOINT, foundBy: "static site", files, links, leftOut };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** Files under the names of the links to them. */

@@ -1,8 +1,8 @@
-import ignore, { type Ignore } from "ignore";
 import { isAbsolute, posix, relative, resolve } from "node:path";
 import { CliError } from "../cli_error.ts";
 import { formatBytes } from "../quantity.ts";
-import type { FolderConfig } from "./folder_config.ts";
+import { globMatcher, ignoreMatcher, isNeverDeployed, isSecretFile } from "../../snapshot/deployed_paths.ts";
+import type { FolderConfig } from "../../snapshot/folder_config.ts";
 
 /** A file to deploy. */
 export interface FolderFile {
@@ -27,15 +27,10 @@ export interface FolderContents {
 const MAX_FILES = 10_000;
 const MAX_TOTAL_BYTES = 1024 ** 3;
 
-/** Never part of a deployment, whatever the ignore files say: version control, packages (the build makes its own), our state. */
-const NEVER_DEPLOYED: ReadonlySet<string> = new Set([".git", "node_modules", ".isola", ".DS_Store"]);
-const EDITOR_LEFTOVER = /^\.#|~$|\.sw[opx]$/;
-const SECRET_FILE = /^\.env(\..*)?$/;
-
 /** Patterns of the ignore file in folder `base` ("" = root); paths are matched relative to it. */
 interface IgnoreRules {
   base: string;
-  matcher: Ignore;
+  matcher: ReturnType<typeof ignoreMatcher>;
 }
 
 /**
@@ -47,8 +42,8 @@ interface IgnoreRules {
  */
 export function walkFolder(root: string, config: Pick<FolderConfig, "include" | "exclude">): FolderContents {
   const contents: FolderContents = { files: [], links: new Map(), leftOut: [] };
-  const included = config.include.length > 0 ? matcherOf(config.include.map(anchored)) : undefined;
-  const excluded = matcherOf(config.exclude.map(anchored));
+  const included = config.include.length > 0 ? globMatcher(config.include) : undefined;
+  const excluded = globMatcher(config.exclude);
   let totalBytes = 0;
 
   const visit = (folder: string, outerRules: readonly IgnoreRules[]) => {
@@ -60,7 +55,7 @@ export function walkFolder(root: string, config: Pick<FolderConfig, "include" | 
       if (excluded.ignores(path)) continue;
       if (entry.isDirectory) visit(path, rules);
       else if (included && !included.ignores(path)) continue;
-      else if (SECRET_FILE.test(entry.name)) {
+      else if (isSecretFile(entry.name)) {
         contents.leftOut.push({ path, reason: "variables are given with --env or --env-file" });
       } else if (entry.isSymlink) contents.links.set(path, linkTarget(root, path));
       else if (entry.isFile) {
@@ -78,15 +73,10 @@ export function walkFolder(root: string, config: Pick<FolderConfig, "include" | 
   return contents;
 }
 
-/** Whether files and folders of that name are left out everywhere. */
-export function isNeverDeployed(name: string): boolean {
-  return NEVER_DEPLOYED.has(name) || EDITOR_LEFTOVER.test(name);
-}
-
 function withRulesOf(root: string, folder: string, outer: readonly IgnoreRules[]): readonly IgnoreRules[] {
   try {
     const text = Deno.readTextFileSync(resolve(root, folder, ".gitignore"));
-    return [...outer, { base: folder, matcher: matcherOf(text) }];
+    return [...outer, { base: folder, matcher: ignoreMatcher(text) }];
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return outer;
     throw error;
@@ -99,16 +89,6 @@ function isIgnored(path: string, isDirectory: boolean, rules: readonly IgnoreRul
     if (verdict.ignored || verdict.unignored) return verdict.ignored;
   }
   return false;
-}
-
-function matcherOf(patterns: string | string[]): Ignore {
-  return ignore({ ignorecase: false }).add(patterns);
-}
-
-/** Globs of deno.json start at the folder, where those of a gitignore without "/" match at any depth. */
-function anchored(glob: string): string {
-  const [, negation = "", path = ""] = /^(!?)(?:\.\/)?(.*)$/.exec(glob) ?? [];
-  return path.startsWith("**") || path.startsWith("/") ? negation + path : `${negation}/${path}`;
 }
 
 function linkTarget(root: string, path: string): string {

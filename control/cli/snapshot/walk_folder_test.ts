@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CliError } from "../cli_error.ts";
-import type { FolderConfig } from "./folder_config.ts";
+import type { FolderConfig } from "../../snapshot/folder_config.ts";
 import { TempFolder } from "./temp_folder_test.ts";
 import { walkFolder } from "./walk_folder.ts";
 

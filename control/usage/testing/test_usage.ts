@@ -14,12 +14,23 @@ export class TestUsage implements Disposable {
   store!: Store;
   ledger!: UsageLedger;
   nowMs = START_MS;
+  #monotonicMs = 0;
 
   /** Opens the store again, as a new server does. */
   async restart(flushMs = NEVER_MS): Promise<void> {
     this.close();
     this.store = await openStore(this.dir);
-    this.ledger = new UsageLedger(this.store.database, { now: () => this.nowMs, flushMs });
+    this.ledger = new UsageLedger(this.store.database, {
+      now: () => this.nowMs,
+      monotonicNow: () => this.#monotonicMs,
+      flushMs,
+    });
+  }
+
+  /** Lets time pass; to set `nowMs` sets the clock. */
+  pass(ms: number): void {
+    this.nowMs += ms;
+    this.#monotonicMs += ms;
   }
 
   /** Makes a project and returns its id. */

@@ -1,5 +1,17 @@
 import assert from "node:assert/strict";
+import { Durations } from "./durations.ts";
 import { type Metrics, metricsText } from "./metrics.ts";
+import { processMetrics } from "./process_metrics.ts";
+import { Responses } from "./responses.ts";
+
+const durations = new Durations();
+durations.coldStarts.observe(0.02);
+durations.coldStarts.observe(0.5);
+durations.coldStarts.observe(11);
+durations.builds.failed.observe(3);
+const responses = new Responses();
+responses.add({ byClass: [0, 0, 5, 0, 0, 1], errors: { OVERLOADED: 1 } });
+responses.add({ byClass: [0, 0, 1, 0, 2, 0], errors: {} });
 
 const METRICS: Metrics = {
   version: "1.2.3",
@@ -21,6 +33,12 @@ const METRICS: Metrics = {
   ],
   waiting: 4,
   hostnames: 5,
+  authFailures: 6,
+  durations,
+  responses,
+  logs: { bytes: 4096, dropped: { app: 1, access: 2 }, exported: { sent: 3, dropped: 4 } },
+  certificateExpiryMs: 1_900_000_000_500,
+  process: await processMetrics(),
 };
 
 /** The samples of a metric, without those of others. */
@@ -32,6 +50,7 @@ function samples(name: string, changes: Partial<Metrics> = {}): string[] {
 const SAMPLES: [name: string, samples: string[]][] = [
   ["isola_info", ['{version="1.2.3",region="local"} 1']],
   ["isola_sandbox_info", ['{level="full",cgroup="2"} 1']],
+  ["isola_auth_failures_total", [" 6"]],
   ["isola_sandboxes", [
     '{phase="starting"} 0',
     '{phase="blank"} 2',
@@ -48,6 +67,22 @@ const SAMPLES: [name: string, samples: string[]][] = [
   ["isola_isolate_uptime_seconds_total", ['{deployment="abcdefghijkl"} 60.5', '{deployment="other"} 0']],
   ["isola_acquires_waiting", [" 4"]],
   ["isola_hostnames", [" 5"]],
+  ["isola_cold_start_seconds_bucket", [
+    ...["0.005", "0.01"].map((le) => `{le="${le}"} 0`),
+    ...["0.025", "0.05", "0.1", "0.25"].map((le) => `{le="${le}"} 1`),
+    ...["0.5", "1", "2.5", "5", "10"].map((le) => `{le="${le}"} 2`),
+    '{le="+Inf"} 3',
+  ]],
+  ["isola_cold_start_seconds_sum", [" 11.52"]],
+  ["isola_cold_start_seconds_count", [" 3"]],
+  ["isola_build_duration_seconds_count", ['{status="success"} 0', '{status="failed"} 1']],
+  ["isola_responses_total", ['{class="2xx"} 6', '{class="5xx"} 1', '{class="4xx"} 2']],
+  ["isola_error_pages_total", ['{code="OVERLOADED"} 1']],
+  ["isola_log_store_bytes", [" 4096"]],
+  ["isola_log_lines_dropped_total", ['{log="app"} 1', '{log="access"} 2']],
+  ["isola_otlp_records_sent_total", [" 3"]],
+  ["isola_otlp_records_dropped_total", [" 4"]],
+  ["isola_certificate_expiry_timestamp_seconds", [" 1900000000.5"]],
 ];
 
 for (const [name, expected] of SAMPLES) {
@@ -57,11 +92,11 @@ for (const [name, expected] of SAMPLES) {
 Deno.test("metrics: every line is a comment or a sample, and every metric is described before its samples", () => {
   const described = new Set<string>();
   for (const line of metricsText(METRICS).trimEnd().split("\n")) {
-    const [, type] = /^# TYPE (\w+) (?:gauge|counter)$/.exec(line) ?? [];
+    const [, type] = /^# TYPE (\w+) (?:gauge|counter|histogram)$/.exec(line) ?? [];
     if (type !== undefined) described.add(type);
     if (line.startsWith("#")) continue;
     const [, name] = /^([a-z_]+)(?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? \d+(?:\.\d+)?$/.exec(line) ?? [];
-    assert.ok(name !== undefined && described.has(name), line);
+    assert.ok(name !== undefined && described.has(name.replace(/_(?:bucket|sum|count)$/, "")), line);
   }
 });
 

@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { BuildLog } from "../model.ts";
+import { BuildError } from "./build_error.ts";
+import { isInnerLink, isManifestPath } from "./manifest_path.ts";
+import { type BuiltFile, MAX_IMAGE_FILES } from "./protocol.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+/** Settings for those who build, and the history of the source. */
+const NOT_WRITTEN: ReadonlySet<string> = new Set([".git", ".npmrc", "deno.lock"]);
+
+/** What is not asked for. */
+export interface WrittenFilesOptions {
+  /** SHA-256 of what was there before, by path. */
+  hashes: Readonly<Record<string, string>>;
+  /** Paths of folders. */
+  skip: readonly string[];
+  log(line: BuildLog): void;
+}
+
+/**
+ * The files of a directory that were not there before, or are others now. Whoever has made them is not trusted: nothing but
+ * files is read, and no link is followed.
+ *
+ * @throws {BuildError} there are too many
+ */
+export function writtenFiles(dir: string, { hashes, skip, log }: WrittenFilesOptions): BuiltFile[] {
+  const written: BuiltFile[] = [];
+  const folders = [""];
+  const ignore = (path: string, reason: string) =>
+    log({ level: "warning", message: `Ignoring "${path}": ${reason}` });
+  for (const folder of folders) {
+    for (const { name, isDirectory, isFile, isSymlink } of Deno.readDirSync(join(dir, folder))) {
+      const path = folder + name;
+      if (NOT_WRITTEN.has(name) || skip.includes(path) || path === ".isola") continue;
+      if (!isManifestPath(path) || name.includes("\ufffd")) {
+        ignore(path, "not a name for a file of a deployment");
+      } else if (isDirectory) folders.push(`${path}/`);
+      else if (isSymlink) {
+        const target = Deno.readLinkSync(join(dir, path));
+        if (isInnerLink(path, target)) written.push({ path, target });
+        else ignore(path, "the link leads out of the deployment");
+      } else if (isFile) {
+        if (hashOf(join(dir, path)) !== hashes[path]) written.push({ path, from: path });
+      } else ignore(path, "neither a file nor a link");
+      if (written.length > MAX_IMAGE_FILES) {
+        throw new BuildError(`Cannot build: the build command wrote more than ${MAX_IMAGE_FILES} files`);
+      }
+    }
+  }
+  return written;
+}
+
+function hashOf(path: string): string {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  using file = Deno.openSync(path);
+  for (let read = file.readSync(buffer); read !== null; read = file.readSync(buffer)) {
+    hash.update(buffer.subarray(0, read));
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,79 @@
+import { listTokens } from "../access/token_calls.ts";
+import type { ApiAuditRecord } from "../api_shapes.ts";
+import { CliError } from "../cli_error.ts";
+import type { ApiClient } from "../client.ts";
+import { type CommandContext, defineCommand, type Option } from "../command.ts";
+import { parseDurationMs } from "../quantity.ts";
+import { table } from "../table.ts";
+import { printable } from "../terminal.ts";
+
+const DEFAULT_LIMIT = 50;
+/** What one call may return. */
+const MAX_LIMIT = 1000;
+const OPTIONS = {
+  since: { type: "string", value: "TIME", help: "only changes since then: 10m, 2h, 30d or an ISO 8601 time" },
+  until: { type: "string", value: "TIME", help: "only changes until then" },
+  by: { type: "string", value: "TOKEN", help: "only changes made with the access token of that name or id" },
+  limit: {
+    type: "string",
+    value: "N",
+    help: `at most so many, the newest (${DEFAULT_LIMIT}; up to ${MAX_LIMIT})`,
+  },
+} as const satisfies Record<string, Option>;
+
+type Context = CommandContext<typeof OPTIONS>;
+
+/** `isola audit`: who changed what. */
+export const audit = defineCommand({
+  name: "audit",
+  summary: "Show who changed what, and when",
+  usage: ["audit [--since TIME] [--until TIME] [--by TOKEN] [--org NAME] [--limit N]"],
+  details:
+    "Each successful change is kept for a year: the access token that made it, what it did to what, and the address that\n" +
+    "it came from. A token of an organization sees that organization's; one with the role admin sees all, or with --org\n" +
+    "those of one. Contents and secrets are not in it.",
+  options: OPTIONS,
+  remote: true,
+  examples: ["isola audit --since 7d", "isola audit --by ci --json"],
+  async run({ options, client, json, terminal }: Context) {
+    const isOneWanted = client().isOrganizationChosen;
+    const records = await client().json<ApiAuditRecord[]>({
+      action: "read the audit log",
+      path: "/v1/audit",
+      query: {
+        since: pointInTime("--since", options.since),
+        until: pointInTime("--until", options.until),
+        limit: checkedLimit(options.limit),
+        tokenId: options.by === undefined ? undefined : await tokenId(client(), options.by),
+        organizationId: isOneWanted ? (await client().organization()).id : undefined,
+      },
+    });
+    if (json) return terminal.printJson(records);
+    if (records.length === 0) return terminal.note("No changes");
+    const rows = records.toReversed().map(({ time, actor, action, target, address }) =>
+      [time.slice(0, 19).replace("T", " "), actor, action, target ?? "-", address ?? "-"].map(printable)
+    );
+    for (const line of table(["TIME (UTC)", "BY", "ACTION", "TARGET", "FROM"], rows)) terminal.print(line);
+  },
+});
+
+/** ISO 8601. */
+function pointInTime(option: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const agoMs = parseDurationMs(text);
+  const atMs = agoMs === undefined ? Date.parse(text) : Date.now() - agoMs;
+  if (!Number.isNaN(atMs)) return new Date(atMs).toISOString();
+  throw new CliError("usage", `Cannot use ${option} "${text}": must be 10m, 2h, 30d or an ISO 8601 time`);
+}
+
+function checkedLimit(text: string | undefined): number {
+  const limit = text === undefined ? DEFAULT_LIMIT : Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit;
+  throw new CliError("usage", `Cannot use --limit "${text}": must be 1 to ${MAX_LIMIT}`);
+}
+
+/** Of a revoked token only the id is known. */
+async function tokenId(client: ApiClient, nameOrId: string): Promise<string> {
+  const found = (await listTokens(client)).find(({ id, name }) => id === nameOrId || name === nameOrId);
+  return found?.id ?? nameOrId;
+}

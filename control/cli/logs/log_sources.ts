@@ -1,0 +1,69 @@
+import type { ApiDeployment } from "../api_shapes.ts";
+import { CliError } from "../cli_error.ts";
+import type { ApiClient } from "../client.ts";
+import { existingProject } from "../existing_project.ts";
+import type { LogSource } from "./log_tail.ts";
+
+/** A log, and what it is called beside others. */
+export interface NamedSource extends LogSource {
+  label: string;
+  /** `null` = those of a whole project. */
+  deploymentId: string | null;
+}
+
+/** Of what logs are shown: names or ids of projects, ids of deployments. */
+export interface LogTargets {
+  projects: readonly string[];
+  deployments: readonly string[];
+}
+
+/** What deployments wrote: of a project, that of its production, else its newest. */
+export async function appLogSources(
+  client: ApiClient,
+  targets: LogTargets,
+  query: LogSource["query"],
+): Promise<NamedSource[]> {
+  const ofProjects = await Promise.all(
+    named(targets).projects.map(async (name) => {
+      const { id } = await currentDeployment(client, name);
+      return { label: name, deploymentId: id };
+    }),
+  );
+  const ofDeployments = targets.deployments.map((id) => ({ label: id, deploymentId: id }));
+  return [...ofProjects, ...ofDeployments].map((source) => ({
+    ...source,
+    path: `/v1/deployments/${encodeURIComponent(source.deploymentId)}/app_logs`,
+    query,
+  }));
+}
+
+/** What was asked of projects, or of single deployments. */
+export async function accessLogSources(
+  client: ApiClient,
+  targets: LogTargets,
+  query: LogSource["query"],
+): Promise<NamedSource[]> {
+  const path = (projectId: string) => `/v1/projects/${projectId}/access_logs`;
+  const ofProjects = named(targets).projects.map(async (name) => {
+    const { id } = await existingProject(client, name);
+    return { label: name, deploymentId: null, path: path(id), query };
+  });
+  const ofDeployments = targets.deployments.map(async (id) => {
+    const { projectId } = await client.deployment(id);
+    return { label: id, deploymentId: id, path: path(projectId), query: { ...query, deployment: id } };
+  });
+  return await Promise.all([...ofProjects, ...ofDeployments]);
+}
+
+function named(targets: LogTargets): LogTargets {
+  if (targets.projects.length + targets.deployments.length > 0) return targets;
+  throw new CliError("usage", "Cannot show a log: name its --project or --deployment");
+}
+
+async function currentDeployment(client: ApiClient, name: string): Promise<ApiDeployment> {
+  const project = await existingProject(client, name);
+  const newestFirst = await client.deployments(project.id);
+  const current = newestFirst.find(({ production }) => production) ?? newestFirst[0];
+  if (current) return current;
+  throw new CliError("failed", `Cannot show a log: project "${project.name}" has no deployment`);
+}
