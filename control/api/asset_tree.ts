@@ -1,3 +1,4 @@
+import { MAX_FILES } from "./assets.ts";
 import { ApiError } from "./errors.ts";
 
 /** As many links are followed in one path as Linux does (path_resolution(7)). */
@@ -5,13 +6,23 @@ const MAX_LINKS_FOLLOWED = 40;
 /** PATH_MAX and NAME_MAX of Linux, without the final NUL. */
 const MAX_PATH_BYTES = 4095;
 const MAX_SEGMENT_BYTES = 255;
+/** Of one deployment. */
+const MAX_DIRECTORIES = 4 * MAX_FILES;
+/** Characters of paths that are looked at to resolve all links of a deployment: some tens of milliseconds. */
+const MAX_WALKED = 2 ** 25;
+/** What looking at one path costs beside its characters. */
+const LOOKUP_COST = 32;
 
 /** The paths of a deployment: files, and symlinks with their targets. */
 export class AssetTree {
   readonly #files: ReadonlySet<string>;
   readonly #links: ReadonlyMap<string, string>;
+  #walked = 0;
 
-  /** @throws {ApiError} `badRequest`: a path is malformed, both file and directory, or a link that leads out or nowhere. */
+  /**
+   * @throws {ApiError} `badRequest`: a path is malformed, both file and directory, or a link that leads out or nowhere; or
+   * all of it is too much to be looked at.
+   */
   constructor(files: ReadonlySet<string>, links: ReadonlyMap<string, string>) {
     this.#files = files;
     this.#links = links;
@@ -22,7 +33,7 @@ export class AssetTree {
       for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
         const directory = path.slice(0, at);
         if (directories.has(directory)) break;
-        directories.add(directory);
+        if (directories.add(directory).size > MAX_DIRECTORIES) throw tooManyDirectories();
       }
     }
     for (const directory of directories) {
@@ -32,6 +43,12 @@ export class AssetTree {
     }
     for (const [path, target] of links) {
       if (target === "" || target.includes("\0")) throw refused(path, "its target is empty or contains NUL");
+      if (isLonger(target, MAX_PATH_BYTES)) {
+        throw refused(path, `its target is longer than ${MAX_PATH_BYTES} bytes`);
+      }
+      if (isLonger(target, MAX_PATH_BYTES)) {
+        throw refused(path, `its target is longer than ${MAX_PATH_BYTES} bytes`);
+      }
       this.#resolve(path, path);
     }
   }
@@ -43,18 +60,24 @@ export class AssetTree {
 
   /** Where a path leads, the way the kernel goes: link by link, and `..` from wherever a link led. */
   #resolve(path: string, subject: string): string {
-    const at: string[] = [];
+    let at = "";
     const ahead = path.split("/").reverse();
     let followed = 0;
     for (let segment = ahead.pop(); segment !== undefined; segment = ahead.pop()) {
       if (segment === "" || segment === ".") continue;
       if (segment === "..") {
-        if (at.pop() === undefined) throw refused(subject, "it leads out of the deployment");
+        if (at === "") throw refused(subject, "it leads out of the deployment");
+        at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
         continue;
       }
-      const target = this.#links.get([...at, segment].join("/"));
+      const next = at === "" ? segment : `${at}/${segment}`;
+      this.#walked += next.length + LOOKUP_COST;
+      if (next.length > MAX_PATH_BYTES || this.#walked > MAX_WALKED) {
+        throw refused(subject, "the links of the deployment lead through too many or too long paths");
+      }
+      const target = this.#links.get(next);
       if (target === undefined) {
-        at.push(segment);
+        at = next;
         continue;
       }
       if (target.startsWith("/")) throw refused(subject, `its target "${target}" is not relative`);
@@ -63,7 +86,7 @@ export class AssetTree {
       }
       ahead.push(...target.split("/").reverse());
     }
-    return at.join("/");
+    return at;
   }
 }
 
@@ -94,4 +117,8 @@ function isLonger(text: string, maxBytes: number): boolean {
 function refused(path: string, problem: string): ApiError {
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
   return new ApiError("badRequest", `Cannot take asset "${shown}": ${problem}`);
+}
+
+function tooManyDirectories(): ApiError {
+  return new ApiError("badRequest", `Cannot take more than ${MAX_DIRECTORIES} directories in one deployment`);
 }

@@ -4,6 +4,7 @@ import { assertDeployable, submitDeployment } from "../deployments/submit.ts";
 import type { SourceOptions } from "../model.ts";
 import type { DeploymentRecord } from "../store/mod.ts";
 import type { AssetTree } from "./asset_tree.ts";
+import { MAX_FILES } from "./assets.ts";
 import { AssetIntake } from "./create_assets.ts";
 import { createBody, readLimits, readNet } from "./create_body.ts";
 import { checkDomains, type Deployer } from "./create_domains.ts";
@@ -18,8 +19,12 @@ type Body = z.infer<typeof createBody>;
 
 /** The longest create body, whose assets may come with it. More goes up one by one before. */
 const MAX_BODY_BYTES = 2 ** 31;
-/** Characters of everything in a body but the contents of assets. */
+/** Characters of everything in a body but the contents of assets: mostly of the paths of the most files there may be. */
 const MAX_FIELDS_LENGTH = 32 * 2 ** 20;
+/** Characters of one of them. */
+const MAX_FIELD_LENGTH = 512 * 1024;
+/** Keys and values: of each asset, two for itself and two for each of its few fields; and some more. */
+const MAX_VALUES = 16 * MAX_FILES;
 /** Bodies that are taken in at once; more are refused. */
 const MAX_CREATIONS = 64;
 
@@ -71,7 +76,11 @@ async function readBody(
   request: Request,
   assets: AssetIntake,
 ): Promise<Body> {
-  await using text = new JsonReader(bodyText(request, MAX_BODY_BYTES), { maxHeld: MAX_FIELDS_LENGTH });
+  await using text = new JsonReader(bodyText(request, MAX_BODY_BYTES), {
+    maxHeld: MAX_FIELDS_LENGTH,
+    maxValue: MAX_FIELD_LENGTH,
+    maxValues: MAX_VALUES,
+  });
   const fields = new Map<string, unknown>();
   const checkFields = <Schema extends z.ZodType<Partial<Body>>>(schema: Schema): z.infer<Schema> => {
     const body = check(schema, Object.fromEntries(fields));

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { ApiError } from "./errors.ts";
+import { assertShallow } from "./json_depth.ts";
 
 /** The longest JSON body of an ordinary call. */
 export const MAX_JSON_BYTES = 2 ** 20;
@@ -124,6 +125,7 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
 }
 
 function parse(text: string): unknown {
+  assertShallow(text);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,5 +1,7 @@
 import { ApiError } from "./errors.ts";
 
+/** Characters of one value that is parsed at once: that takes some milliseconds. */
+const MAX_VALUE_LENGTH = 2 ** 20;
 const SPACE = /[ \t\n\r]*/y;
 /** What ends a number, `true`, `false` or `null`. */
 const SCALAR_END = /[\s,\]}]/g;
@@ -9,6 +11,10 @@ const BRACKET_OR_QUOTE = /["[\]{}]/g;
 export interface JsonReaderOptions {
   /** Characters of keys and values held, all together; text that is read in pieces is not. */
   maxHeld: number;
+  /** Characters of one value that is read as a whole. */
+  maxValue: number;
+  /** Values that are read as a whole, keys among them. */
+  maxValues: number;
 }
 
 /**
@@ -17,17 +23,18 @@ export interface JsonReaderOptions {
  */
 export class JsonReader implements AsyncDisposable {
   readonly #pieces: AsyncIterator<string>;
-  readonly #maxHeld: number;
+  readonly #options: JsonReaderOptions;
   #held = 0;
+  #values = 0;
   /** What has arrived and was not read yet begins at `#at`. */
   #text = "";
   #at = 0;
   /** Characters before `#text`. */
   #before = 0;
 
-  constructor(pieces: AsyncIterable<string>, { maxHeld }: JsonReaderOptions) {
+  constructor(pieces: AsyncIterable<string>, options: JsonReaderOptions) {
     this.#pieces = pieces[Symbol.asyncIterator]();
-    this.#maxHeld = maxHeld;
+    this.#options = options;
   }
 
   /** What was not read yet is not waited for. */
@@ -66,15 +73,15 @@ export class JsonReader implements AsyncDisposable {
     let end = findEnd(this.#text, this.#at);
     while (end < 0) {
       const length = this.#text.length - this.#at;
-      if (this.#held + length > this.#maxHeld) throw this.#tooLong();
+      this.#checkLength(length);
       // As much again, so that what is looked at twice does not add up.
       if (!await this.#fill(2 * length)) {
         if (findEnd !== scalarEnd) throw this.#unexpected("more");
         end = this.#text.length;
       } else end = findEnd(this.#text, this.#at);
     }
+    this.#checkLength(end - this.#at);
     this.#held += end - this.#at;
-    if (this.#held > this.#maxHeld) throw this.#tooLong();
     const value = this.#parse(this.#text.slice(this.#at, end));
     this.#at = end;
     return value;
@@ -126,7 +133,17 @@ export class JsonReader implements AsyncDisposable {
     return arrived > before;
   }
 
+  #count(length: number): void {
+    const { maxHeld, maxValue, maxValues } = this.#options;
+    this.#held += length;
+    if (length > maxValue || this.#held > maxHeld) throw this.#tooLong();
+    if (++this.#values > maxValues) {
+      throw new ApiError("bodyTooLarge", `The request body has more than ${maxValues} keys and values`);
+    }
+  }
+
   #parse(text: string): unknown {
+    assertShallow(text);
     try {
       return JSON.parse(text);
     } catch (error) {
@@ -143,11 +160,20 @@ export class JsonReader implements AsyncDisposable {
     );
   }
 
-  #tooLong(): ApiError {
-    return new ApiError(
-      "bodyTooLarge",
-      `The fields of the request body are longer than ${this.#maxHeld} characters without the contents of files`,
-    );
+  /** Whether one more value of that length may be held. */
+  #checkLength(length: number): void {
+    if (length > MAX_VALUE_LENGTH) {
+      throw new ApiError(
+        "bodyTooLarge",
+        `A field of the request body is longer than ${MAX_VALUE_LENGTH} characters`,
+      );
+    }
+    if (this.#held + length > this.#maxHeld) {
+      throw new ApiError(
+        "bodyTooLarge",
+        `The fields of the request body are longer than ${this.#maxHeld} characters without the contents of files`,
+      );
+    }
   }
 }
 

@@ -72,6 +72,7 @@ Deno.test("links lead to places inside the deployment, however they get there", 
       { l: "../x" },
       { l: "dir/../../x" },
       { l: "a\0" },
+      { l: "./".repeat(2048) },
       // By its text it stays inside; by the way that the kernel goes it does not.
       { "a/b/l": "../../dir", m: "a/b/l/../../x" },
       { l: "l" },
@@ -82,6 +83,30 @@ Deno.test("links lead to places inside the deployment, however they get there", 
   assert.ok(tree(["dir/x.ts"], { l: "dir", m: "l/x.ts" }).isFile("m"));
   assert.ok(!tree(["dir/x.ts"], { l: "dir" }).isFile("l"));
   assert.ok(!tree(["dir/x.ts"]).isFile("dir/../dir/x.ts"));
+});
+
+Deno.test("what looking at the paths of a deployment takes is bounded, however links go round", () => {
+  const links = (depth: number) => {
+    const around = "x/".repeat(depth) + "../".repeat(depth);
+    const hops = Array.from({ length: 39 }, (_, at) => [`l${at}`, `${around}l${at + 1}`]);
+    const entries = Array.from({ length: 300 }, (_, at) => [`m${at}`, "l1"]);
+    return Object.fromEntries([...hops, ["l39", "f"], ...entries]);
+  };
+  const began = performance.now();
+  assert.throws(
+    () => tree(["f"], links(1000)),
+    /Cannot take asset "l0": its target is longer than 4095 bytes/,
+  );
+  assert.throws(
+    () => tree(["f"], links(800)),
+    /the links of the deployment lead through too many or too long paths/,
+  );
+  assert.throws(() => tree(["f"], { a: "b/".repeat(200_000) }), /"a": its target is longer than 4095 bytes/);
+  assert.throws(
+    () => tree(Array.from({ length: 100 }, (_, at) => `${at}/${"a/".repeat(2000)}b`)),
+    /Cannot take more than 40000 directories in one deployment/,
+  );
+  assert.ok(performance.now() - began < 5000);
 });
 
 Deno.test("code and files are bounded apart", () => {

@@ -51,6 +51,8 @@ export interface CliDeps {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./commands/serve.ts")).serve,
   dev: async () => (await import("./commands/dev.ts")).dev,
+  login: async () => (await import("./commands/login.ts")).login,
+  link: async () => (await import("./commands/link.ts")).link,
   deploy: async () => (await import("./commands/deploy.ts")).deploy,
   projects: async () => (await import("./commands/projects.ts")).projects,
   deployments: async () => (await import("./commands/deployments.ts")).deployments,
@@ -61,15 +63,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   domains: async () => (await import("./commands/domains.ts")).domains,
   logs: async () => (await import("./commands/logs.ts")).logs,
   status: async () => (await import("./commands/status.ts")).status,
+  tokens: async () => (await import("./commands/tokens.ts")).tokens,
+  orgs: async () => (await import("./commands/orgs.ts")).orgs,
+  audit: async () => (await import("./commands/audit.ts")).audit,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   backup: async () => (await import("./commands/backup.ts")).backup,
   restore: async () => (await import("./commands/restore.ts")).restore,
   trust: async () => (await import("./commands/trust.ts")).trust,
-  orgs: async () => (await import("./commands/orgs.ts")).orgs,
-  tokens: async () => (await import("./commands/tokens.ts")).tokens,
-  audit: async () => (await import("./commands/audit.ts")).audit,
-  login: async () => (await import("./commands/login.ts")).login,
-  link: async () => (await import("./commands/link.ts")).link,
   completions: async () => (await import("./commands/completions.ts")).completions,
 };
 

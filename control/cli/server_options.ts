@@ -23,8 +23,13 @@ export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
   ),
 };
 
+/** Those that say where a server's state is. */
+export const STATE_OPTIONS: Readonly<Record<string, Option>> = Object.fromEntries(
+  ["config", flagName("dataDir"), flagName("secretKeyFile")].map((name) => [name, CONFIG_OPTIONS[name]!]),
+);
+
 /**
- * The configuration of a command with {@linkcode CONFIG_OPTIONS}; `defaults` is what the command prefers.
+ * The configuration of a command with {@linkcode CONFIG_OPTIONS}, or some of them; `defaults` is what the command prefers.
  *
  * @throws {CliError} `usage`, with every problem
  */

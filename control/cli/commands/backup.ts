@@ -3,7 +3,7 @@ import { writeBackup } from "../../backup/write_backup.ts";
 import { CliError } from "../cli_error.ts";
 import { defineCommand } from "../command.ts";
 import { formatBytes } from "../quantity.ts";
-import { CONFIG_OPTIONS, configOf } from "../server_options.ts";
+import { configOf, STATE_OPTIONS } from "../server_options.ts";
 import type { OutputStream } from "../terminal.ts";
 
 /** `isola backup`: the whole state of this machine's server in one file, while it runs. */
@@ -17,7 +17,7 @@ export const backup = defineCommand({
     "waits for it. It runs on the server's own machine, as the server's user.",
   options: {
     logs: { type: "boolean", help: "what apps have printed, too" },
-    ...CONFIG_OPTIONS,
+    ...STATE_OPTIONS,
   },
   remote: false,
   examples: ["isola backup monday.tar", "isola backup - | zstd | ssh elsewhere 'cat > isola.tar.zst'"],

@@ -10,7 +10,7 @@ const OPTIONS = {
   redeploy: {
     type: "boolean",
     help:
-      "promote a new deployment of the same files, with the project's variables of production as they are now",
+      "promote a new deployment of the same files, with production's variables of now",
   },
   yes: { type: "boolean", short: "y", help: "do not ask" },
 } as const satisfies Record<string, Option>;

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { restoreBackup } from "../../backup/restore_backup.ts";
 import { CliError } from "../cli_error.ts";
 import { defineCommand } from "../command.ts";
-import { CONFIG_OPTIONS, configOf } from "../server_options.ts";
+import { configOf, STATE_OPTIONS } from "../server_options.ts";
 
 /** `isola restore`: the state of a backup, in a data directory that has none. */
 export const restore = defineCommand({
@@ -12,7 +12,7 @@ export const restore = defineCommand({
   details:
     "FILE is what `isola backup` wrote; - is standard input. All of it is checked before anything is in its place, and a\n" +
     "data directory that holds state is refused: nothing is ever overwritten. Start the server afterwards.",
-  options: CONFIG_OPTIONS,
+  options: STATE_OPTIONS,
   remote: false,
   examples: ["isola restore monday.tar --data-dir /var/lib/isola", "zstdcat isola.tar.zst | isola restore -"],
   async run(context) {

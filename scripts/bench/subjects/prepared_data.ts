@@ -61,7 +61,7 @@ function copy(database: DatabaseSync, name: string, original: string, copies: nu
   const insertDeployment = database.prepare(
     `INSERT INTO deployments
        (id, project_id, status, description, source, env, net, limits, domains, production, created_at, updated_at)
-     SELECT ?, ?, status, description, source, env, net, limits, domains, production, created_at, updated_at
+     SELECT ?, ?, status, description, source, '{}', net, limits, domains, production, created_at, updated_at
      FROM deployments WHERE seq = ?`,
   );
   const insertSnapshot = database.prepare(
