@@ -8,13 +8,14 @@ import { fileURLToPath } from "node:url";
 import {
   type Config,
   type Control,
+  isExporting,
   type Lessee,
   openControl,
   type Predecessor,
   runCli,
   type RunningServer,
 } from "./control/mod.ts";
-import { ignoreSignal, scheduleInBatches } from "./isolate/mod.ts";
+import { boundExit, ignoreSignal, scheduleInBatches } from "./isolate/mod.ts";
 import {
   assertFree,
   DEFAULT_VISITOR_LIMITS,
@@ -212,5 +213,6 @@ if (import.meta.main) {
     exampleDir: fileURLToPath(new URL("./examples/hono", import.meta.url)),
     startServer,
   });
+  if (isExporting()) await boundExit(code);
   Deno.exit(code);
 }

@@ -86,7 +86,7 @@ export async function takeCharge(options: ChargeOptions): Promise<Charge> {
     new Repositories({
       dir: join(config.dataDir, "git"),
       git,
-      isWanted: (projectId) => store.projects.get(projectId) !== null,
+      organizationOf: (projectId) => store.projects.get(projectId)?.organizationId,
     }),
   );
   taking.use(collectRegularly(store, repositories));
@@ -128,6 +128,10 @@ function buildStore(
   finished: (deploymentId: string) => void,
 ): BuildStore {
   return {
+    owner(deploymentId) {
+      const { projectId = "" } = store.deployments.get(deploymentId) ?? {};
+      return store.projects.get(projectId)?.organizationId ?? "";
+    },
     source(deploymentId) {
       const record = store.deployments.get(deploymentId);
       const snapshot = store.deployments.snapshot(deploymentId);

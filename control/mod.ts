@@ -20,3 +20,4 @@ export async function openControl(config: Config, options: ControlOptions): Prom
   const control = await import("./control.ts");
   return await control.openControl(config, options);
 }
+export { isExporting } from "./telemetry/telemetry.ts";

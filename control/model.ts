@@ -176,6 +176,8 @@ export interface Deployment {
   /** Wanted as production once it succeeds; `null` = only if the project has none yet. */
   production: boolean | null;
   image: Image | null;
+  /** When it last became its project's production; `null` = it never was. */
+  promotedAt: string | null;
   createdAt: string;
   updatedAt: string;
 }

@@ -2,6 +2,7 @@
  * One sandboxed deployment: start a blank sandbox, give it a program, talk to it, end it. It knows permissions, processes
  * and files on disk. It refuses to know tenants, routes, storage or HTTP APIs.
  */
+export { boundExit } from "./bounded_exit.ts";
 export { DENIED_NETWORKS, v8Flags } from "./command.ts";
 export {
   type CompiledModule,

@@ -64,6 +64,7 @@ export class BuildBench implements AsyncDisposable {
       env: { ...Deno.env.toObject(), ...options.env },
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       store: {
+        owner: (id) => id.split(":", 1)[0]!,
         source: (id) => {
           const pending = bench.#pending.get(id);
           const { manifest: files, source, variables } = pending ?? {};

@@ -6,7 +6,7 @@ const HELLO = `Deno.serve(() => new Response("hello"));`;
 
 Deno.test({
   name:
-    "With a full disk what is deployed is served, changes are refused with the reason, and go on once there is room",
+    "With a full disk what runs is served, changes are refused with the reason, and go on once there is room",
   ignore: Deno.uid() !== 0,
   async fn() {
     const dataDir = await Deno.makeTempDir({ prefix: "isola-full-" });
@@ -15,6 +15,7 @@ Deno.test({
     try {
       await using server = await startTestServer({ dataDir, within });
       const { id, projectId } = await server.deploy("full", HELLO);
+      assert.equal(await (await server.fetch("full", "/")).text(), "hello");
       const disk = `/proc/${server.pid}/root${dataDir}`;
       const filler = `${disk}/filler`;
       await fill(filler);

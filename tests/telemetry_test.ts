@@ -120,3 +120,16 @@ Deno.test("telemetry goes to a collector as traces and metrics, and an isolate's
     );
   });
 });
+
+Deno.test("a collector that takes everything and says nothing does not keep the server from ending", async () => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const endpoint = `http://127.0.0.1:${silent.addr.port}`;
+  await using server = await startTestServer({
+    env: { OTEL_DENO: "true", OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: "60000" },
+  });
+  await server.deploy("shop", APP);
+  await server.text("shop");
+  const startedAt = performance.now();
+  assert.equal((await server.kill("SIGTERM")).code, 0);
+  assert.ok(performance.now() - startedAt < 10_000, "as long as INTERFACE allows");
+});

@@ -8,20 +8,22 @@ import { findProject } from "./projects.ts";
 
 const hashes = z.array(gitSha1).max(MAX_FILES);
 
-/** `/v1/projects/{id}/assets`: how a client uploads only what the server has not. */
+/** `/v1/projects/{id}/assets`: how a client uploads only what its project has not. */
 export function assetRoutes({ store }: ApiDeps): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .post("/projects/:projectId/assets/negotiate", async (c) => {
-      findProject(c, store, c.req.param("projectId"));
-      return c.json(store.blobs.byGitSha1(await readJson(c.req.raw, hashes)).missing);
+      const { id } = findProject(c, store, c.req.param("projectId"));
+      const { missing } = await store.blobs.byGitSha1(id, await readJson(c.req.raw, hashes));
+      return c.json(missing);
     })
     .put("/projects/:projectId/assets/:gitSha1", async (c) => {
-      findProject(c, store, c.req.param("projectId"));
+      const project = findProject(c, store, c.req.param("projectId"));
       const hash = gitSha1.safeParse(c.req.param("gitSha1"));
       if (!hash.success) {
         throw new ApiError("badRequest", `Invalid asset hash: ${hash.error.issues[0]!.message}`);
       }
-      const { size } = await store.blobs.put(c.req.raw.body ?? new Uint8Array(), { gitSha1: hash.data });
+      const announced = { gitSha1: hash.data, projectId: project.id };
+      const { size } = await store.blobs.put(c.req.raw.body ?? new Uint8Array(), announced);
       return c.json({ gitSha1: hash.data, size });
     });
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { networkOf } from "./network_of.ts";
 
 /** How guessing is slowed. */
 export interface AuthThrottleOptions {
@@ -68,16 +69,6 @@ export class AuthThrottle {
 
 function key(address: string, text: string): string {
   return `${networkOf(address)} ${createHash("sha256").update(text).digest("base64")}`;
-}
-
-/** The address; of IPv6 the first 64 bits, which is the least that a site is given. */
-function networkOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const [head = "", tail] = address.split("%", 1)[0]!.split("::");
-  const left = head.split(":").filter(Boolean);
-  const right = tail?.split(":").filter(Boolean) ?? [];
-  const zeros = new Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0");
-  return [...left, ...zeros, ...right].slice(0, 4).join(":");
 }
 
 function removeFirst<Key>(collection: Map<Key, unknown> | Set<Key>): void {

@@ -35,6 +35,7 @@ export interface ReceivedAssets {
 /** Takes the assets of a deployment in while they arrive, and stores their contents. */
 export class AssetIntake implements AsyncDisposable {
   readonly #blobs: Blobs;
+  readonly #projectId: string;
   readonly #paths = new Set<string>();
   readonly #stored = new Map<string, StoredBlob>();
   readonly #uploaded = new Map<string, string>();
@@ -43,8 +44,9 @@ export class AssetIntake implements AsyncDisposable {
   readonly #puts = new Set<Promise<void>>();
   #failure: unknown = null;
 
-  constructor(blobs: Blobs) {
+  constructor(blobs: Blobs, projectId: string) {
     this.#blobs = blobs;
+    this.#projectId = projectId;
   }
 
   /**
@@ -73,7 +75,7 @@ export class AssetIntake implements AsyncDisposable {
     await Promise.all(this.#puts);
     this.#throwFailure();
     const tree = new AssetTree(new Set([...this.#stored.keys(), ...this.#uploaded.keys()]), this.#links);
-    const { found, missing } = this.#blobs.byGitSha1([...this.#uploaded.values()]);
+    const { found, missing } = await this.#blobs.byGitSha1(this.#projectId, this.#uploaded.values());
     if (missing.length > 0) {
       const message = `${missing.length} assets name content that was not uploaded`;
       throw new ApiError("assetsMissing", message, { missing });
@@ -144,7 +146,9 @@ export class AssetIntake implements AsyncDisposable {
     const store = async () => {
       try {
         await using text = content;
-        const blob = await this.#blobs.put(await contentBytes(text, encoding));
+        const blob = await this.#blobs.put(await contentBytes(text, encoding), {
+          projectId: this.#projectId,
+        });
         this.#sizes.add(path, blob.size);
         this.#stored.set(path, blob);
       } catch (error) {

@@ -6,6 +6,8 @@ import { domainText, netTarget } from "./names.ts";
 import { isObject, variableProblem, variables } from "./variables.ts";
 
 const MAX_NET_TARGETS = 1000;
+const MAX_NET_LENGTH = 64 * 1024;
+const MAX_COMPILER_OPTIONS_LENGTH = 16 * 1024;
 const MAX_DOMAINS = 100;
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -23,13 +25,29 @@ const limits = z.object({
   maxConcurrency: z.int().min(1).max(10_000),
 }).partial();
 
-const permissions = z.object({ net: z.array(netTarget).max(MAX_NET_TARGETS).nullish() });
+/** Read with a deployment wherever it is shown. */
+const compilerOptions = z.custom<Record<string, unknown>>(isObject, "must be an object")
+  .refine(
+    (options) => JSON.stringify(options).length <= MAX_COMPILER_OPTIONS_LENGTH,
+    `must not be longer than ${MAX_COMPILER_OPTIONS_LENGTH} characters`,
+  );
+
+const permissions = z.object({
+  net: z.array(netTarget).max(MAX_NET_TARGETS)
+    .refine(
+      (targets) => targets.join().length <= MAX_NET_LENGTH,
+      `must not be longer than ${MAX_NET_LENGTH} characters together`,
+    ).nullish(),
+});
 const domains = z.array(domainText).max(MAX_DOMAINS);
 
 const databaseId = z.uuid("must be the id of a database");
-const namesDefault = (databases: Record<string, unknown>) =>
-  Object.keys(databases).every((name) => name === "default");
-const ONLY_DEFAULT = `can name "default" only`;
+/** By binding. There may be very many names in one that is refused: they are looked at before their values. */
+const bindings = z.custom<Record<string, unknown>>(isObject, "must be an object")
+  .refine(
+    (databases) => Object.keys(databases).every((name) => name === "default"),
+    `can name "default" only`,
+  );
 
 /** Over the variables that a deployment has; `null` removes one. */
 const variableChanges = z.custom<Record<string, string | null>>(isObject, "must be an object")
@@ -48,10 +66,10 @@ export const createBody = z.object({
   buildCommand: buildCommand.nullish(),
   importMapUrl: z.string().nullish(),
   lockFileUrl: z.string().nullish(),
-  compilerOptions: z.custom<Record<string, unknown>>(isObject, "must be an object").nullish(),
+  compilerOptions: compilerOptions.nullish(),
   assets: z.instanceof(AssetIntake, { error: "must be an object of assets by path" }),
   envVars: variables,
-  databases: z.record(z.string(), databaseId).refine(namesDefault, ONLY_DEFAULT).nullish(),
+  databases: bindings.pipe(z.record(z.string(), databaseId)).nullish(),
   description: z.string().max(1000).nullish(),
   production: z.boolean().nullish(),
   limits: limits.nullish(),
@@ -64,7 +82,7 @@ export const createBody = z.object({
 export const redeployBody = z.object({
   envVars: variableChanges.nullish(),
   env_vars: variableChanges.nullish(),
-  databases: z.record(z.string(), databaseId.nullable()).refine(namesDefault, ONLY_DEFAULT).nullish(),
+  databases: bindings.pipe(z.record(z.string(), databaseId.nullable())).nullish(),
   description: z.string().max(1000).nullish(),
   production: z.boolean().nullish(),
   limits: limits.nullish(),

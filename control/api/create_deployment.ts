@@ -21,8 +21,6 @@ type Body = z.infer<typeof createBody>;
 const MAX_BODY_BYTES = 2 ** 31;
 /** Characters of everything in a body but the contents of assets: mostly of the paths of the most files there may be. */
 const MAX_FIELDS_LENGTH = 32 * 2 ** 20;
-/** Characters of one of them. */
-const MAX_FIELD_LENGTH = 512 * 1024;
 /** Keys and values: of each asset, two for itself and two for each of its few fields; and some more. */
 const MAX_VALUES = 16 * MAX_FILES;
 /** Bodies that are taken in at once; more are refused. */
@@ -50,7 +48,7 @@ export async function createDeployment(
   }
   creations++;
   try {
-    await using assets = new AssetIntake(deps.store.blobs);
+    await using assets = new AssetIntake(deps.store.blobs, project.id);
     const body = await readBody(deps, deployer, request, assets);
     const { files, tree } = await assets.finish();
     return submitDeployment(deps, project.id, {
@@ -78,7 +76,6 @@ async function readBody(
 ): Promise<Body> {
   await using text = new JsonReader(bodyText(request, MAX_BODY_BYTES), {
     maxHeld: MAX_FIELDS_LENGTH,
-    maxValue: MAX_FIELD_LENGTH,
     maxValues: MAX_VALUES,
   });
   const fields = new Map<string, unknown>();

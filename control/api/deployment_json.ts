@@ -20,6 +20,8 @@ export interface DeploymentJson {
   /** The first of them. */
   url: string | null;
   production: boolean;
+  /** When it last became the production; `null` = it never was. */
+  promotedAt: string | null;
   /** Which of its project's variables it has. */
   context: DeploymentContext;
   /** The deployment whose snapshot it shares. */
@@ -49,6 +51,7 @@ export function deploymentJson(deps: ApiDeps, record: DeploymentRecord, project:
     urls,
     url: urls[0] ?? null,
     production: project.productionDeploymentId === record.id,
+    promotedAt: record.promotedAt,
     context: record.context,
     redeployOf: record.redeployOf,
     git: record.git,

@@ -111,7 +111,7 @@ Deno.test("domains are attached, taken over, and detached", async () => {
   }
 });
 
-Deno.test("a client uploads only what the server has not", async () => {
+Deno.test("a client uploads only what its project has not", async () => {
   await using api = await startTestApi();
   const projectId = await api.project("shop");
   const contents = ["one", "two", "three"];

@@ -1,8 +1,9 @@
 import { randomBytes, randomInt } from "node:crypto";
+import { networkOf } from "./network_of.ts";
 
 /** Logins that wait at once; more are refused. */
 const MAX_LOGINS = 1000;
-/** Of one address. */
+/** Of one address, or IPv6 network. */
 const MAX_LOGINS_PER_ADDRESS = 20;
 const LIFETIME_MS = 10 * 60_000;
 const DEVICE_CODE_BYTES = 32;
@@ -33,7 +34,8 @@ export class DeviceLogins<Grant> {
   /** Begins a login; `null` if too many wait. */
   begin({ client, address }: { client: string; address: string }): DeviceLogin<Grant> | null {
     this.#removeExpired();
-    const own = [...this.#logins.values()].filter((login) => login.address === address);
+    const network = networkOf(address);
+    const own = [...this.#logins.values()].filter((login) => networkOf(login.address) === network);
     if (this.#logins.size >= MAX_LOGINS || own.length >= MAX_LOGINS_PER_ADDRESS) return null;
     const login: DeviceLogin<Grant> = {
       deviceCode: randomBytes(DEVICE_CODE_BYTES).toString("base64url"),

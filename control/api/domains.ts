@@ -18,6 +18,10 @@ import { findProject } from "./projects.ts";
 /** How long a call waits for an order. One that takes longer goes on, and the domain tells of it. */
 const MAX_PROVISION_WAIT_MS = 60_000;
 const MAX_PEM_LENGTH = 200_000;
+/** Domains whose owner is asked for at once: each takes several questions to servers that somebody else names. */
+const MAX_VERIFICATIONS = 64;
+
+let verifications = 0;
 
 const query = listQuery(["domain", "created_at", "updated_at"], "updated_at");
 const registration = z.object({ domain: z.string().min(1).max(500) });
@@ -128,16 +132,25 @@ async function associate(c: Context<ApiEnv>, deps: ApiDeps, domain: Domain): Pro
     detach(deps, domain);
     return await deps.routed();
   }
-  const deployment = deploymentId === null ? null : findDeployment(c, store, deploymentId).record;
-  if (deployment !== null && deployment.status !== "success") {
-    throw notReady(`attach "${domain.domain}" to`, deployment);
+  const find = () =>
+    deploymentId === null
+      ? { record: null, project: findProject(c, store, projectId!) }
+      : findDeployment(c, store, deploymentId);
+  const { record, project } = find();
+  if (record !== null && record.status !== "success") {
+    throw notReady(`attach "${domain.domain}" to`, record);
   }
-  if (projectId !== undefined) findProject(c, store, projectId);
+  if (project.organizationId !== domain.organizationId) {
+    throw new ApiError(
+      "badRequest",
+      `Cannot attach "${domain.domain}" to project "${project.name}": they are of different organizations`,
+    );
+  }
   await requireVerified(deps, domain);
   // What was found before the wait may be gone.
-  if (deployment !== null) {
-    store.hostnames.attach(findDeployment(c, store, deployment.id).record.id, domain.domain);
-  } else store.hostnames.attachToProduction(findProject(c, store, projectId!).id, domain.domain);
+  const found = find();
+  if (found.record !== null) store.hostnames.attach(found.record.id, domain.domain);
+  else store.hostnames.attachToProduction(found.project.id, domain.domain);
   deps.certificates?.wake();
   await deps.routed();
 }
@@ -147,11 +160,19 @@ function detach({ store }: ApiDeps, { domain, organizationId }: Domain): void {
   if (store.hostnames.target(domain)?.organizationId === organizationId) store.hostnames.release(domain);
 }
 
-/** @throws {ApiError} `domainNotVerified`, with what is missing; `domainNotFound`: it was deleted meanwhile. */
+/**
+ * @throws {ApiError} `domainNotVerified`, with what is missing; `domainNotFound`: it was deleted meanwhile; `overloaded`: too
+ * many are asked about at once.
+ */
 async function requireVerified(deps: ApiDeps, domain: Domain): Promise<void> {
   if (domain.isValidated) return;
+  if (verifications >= MAX_VERIFICATIONS) {
+    throw new ApiError("overloaded", `${MAX_VERIFICATIONS} domains are being verified: try again`);
+  }
+  verifications++;
   // That it leads here says that somebody of this machine has it, not who.
-  const problem = await verifyDomain(domain, { ...deps, byAddress: !deps.store.organizations.areSeveral() });
+  const byAddress = !deps.store.organizations.areSeveral();
+  const problem = await verifyDomain(domain, { ...deps, byAddress }).finally(() => verifications--);
   if (problem !== null) throw new ApiError("domainNotVerified", problem);
   if (!deps.store.domains.markValidated(domain.id)) {
     throw new ApiError("domainNotFound", `Domain "${domain.domain}" was deleted meanwhile`);

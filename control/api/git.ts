@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import { isBranchName } from "../git/branch_name.ts";
 import { DEFAULT_SETTINGS } from "../git/deploy_commit.ts";
 import { GitError } from "../git/git_process.ts";
 import { parseRepositoryUrl, providerOf } from "../git/repository_url.ts";
@@ -11,12 +12,9 @@ import { ApiError } from "./errors.ts";
 import { readJson } from "./input.ts";
 import { findProject } from "./projects.ts";
 
-const MAX_BRANCH_LENGTH = 255;
 const MAX_CREDENTIAL_LENGTH = 4000;
 /** GitLab takes any user name with a token, and so do the others. */
 const USERNAME = "oauth2";
-/** git-check-ref-format(1). */
-const NOT_A_BRANCH = /^[-/.]|[/.]$|\.lock$|\.\.|\/\/|\/\.|@\{|[\0-\x20\x7f~^:?*[\\]/;
 
 const repositoryUrl = z.string().transform((text, context) => {
   try {
@@ -41,8 +39,7 @@ const body = z.object({
   url: repositoryUrl.nullable(),
   provider: z.enum(["github", "gitlab", "gitea", "forgejo", "generic"]),
   apiUrl: apiUrl.nullable(),
-  productionBranch: z.string().min(1).max(MAX_BRANCH_LENGTH)
-    .refine((branch) => !NOT_A_BRANCH.test(branch), "must be the name of a branch").nullable(),
+  productionBranch: z.string().refine(isBranchName, "must be the name of a branch").nullable(),
   previews: z.boolean(),
   rootDirectory: path.refine(
     (text) => text === "" || pathProblem(text) === null,

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { randomBytes } from "node:crypto";
+import { Places } from "../git/push/places.ts";
 import { verifyWebhook, type WebhookVerdict } from "../git/webhook_signature.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { ApiError } from "./errors.ts";
@@ -8,8 +9,9 @@ import { ApiError } from "./errors.ts";
 const EVENT_HEADERS = ["x-forgejo-event", "x-gitea-event", "x-gitlab-event", "x-github-event"];
 /** After which branches may be others than before. */
 const EVENTS = ["push", "create", "delete", "Push Hook", "System Hook"];
-/** Bodies that are read at once; more senders are to try again. */
+/** Bodies that are read at once; more senders are to try again. One address has half of the places: nobody knows yet who it is. */
 const MAX_AT_ONCE = 32;
+const SHARE_OF_ADDRESS = 0.5;
 /** How long a sender may take. */
 const TIMEOUT_MS = 30_000;
 /** A webhook for a project that takes none is checked, too: whoever sends it learns nothing of that. */
@@ -18,13 +20,15 @@ const NOBODYS_SECRET = randomBytes(32).toString("hex");
 /** `/git/webhooks/{projectId}`: providers tell that a repository has changed. */
 export function webhookRoutes(deps: ApiDeps): Hono<ApiEnv> {
   const { gitLinks } = deps.store;
-  let reading = 0;
+  const reading = new Places(MAX_AT_ONCE, 0, SHARE_OF_ADDRESS);
+  const read = async (request: Request, secret: string, address: string) => {
+    using _place = await reading.take(address);
+    return await verified(request, secret);
+  };
   return new Hono<ApiEnv>().post("/:projectId", async (c) => {
     const projectId = c.req.param("projectId");
     const secret = gitLinks.webhookSecret(projectId);
-    if (reading >= MAX_AT_ONCE) throw new ApiError("overloaded", "Too many webhooks at once: try again");
-    reading++;
-    const verdict = await verified(c.req.raw, secret ?? NOBODYS_SECRET).finally(() => reading--);
+    const verdict = await read(c.req.raw, secret ?? NOBODYS_SECRET, c.env.address);
     if (verdict.state !== "accepted") throw refusal(verdict.state);
     const event = EVENT_HEADERS.map((name) => c.req.header(name)).find((value) => value !== undefined);
     if (event === "ping") return c.json({ message: "The webhook arrives" });
@@ -51,6 +55,9 @@ async function verified({ headers, body }: Request, secret: string): Promise<Web
   try {
     const bounded = body?.pipeThrough(new TransformStream(), { signal: late.signal }) ?? null;
     return await verifyWebhook({ headers, body: bounded }, secret);
+  } catch (error) {
+    // Nobody reads that answer, but the server's log does not have to tell of each.
+    throw error instanceof ApiError ? error : new ApiError("badRequest", "The webhook broke off");
   } finally {
     clearTimeout(timer);
   }

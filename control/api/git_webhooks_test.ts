@@ -70,6 +70,8 @@ Deno.test("a webhook with the right signature has the repository looked at, once
     assert.deepEqual(api.looked, [id], provider);
     const again = await send(api, id, body, { ...headersOf(secret, body), "x-github-delivery": "another" });
     assert.deepEqual([again.status, again.code], [409, "deliveryRepeated"], provider);
+    const renamed = await send(api, id, body, { "webhook-id": "another", ...headersOf(secret, body) });
+    assert.equal(renamed.status, 409, provider);
     assert.deepEqual(api.looked, [id], provider);
   }
   const { body } = await api.call("GET", `/v1/projects/${id}/git`);
@@ -121,4 +123,29 @@ Deno.test("the body of a webhook is bounded, and large ones are not held", async
   const tooLarge = await fetch(url, { method: "POST", headers, body: new Uint8Array(25 * 1024 ** 2 + 1) });
   assert.equal(tooLarge.status, 413);
   await tooLarge.body?.cancel();
+});
+
+Deno.test("who sends webhooks slowly keeps no other address waiting", async () => {
+  await using api = await startTestApi();
+  const { id, secret } = await linked(api);
+  const port = Number(new URL(api.url).port);
+  const slow = await Promise.all(Array.from({ length: 17 }, () => Deno.connect({ port })));
+  const head = [
+    `POST /git/webhooks/${id} HTTP/1.1`,
+    "host: localhost",
+    "x-forwarded-for: 192.0.2.1",
+    "x-hub-signature-256: sha256=",
+    "content-length: 100",
+  ];
+  const answers = slow.map(async (connection) => {
+    await connection.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n{`));
+    const buffer = new Uint8Array(20);
+    await connection.read(buffer).catch(() => {});
+    return new TextDecoder().decode(buffer);
+  });
+  assert.match(await Promise.race(answers), /^HTTP\/1\.1 503/);
+  const headers = { ...PROVIDERS.GitHub!(secret, PUSH), "x-forwarded-for": "192.0.2.2" };
+  assert.equal((await send(api, id, PUSH, headers)).status, 202);
+  for (const connection of slow) connection.close();
+  await Promise.all(answers);
 });

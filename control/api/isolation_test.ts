@@ -226,6 +226,75 @@ Deno.test("a token of one project takes no hostname from another project", async
   assert.equal((await caller("PUT", `/v1/deployments/${deploymentId}/domains/free.example.com`)).status, 200);
 });
 
+Deno.test("nor does it by a new name for its project", async () => {
+  await using api = await startTestApi();
+  const { ids, organizationId } = await furnish(api, "ours");
+  const domain = "next.example.com";
+  await api.call("PUT", `/v1/deployments/${ids.deploymentId}/domains/${domain}`);
+  const { body: own } = await api.call("POST", `/v1/organizations/${organizationId}/projects`, {
+    name: "own",
+  });
+  const deploymentId = await api.deployment(own.id, { domains: ["{project.name}.example.com"] });
+  api.succeed(deploymentId);
+  const caller = await callerOf(api, { role: "write", projectId: own.id });
+  assert.equal((await caller("PATCH", `/v1/projects/${own.id}`, { name: "next" })).status, 200);
+  assert.equal(api.store.hostnames.target(domain)?.deploymentId, ids.deploymentId);
+  assert.equal(api.store.hostnames.target("own.example.com")?.deploymentId, deploymentId);
+});
+
+Deno.test("nor does it by a build that ends after another project got the hostname", async () => {
+  await using api = await startTestApi();
+  const { ids, organizationId } = await furnish(api, "ours");
+  const { body: own } = await api.call("POST", `/v1/organizations/${organizationId}/projects`, {
+    name: "own",
+  });
+  const domains = ["late.example.com", "later.example.com"];
+  const late = await api.deployment(own.id, { domains });
+  await api.call("PUT", `/v1/deployments/${ids.deploymentId}/domains/${domains[0]}`);
+  api.store.hostnames.attachToProduction(ids.projectId!, domains[1]!);
+  api.succeed(late);
+  const holders = () => domains.map((domain) => api.store.hostnames.target(domain)?.projectId);
+  assert.deepEqual(holders(), [ids.projectId, ids.projectId]);
+  // With a token of their organization they are taken over, from what was there before.
+  api.succeed(await api.deployment(own.id, { domains }));
+  assert.deepEqual(holders(), [own.id, own.id]);
+});
+
+Deno.test("who knows the hash of what another project has learns nothing of it, and does not get it", async () => {
+  await using api = await startTestApi();
+  const theirs = await furnish(api, "theirs");
+  const ours = await furnish(api, "ours");
+  // Of "hidden" and, which is in everybody's deployment here, of "1".
+  const [hidden, common] = [
+    "aea3c67bdd26acada1eb28d8afd35c7675ea61b9",
+    "56a6051ca2b02b04ef92d5150c9ef600403cb1de",
+  ] as const;
+  const projectOf = ({ ids }: { ids: Ids }) => `/v1/projects/${ids.projectId}`;
+  const upload = (owner: { ids: Ids }) => api.call("PUT", `${projectOf(owner)}/assets/${hidden}`, "hidden");
+  assert.equal((await upload(theirs)).status, 200);
+  const assets = { "main.ts": { kind: "file", gitSha1: hidden } };
+  const inUse = await api.deployment(theirs.ids.projectId!, { assets });
+  const caller = await callerOf(api, { role: "write", organizationId: ours.organizationId });
+  const attempt = async () => [
+    (await caller("POST", `${projectOf(ours)}/assets/negotiate`, [hidden, common])).body,
+    (await caller("POST", `/api/projects/${ours.ids.project}/assets/negotiate`, {
+      entries: { a: { kind: "file", gitSha1: hidden, size: 6 } },
+    })).body,
+    (await caller("POST", `${projectOf(ours)}/deployments`, {
+      entryPointUrl: "main.ts",
+      assets,
+      envVars: {},
+    }))
+      .body.missing,
+  ];
+  assert.deepEqual(await attempt(), [[hidden], [hidden], [hidden]]);
+  await upload(ours);
+  assert.deepEqual(await attempt(), [[], [], undefined]);
+  // What a project once had in a deployment it still has.
+  await api.call("DELETE", `/v1/deployments/${inUse}`);
+  assert.deepEqual((await api.call("POST", `${projectOf(theirs)}/assets/negotiate`, [hidden])).body, []);
+});
+
 Deno.test("what the operator does not trust, no tenant makes trusted", async () => {
   await using api = await startTestApi();
   const projectId = await api.project("theirs");

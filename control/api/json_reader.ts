@@ -1,4 +1,5 @@
 import { ApiError } from "./errors.ts";
+import { assertShallow } from "./json_depth.ts";
 
 /** Characters of one value that is parsed at once: that takes some milliseconds. */
 const MAX_VALUE_LENGTH = 2 ** 20;
@@ -11,9 +12,7 @@ const BRACKET_OR_QUOTE = /["[\]{}]/g;
 export interface JsonReaderOptions {
   /** Characters of keys and values held, all together; text that is read in pieces is not. */
   maxHeld: number;
-  /** Characters of one value that is read as a whole. */
-  maxValue: number;
-  /** Values that are read as a whole, keys among them. */
+  /** Values that are read as a whole, and keys. */
   maxValues: number;
 }
 
@@ -82,9 +81,14 @@ export class JsonReader implements AsyncDisposable {
     }
     this.#checkLength(end - this.#at);
     this.#held += end - this.#at;
-    const value = this.#parse(this.#text.slice(this.#at, end));
+    const { maxValues } = this.#options;
+    if (++this.#values > maxValues) {
+      throw new ApiError("bodyTooLarge", `The request body has more than ${maxValues} keys and values`);
+    }
+    const text = this.#text.slice(this.#at, end);
+    assertShallow(text);
     this.#at = end;
-    return value;
+    return this.#parse(text);
   }
 
   /** Reads a string in pieces, none of which ends within a character. */
@@ -133,17 +137,7 @@ export class JsonReader implements AsyncDisposable {
     return arrived > before;
   }
 
-  #count(length: number): void {
-    const { maxHeld, maxValue, maxValues } = this.#options;
-    this.#held += length;
-    if (length > maxValue || this.#held > maxHeld) throw this.#tooLong();
-    if (++this.#values > maxValues) {
-      throw new ApiError("bodyTooLarge", `The request body has more than ${maxValues} keys and values`);
-    }
-  }
-
   #parse(text: string): unknown {
-    assertShallow(text);
     try {
       return JSON.parse(text);
     } catch (error) {
@@ -168,10 +162,11 @@ export class JsonReader implements AsyncDisposable {
         `A field of the request body is longer than ${MAX_VALUE_LENGTH} characters`,
       );
     }
-    if (this.#held + length > this.#maxHeld) {
+    const { maxHeld } = this.#options;
+    if (this.#held + length > maxHeld) {
       throw new ApiError(
         "bodyTooLarge",
-        `The fields of the request body are longer than ${this.#maxHeld} characters without the contents of files`,
+        `The fields of the request body are longer than ${maxHeld} characters without the contents of files`,
       );
     }
   }

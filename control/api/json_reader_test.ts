@@ -10,7 +10,7 @@ async function* pieces(text: string, size: number): AsyncGenerator<string> {
 }
 
 async function readObject(text: string, size: number, streamed: readonly string[] = []): Promise<unknown> {
-  await using reader = new JsonReader(pieces(text, size), { maxHeld: 1000 });
+  await using reader = new JsonReader(pieces(text, size), { maxHeld: 1000, maxValues: 100 });
   const members: [string, unknown][] = [];
   for await (const name of reader.members()) {
     if (!streamed.includes(name)) {
@@ -71,7 +71,7 @@ Deno.test("what is not JSON is refused, whether it is read in pieces or not", as
 
 Deno.test("a lone surrogate of a string in pieces stays as it is", async () => {
   for (const size of [1, 3, 100]) {
-    await using reader = new JsonReader(pieces(String.raw`"a\ud83e"`, size), { maxHeld: 10 });
+    await using reader = new JsonReader(pieces(String.raw`"a\ud83e"`, size), { maxHeld: 10, maxValues: 10 });
     let whole = "";
     for await (const piece of reader.string()) whole += piece;
     assert.equal(whole, "a\ud83e");
@@ -84,4 +84,17 @@ Deno.test("what is held is bounded, and what is read in pieces is not held", asy
     await assert.rejects(readObject(text, 100), { code: "bodyTooLarge" });
   }
   assert.deepEqual(await readObject(`{"a":"${long}"}`, 100, ["a"]), { a: long });
+});
+
+Deno.test("so are keys and values, however short, and how deep they are", async () => {
+  await assert.rejects(readObject(`{${'"":1,'.repeat(50)}"":1}`, 100), {
+    code: "bodyTooLarge",
+    message: "The request body has more than 100 keys and values",
+  });
+  const nested = (depth: number) => `{"a":${"[".repeat(depth)}"\\\"[["${"]".repeat(depth)}}`;
+  await readObject(nested(255), 100);
+  await assert.rejects(readObject(nested(257), 100), {
+    code: "badRequest",
+    message: "The request body is nested more than 256 levels deep",
+  });
 });

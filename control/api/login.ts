@@ -14,6 +14,8 @@ import { checkedToken } from "./tokens.ts";
 /** How often a command line asks whether it was let in. */
 const POLL_INTERVAL_MS = 1000;
 const MAX_FORM_BYTES = 16 * 1024;
+/** Of bodies that strangers send: so few that they take none of what is held for those with a token. */
+const MAX_BODY_BYTES = 1024;
 const DAY_MS = 24 * 60 * 60_000;
 
 const client = z.object({ client: z.string().regex(/^[^\p{C}]{1,60}$/u, "must be 1 to 60 characters") });
@@ -38,7 +40,10 @@ export function loginRoutes(deps: ApiDeps): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .route("/", signInRoutes(deployctlSignIn(deps, logins)))
     .post("/v1/device/code", async (c) => {
-      const login = logins.begin({ ...await readJson(c.req.raw, client), address: c.env.address });
+      const login = logins.begin({
+        ...await readJson(c.req.raw, client, MAX_BODY_BYTES),
+        address: c.env.address,
+      });
       if (login === null) throw new ApiError("overloaded", "Too many logins wait: try again in some minutes");
       const { deviceCode, userCode, expiresMs } = login;
       const expiresAt = new Date(expiresMs).toISOString();
@@ -46,7 +51,7 @@ export function loginRoutes(deps: ApiDeps): Hono<ApiEnv> {
       return c.json({ deviceCode, userCode, path, expiresAt, intervalMs: POLL_INTERVAL_MS });
     })
     .post("/v1/device/token", async (c) => {
-      const { deviceCode } = await readJson(c.req.raw, device);
+      const { deviceCode } = await readJson(c.req.raw, device, MAX_BODY_BYTES);
       return c.json(redeem(c, deps, logins, logins.get(deviceCode)), 200, { "cache-control": "no-store" });
     })
     .get("/login", (c) => {
@@ -54,7 +59,9 @@ export function loginRoutes(deps: ApiDeps): Hono<ApiEnv> {
       return c.html(loginPage({ code, login: logins.byUserCode(code) }), 200, LOGIN_HEADERS);
     })
     .post("/login", bodyLimit({ maxSize: MAX_FORM_BYTES, onError: tooLong }), async (c) => {
-      const given = await c.req.parseBody();
+      const given = await c.req.parseBody().catch(() => {
+        throw new ApiError("badRequest", "The form cannot be read");
+      });
       const code = typeof given.code === "string" ? given.code : "";
       const login = logins.byUserCode(code);
       try {
@@ -88,8 +95,11 @@ function redeem(
   if (login.grant === null) throw new ApiError("loginPending", "Nobody has let this login in yet");
   logins.end(login);
   const { principal, token: wanted } = login.grant;
-  if (store.tokens.get(principal.tokenId) === null) {
-    throw new ApiError("loginExpired", `The access token "${principal.name}" was revoked meanwhile`);
+  if (!store.tokens.isUsable(principal.tokenId)) {
+    throw new ApiError(
+      "loginExpired",
+      `The access token "${principal.name}" was revoked, or expired, meanwhile`,
+    );
   }
   const { token, text } = store.tokens.create(wanted);
   c.set("principal", principal);
@@ -112,16 +122,26 @@ function grant(
   const { token, role, organization, days } = read.data;
   const principal = authenticator.authenticate(token, c.env.address);
   c.set("principal", principal);
-  const found = store.organizations.getByName(organization) ?? store.organizations.get(organization);
   const latest = store.tokens.get(principal.tokenId)?.expiresAt ?? null;
   const expiresMs = Math.min(Date.now() + days * DAY_MS, latest === null ? Infinity : Date.parse(latest));
   const wanted = checkedToken(c, store, {
     name: `${login.client} ${login.userCode}`,
     role: role === "same" ? principal.role : role,
-    organizationId: organization === "" ? null : found?.id ?? organization,
+    organizationId: organization === "" ? null : organizationIdOf(store, principal, organization),
     expiresAt: new Date(expiresMs).toISOString(),
   });
   return { principal, token: wanted };
+}
+
+/** @throws {ApiError} `organizationNotFound`: also of one that the token does not see. */
+function organizationIdOf(
+  { organizations }: ApiDeps["store"],
+  { organizationId: own }: Principal,
+  nameOrId: string,
+): string {
+  const id = (organizations.getByName(nameOrId) ?? organizations.get(nameOrId))?.id;
+  if (id !== undefined && (own === null || own === id)) return id;
+  throw new ApiError("organizationNotFound", `Organization "${nameOrId}" does not exist`);
 }
 
 function tooLong(): never {

@@ -44,7 +44,7 @@ export function loginPage({ code, login, problem }: LoginForm): Html {
           <option value="deploy">read, and deploy
           <option value="read">read
         </select></label>
-      <label>Its organization, if your token is of the whole machine and that is not to be
+      <label>Bound to this organization (empty: to what your token is bound to)
         <input name="organization" maxlength="100"></label>
       <label>For
         <select name="days">

@@ -27,13 +27,16 @@ Deno.test("a person with a token lets a command line in, once, with no more righ
     role: "deploy",
     organizationId: api.organizationId,
   });
+  // What is another's is answered like what is not there.
+  await api.call("POST", "/v1/organizations", { name: "Theirs" });
   for (
     const [fields, problem] of [
       [{ code: userCode, token: "wrong" }, /not known to this server/],
       [{ code: "BBBB-BBBB", token }, /No login waits with the code/],
       [{ code: userCode, token, role: "write" }, /has the role &quot;deploy&quot;/],
       [{ code: userCode, token, days: "x" }, /&quot;days&quot; is missing or wrong/],
-      [{ code: userCode, token, organization: "other" }, /does not exist/],
+      [{ code: userCode, token, organization: "Other" }, /Organization &quot;Other&quot; does not exist/],
+      [{ code: userCode, token, organization: "theirs" }, /Organization &quot;theirs&quot; does not exist/],
     ] as const
   ) {
     const answer = await submit(api, fields);
@@ -63,6 +66,17 @@ Deno.test("who lets a command line in with a token that is revoked meanwhile let
   assert.equal((await api.call("POST", "/v1/device/token", { deviceCode })).body.code, "loginExpired");
 });
 
+Deno.test("what strangers send is short, and no form that cannot be read is a failure of the server", async () => {
+  await using api = await startTestApi();
+  for (const path of ["/v1/device/code", "/v1/device/token"]) {
+    const long = await api.call("POST", path, `"${"x".repeat(2000)}"`, { authorization: "" });
+    assert.deepEqual([long.status, long.body.code], [413, "bodyTooLarge"]);
+  }
+  const headers = { authorization: "", "content-type": "multipart/form-data; boundary=a" };
+  const unreadable = await api.call("POST", "/login", "--b", headers);
+  assert.deepEqual([unreadable.status, unreadable.body.message], [400, "The form cannot be read"]);
+});
+
 Deno.test("few logins wait at once, of one address and in all", () => {
   const logins = new DeviceLogins<string>();
   const begin = (address: string) => logins.begin({ client: "x", address });
@@ -72,6 +86,8 @@ Deno.test("few logins wait at once, of one address and in all", () => {
   assert.equal(begin("192.0.2.1"), null);
   let others = 0;
   while (begin(`2001:db8::${others}`) !== null) others++;
+  assert.equal(others, 20, "of a site, which has as many addresses as it likes");
+  while (begin(`2001:db8:0:${others.toString(16)}::1`) !== null) others++;
   assert.equal(others, 980);
   logins.end(first!);
   assert.notEqual(begin("192.0.2.1"), null);

@@ -53,8 +53,7 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .delete("/projects/:projectId", async (c) => {
       const { id } = findProject(c, store, c.req.param("projectId"));
-      await afterDeletion(deps, store.projects.delete(id) ?? []);
-      deps.logs.access.endFollowers(id);
+      await deleteProject(deps, id);
       return c.body(null, 200);
     });
 }
@@ -68,6 +67,12 @@ export function findProject(c: Context<ApiEnv>, store: ApiDeps["store"], project
   const project = store.projects.get(projectId);
   if (project === null || !admits(c, project)) unknownProject(projectId);
   return project;
+}
+
+/** Deletes a project, and ends whatever still goes on for it. */
+export async function deleteProject(deps: ApiDeps, id: string): Promise<void> {
+  await afterDeletion(deps, deps.store.projects.delete(id) ?? []);
+  deps.logs.access.endFollowers(id);
 }
 
 /** Ends whatever still goes on for deployments that the store has deleted. */

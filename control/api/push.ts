@@ -3,6 +3,7 @@ import { admits, permits } from "./access.ts";
 import { recordChange } from "./audit.ts";
 import type { ApiDeps, ApiEnv } from "./deps.ts";
 import { ApiError, errorResponse, toApiError } from "./errors.ts";
+import { untilRevoked } from "./revocation.ts";
 import type { Project } from "../model.ts";
 import type { Role } from "../store/mod.ts";
 import { deployBranches } from "../git/push/deploy_branches.ts";
@@ -62,7 +63,8 @@ export function pushRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/:repository{[^/]+\\.git}/git-receive-pack", async (c) => {
       const project = findRepository(c, deps, "git-receive-pack");
-      const answer = await receivePush(bodyOf(c), {
+      const pushed = untilRevoked(bodyOf(c), deps.store.tokens, c.get("principal"));
+      const answer = await receivePush(pushed, {
         repositories,
         projectId: project.id,
         follower: {

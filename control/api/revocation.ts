@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
-import type { Tokens } from "../store/mod.ts";
+import type { Principal, Tokens } from "../store/mod.ts";
 import type { ApiEnv } from "./deps.ts";
+import { ApiError } from "./errors.ts";
 
 /** Answers that may go on for as long as the client likes. */
 const LIVE_TYPES = ["application/x-ndjson", "text/event-stream"];
@@ -8,9 +9,16 @@ const LIVE_TYPES = ["application/x-ndjson", "text/event-stream"];
 /** No timer runs longer; nor does anybody follow a log for 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Ends what a token still reads when it is revoked or expires: a log that is followed live. */
+/**
+ * Ends what a token still does when it is revoked or expires: a log that is followed live, and a call whose body is still
+ * arriving, which a client may draw out for as long as it likes.
+ */
 export function endedByRevocation(tokens: Tokens): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
+    const { body } = c.req.raw;
+    if (body !== null) {
+      c.req.raw = new Request(c.req.raw, { body: untilRevoked(body, tokens, c.get("principal")) });
+    }
     await next();
     const type = c.res.headers.get("content-type")?.split(";", 1)[0];
     if (c.res.body === null || type === undefined || !LIVE_TYPES.includes(type)) return;
@@ -28,6 +36,29 @@ export function endedByRevocation(tokens: Tokens): MiddlewareHandler<ApiEnv> {
     };
     c.res = new Response(untilAborted(c.res.body, over.signal, stop), c.res);
   };
+}
+
+/** A body that fails with {@linkcode ApiError} `unauthorized`, also at its end, once the token may do nothing any more. */
+export function untilRevoked(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  tokens: Tokens,
+  { tokenId, name }: Pick<Principal, "tokenId" | "name">,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  // Nothing is read of a body that nobody reads: the server has its own way with that.
+  let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
+  return new ReadableStream({
+    async pull(controller) {
+      reader ??= body.getReader();
+      const { done, value } = await reader.read();
+      if (!tokens.isUsable(tokenId)) {
+        await reader.cancel();
+        throw new ApiError("unauthorized", `The access token "${name}" was revoked, or expired, meanwhile`);
+      }
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader === undefined ? body.cancel(reason) : reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 /** A stream that ends early, but well. */

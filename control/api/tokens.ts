@@ -99,7 +99,10 @@ function readExpiry(
   const atMs = Date.parse(expiresAt);
   if (atMs <= Date.now()) throw refused("expiresAt", `"${expiresAt}" has passed`);
   if (latest !== null && atMs > Date.parse(latest)) {
-    throw refused("expiresAt", `must not be after ${latest}, when the access token expires that makes it`);
+    throw refused(
+      "expiresAt",
+      `must not be after ${latest}, when the access token that makes it expires itself`,
+    );
   }
   return new Date(atMs).toISOString();
 }

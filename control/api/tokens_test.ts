@@ -59,6 +59,48 @@ Deno.test("a log that is followed ends when the token that follows it is revoked
   await readerTwo.cancel();
 });
 
+Deno.test("a call whose body is still arriving when its token is revoked changes nothing", async () => {
+  await using api = await startTestApi();
+  const projectId = await api.project("shop");
+  const calls = [
+    ["POST", "/v1/tokens", '{"role":"write","name":"another"}'],
+    ["PATCH", `/v1/projects/${projectId}`, '{"description":"changed"}'],
+    [
+      "POST",
+      `/v1/projects/${projectId}/deployments`,
+      `{"entryPointUrl":"a","envVars":{},"assets":{"a":
+      {"kind":"file","content":"1"}}}`,
+    ],
+    ["PUT", `/v1/projects/${projectId}/assets/e69de29bb2d1d6434b8b29ae775ad8c2e48c5391`, ""],
+  ] as const;
+  const given = { name: "leaked", role: "write", organizationId: api.organizationId };
+  const { body: { id, token } } = await api.call("POST", "/v1/tokens", given);
+  const revoked = Promise.withResolvers<void>();
+  let begun = 0;
+  const answers = calls.map(([method, path, text]) => {
+    const pieces = async function* () {
+      yield new TextEncoder().encode(text.slice(0, 10));
+      if (++begun === calls.length) {
+        await api.call("DELETE", `/v1/tokens/${id}`).then(() => revoked.resolve());
+      }
+      await revoked.promise;
+      yield new TextEncoder().encode(text.slice(10));
+    };
+    const headers = { authorization: `Bearer ${token}` };
+    return fetch(api.url + path, { method, headers, body: ReadableStream.from(pieces()) });
+  });
+  for (const answer of await Promise.all(answers)) {
+    assert.equal(answer.status, 401);
+    const { message } = await answer.json();
+    assert.equal(message, 'The access token "leaked" was revoked, or expired, meanwhile');
+  }
+  assert.deepEqual((await api.call("GET", "/v1/tokens")).body.map(({ name }: { name: string }) => name), [
+    "admin",
+  ]);
+  assert.deepEqual(api.submitted, []);
+  assert.equal((await api.call("GET", `/v1/projects/${projectId}`)).body.description, "");
+});
+
 Deno.test("an expired token says so", async () => {
   await using api = await startTestApi();
   const { text } = api.store.tokens.create({

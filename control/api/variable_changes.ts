@@ -4,6 +4,7 @@ import { isObject, MAX_VARIABLES, variableProblem } from "./variables.ts";
 const CONTEXTS = ["production", "preview"] as const;
 
 const contexts = z.array(z.enum(CONTEXTS, 'must be "production" or "preview"')).min(1, "must name a context")
+  .max(CONTEXTS.length, "must name each context once")
   .transform((given) => [...new Set(given)]);
 
 /** How a variable is given that is more than its value. */

@@ -148,3 +148,8 @@ Deno.test("a reader that takes its time holds up no writer, and sees one moment"
     assert.ok(performance.now() - startedAt < 4000, "less than a writer waits for a lock");
     assert.equal([...rows].some((row) => row.id === id), false);
   }));
+
+Deno.test("a directory without state is not backed up, and named", () =>
+  withDirs((dataDir) =>
+    assert.rejects(back(dataDir), /there is no state\. Name the server's directory with --data-dir/)
+  ));

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createTarPacker, type TarPackController } from "modern-tar";
 import { HEADER_NAME, makeHeader } from "./backup_format.ts";
 import { type StagedFile, stageState } from "./staging.ts";
@@ -34,6 +35,11 @@ export async function writeBackup(
   output: WritableStream<Uint8Array>,
   { dataDir, version, secretKeyFile, logs, signal }: BackupOptions,
 ): Promise<BackupSummary> {
+  if (!await Deno.stat(join(dataDir, "isola.db")).then(({ isFile }) => isFile, () => false)) {
+    throw new Error(
+      `Cannot back up "${dataDir}": there is no state. Name the server's directory with --data-dir`,
+    );
+  }
   await using state = await stageState(dataDir, logs);
   const files = [...state.files];
   if (secretKeyFile !== null) files.push({ name: "secret.key", path: secretKeyFile });
@@ -57,7 +63,7 @@ async function pack(
     const body = controller.add({ name: HEADER_NAME, size: header.length, mode: MODE });
     await new Blob([header]).stream().pipeTo(body);
     for (const { name, path } of files) {
-      const file = await Deno.open(path);
+      using file = await Deno.open(path);
       const { size } = await file.stat();
       await file.readable.pipeTo(controller.add({ name, size, mode: MODE }));
       bytes += size;

@@ -10,10 +10,12 @@ import { isManifestPath } from "./manifest_path.ts";
 import { operatorFiles } from "./operator_files.ts";
 import { storeBuiltFiles, storeImage } from "./store_image.ts";
 import type { BuildBounds } from "./build_watch.ts";
-import type { BuildRequest } from "./protocol.ts";
+import { type BuildRequest, MAX_FILES } from "./protocol.ts";
 
 /** What a build reads and writes: the rest of the control plane, as far as builds know it. */
 export interface BuildStore {
+  /** Whose a deployment is: the places are shared among these. */
+  owner(deploymentId: string): string;
   /** The snapshot to build; nothing if it was deleted. */
   source(deploymentId: string): BuildSource | null | undefined;
   /** Lays the files out in an empty directory as copies that may be changed. */
@@ -74,6 +76,7 @@ export interface Builds extends AsyncDisposable {
 
 const MAX_RUNNING = 2;
 const MAX_WAITING = 1000;
+const MAX_WAITING_OF_ONE = 500;
 const DEFAULT_TIMEOUT_MS = 120_000;
 const MAX_HEAP_MB = 1024;
 /** Of one build's processes together; two run at once, and isolates need the rest. */
@@ -84,8 +87,6 @@ const MAX_COMMAND_PROCESSES = 64;
 const COMMAND_TIMEOUT_MS = 5 * 60_000;
 /** Above the users that distributions and container engines give out, below those of sandboxes. */
 const COMMAND_UID = 1_899_999_998;
-/** Of a deployment (INTERFACE §4). */
-const MAX_FILES = 10_000;
 const MIN_FREE_DISK_BYTES = 256 * 1024 ** 2;
 const CONFIG_NAMES: ReadonlySet<string> = new Set([
   "deno.json",
@@ -111,6 +112,7 @@ interface Premises {
 }
 
 interface Running {
+  owner: string;
   cancel: AbortController;
   done: Promise<void>;
 }
@@ -120,7 +122,8 @@ class BuildQueue implements Builds {
   readonly #operatorFiles: string[];
   /** Places where no build is; the one used last is the last, because it has the most packages. */
   readonly #free: BuildPlace[];
-  readonly #waiting = new Set<string>();
+  /** Owners by deployment, in the order of arrival. */
+  readonly #waiting = new Map<string, string>();
   readonly #running = new Map<string, Running>();
   #next: Builder | undefined;
   #closed = false;
@@ -137,7 +140,13 @@ class BuildQueue implements Builds {
     if (this.#waiting.size >= MAX_WAITING) {
       throw new Error(`Cannot build "${deploymentId}": ${MAX_WAITING} builds are waiting`);
     }
-    this.#waiting.add(deploymentId);
+    const owner = this.#options.store.owner(deploymentId);
+    if (this.#waiting.values().filter((other) => other === owner).toArray().length >= MAX_WAITING_OF_ONE) {
+      throw new Error(
+        `Cannot build "${deploymentId}": ${MAX_WAITING_OF_ONE} builds of its organization are waiting`,
+      );
+    }
+    this.#waiting.set(deploymentId, owner);
     this.#advance();
   }
 
@@ -156,9 +165,8 @@ class BuildQueue implements Builds {
   }
 
   #advance(): void {
-    for (const deploymentId of this.#waiting) {
-      if (this.#free.length === 0) return;
-      if (this.#running.has(deploymentId)) continue;
+    for (let next; this.#free.length > 0 && (next = this.#nextWaiting()) !== undefined;) {
+      const [deploymentId, owner] = next;
       this.#waiting.delete(deploymentId);
       const place = this.#free.pop()!;
       const cancel = new AbortController();
@@ -171,8 +179,16 @@ class BuildQueue implements Builds {
           this.#free.push(place);
           this.#advance();
         });
-      this.#running.set(deploymentId, { cancel, done });
+      this.#running.set(deploymentId, { owner, cancel, done });
     }
+  }
+
+  /** The one that came first of those whose owner has none running; else the one that came first. */
+  #nextWaiting(): [deploymentId: string, owner: string] | undefined {
+    const busy = new Set(this.#running.values().map(({ owner }) => owner));
+    const ready = this.#waiting.entries().filter(([deploymentId]) => !this.#running.has(deploymentId))
+      .toArray();
+    return ready.find(([, owner]) => !busy.has(owner)) ?? ready[0];
   }
 
   async #leave(place: BuildPlace): Promise<void> {

@@ -95,6 +95,39 @@ confinedTest("A build command that fails, fails the build", async () => {
   ]);
 });
 
+confinedTest("A build command that leaves too much is refused before that is read", async (t) => {
+  await using bench = await BuildBench.open();
+  const cases: [string, string, RegExp][] = [
+    [
+      "holes",
+      `Deno.createSync("hole").truncateSync(2 ** 40);`,
+      /left files of more than 2147483648 bytes together$/,
+    ],
+    [
+      "files",
+      `for (let count = 0; count < 10_001; count++) Deno.writeTextFileSync("f" + count, String(count));`,
+      /left more than 10000 files$/,
+    ],
+    [
+      "names",
+      `const folder = ("x".repeat(250) + "/").repeat(4);
+       Deno.mkdirSync(folder, { recursive: true });
+       for (let count = 0; count < 2500; count++) Deno.writeTextFileSync(folder + count, String(count));`,
+      /left too many files with long names$/,
+    ],
+  ];
+  for (const [id, code, message] of cases) {
+    await t.step(id, async () => {
+      const { log } = await bench.build(id, {
+        files: { "main.ts": SERVES_DIST, "run.ts": code },
+        buildCommand: "deno run -A run.ts",
+        ask: [],
+      });
+      assert.match(log.at(-1)!.message, message);
+    });
+  }
+});
+
 confinedTest(
   "A build command that starts ever more processes is ended, and what it leaves running as well",
   async () => {

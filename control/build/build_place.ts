@@ -64,20 +64,19 @@ export class BuildPlace {
   }
 }
 
-/** Removes a directory, also one in which a build command has made folders that their owner may not change. */
+/**
+ * Removes a directory, also one in which a build command has made folders that their owner may not change, or so many
+ * levels of them that `Deno.remove()` would run out of stack, which ends the process. The tools of the system do not.
+ */
 async function removeWhatever(dir: string): Promise<void> {
-  try {
-    await Deno.remove(dir, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    makeChangeable(dir);
-    await Deno.remove(dir, { recursive: true });
-  }
+  if (await succeeds("rm", ["-rf", "--", dir])) return;
+  await succeeds("chmod", ["-R", "u+rwx", "--", dir]);
+  if (!await succeeds("rm", ["-rf", "--", dir])) throw new Error(`Cannot remove "${dir}": rm failed`);
 }
 
-function makeChangeable(dir: string): void {
-  Deno.chmodSync(dir, 0o700);
-  for (const { name, isDirectory } of Deno.readDirSync(dir)) if (isDirectory) makeChangeable(join(dir, name));
+async function succeeds(program: string, args: string[]): Promise<boolean> {
+  const command = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" });
+  return (await command.output()).success;
 }
 
 /** Opens a place, and ends and removes what an earlier server left in it. */

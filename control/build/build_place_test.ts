@@ -8,6 +8,9 @@ import { operatorFiles } from "./operator_files.ts";
 import type { BuildRequest } from "./protocol.ts";
 import { prepareConfig } from "./tenant_config.ts";
 
+/** More than a thread's stack takes of removals one within the other. */
+const LEVELS = 40_000;
+
 async function withPlace(
   bounds: CacheBounds,
   use: (place: BuildPlace) => Promise<void>,
@@ -96,5 +99,16 @@ Deno.test("Deno links the files of a package into a build instead of copying the
     await installPackages("main.ts", { ...request, writable: [place.dir], paths, config, view, signal });
     const { nlink } = await Deno.stat(join(dir, "node_modules/.deno/ms@2.1.3/node_modules/ms/index.js"));
     assert.equal(nlink, 2);
+  });
+});
+
+Deno.test("A place is cleared of folders within folders, ever so deep", async () => {
+  await withPlace({}, async (place) => {
+    const dir = await place.enter("deep");
+    const make = `for (let level = 0; level < ${LEVELS}; level++) { Deno.mkdirSync("d"); Deno.chdir("d"); }`;
+    const { success } = await new Deno.Command(Deno.execPath(), { args: ["eval", make], cwd: dir }).output();
+    assert.ok(success);
+    await place.clear();
+    assert.deepEqual(names(place.dir), ["deno"]);
   });
 });

@@ -120,6 +120,22 @@ Deno.test("Closing ends the builds that run, and no result is recorded", async (
   assert.deepEqual(results, []);
 });
 
+Deno.test("Who has a build running lets others go first, and cannot fill the queue alone", async () => {
+  await using registry = new SilentRegistry();
+  await using bench = await BuildBench.open({ env: registry.env });
+  const submit = (id: string, name: string) => bench.submit(id, { files: registry.app(name) });
+  await submit("a:1", "first");
+  await submit("a:2", "second");
+  await Promise.all([registry.asked("first"), registry.asked("second")]);
+  await submit("a:3", "third");
+  await submit("b:1", "other");
+  bench.builds.cancel("a:1");
+  await registry.asked("other");
+  for (let n = 0; n < 499; n++) bench.builds.submit(`a:waiting${n}`);
+  assert.throws(() => bench.builds.submit("a:more"), /500 builds of its organization are waiting/);
+  bench.builds.submit("b:2");
+});
+
 Deno.test("More builds than may wait are refused", async () => {
   await using registry = new SilentRegistry();
   await using bench = await BuildBench.open({ env: registry.env });

@@ -210,7 +210,7 @@ async function cancelled(stream: ReadableStream | WritableStream): Promise<void>
 
 /** @throws {Error} too much was written */
 async function* linesOf(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = "";
+  let rest: string[] = [];
   let bytes = 0;
   const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
@@ -222,8 +222,11 @@ async function* linesOf(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncG
     },
   });
   for await (const chunk of stdout.pipeThrough(count).pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop()!;
+    const lines = chunk.split("\n");
+    rest.push(lines.shift()!);
+    if (lines.length === 0) continue;
+    yield rest.join("");
+    rest = [lines.pop()!];
     yield* lines;
   }
 }

@@ -55,6 +55,10 @@ export type BuilderMessage =
   | { type: "written"; files: BuiltFile[] }
   | { type: "failed"; message: string };
 
+/** Files of a deployment, with those that its build command writes (INTERFACE §4). */
+export const MAX_FILES = 10_000;
+/** Of an image: as much as a deployment's own files may have (INTERFACE §4). */
+export const MAX_IMAGE_BYTES = 2 ** 30;
 /** More files than this in an image are refused. */
 export const MAX_IMAGE_FILES = 100_000;
 const MAX_TEXT_LENGTH = 64 * 1024;

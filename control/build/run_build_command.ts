@@ -17,6 +17,9 @@ const MAX_LINE_LENGTH = 2048;
 /** Of all that is there when it runs: the deployment, its packages, what it writes. */
 const MAX_SIZE = { bytes: 4 * 1024 ** 3, files: 300_000 };
 const SIZE_INTERVAL_MS = 1000;
+/** What steers the C library (glibc, "unsecure_envvars"), which programs outside the walls load as well. */
+const OF_C_LIBRARY =
+  /^(?:GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LANG|LANGUAGE|LC_.*|LOCALDOMAIN|LOCPATH|MALLOC_.*|NIS_PATH|NLSPATH|RES_OPTIONS|RESOLV_HOST_CONF|TMPDIR|TZDIR)$/;
 /** Packages that a command or a task names. */
 const TOOL = /\b(?:npm|jsr):@?[\w./-]+(?:@[\w.^~-]+)?/g;
 
@@ -138,7 +141,7 @@ async function run(
     cwd: dir,
     clearEnv: true,
     env: {
-      ...variables,
+      ...Object.fromEntries(Object.entries(variables).filter(([name]) => !OF_C_LIBRARY.test(name))),
       CI: "true",
       NO_COLOR: "1",
       PATH: dirname(denoPath),

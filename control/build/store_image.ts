@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import type { Image, Manifest } from "../model.ts";
 import { BuildError } from "./build_error.ts";
-import type { BuiltFile, BuiltImage } from "./protocol.ts";
+import { type BuiltFile, type BuiltImage, MAX_IMAGE_BYTES } from "./protocol.ts";
 
 const MAX_PUTS_AT_ONCE = 16;
-/** As much as a deployment's own files may have (INTERFACE §4). */
-const MAX_IMAGE_BYTES = 2 ** 30;
 
 /** Where contents are kept. */
 export interface FileStore {

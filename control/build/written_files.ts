@@ -3,9 +3,15 @@ import { join } from "node:path";
 import type { BuildLog } from "../model.ts";
 import { BuildError } from "./build_error.ts";
 import { isInnerLink, isManifestPath } from "./manifest_path.ts";
-import { type BuiltFile, MAX_IMAGE_FILES } from "./protocol.ts";
+import { type BuiltFile, MAX_FILES, MAX_IMAGE_BYTES } from "./protocol.ts";
 
 const CHUNK_BYTES = 256 * 1024;
+/** Of the deployment's files and those written, which are read before anybody knows which are which. */
+const MAX_BYTES = 2 * MAX_IMAGE_BYTES;
+/** Of what was written: the server reads all paths in one go. */
+const MAX_PATHS_LENGTH = 2 * 1024 ** 2;
+/** Named in the log. */
+const MAX_IGNORED = 50;
 /** Settings for those who build, and the history of the source. */
 const NOT_WRITTEN: ReadonlySet<string> = new Set([".git", ".npmrc", "deno.lock"]);
 
@@ -22,13 +28,22 @@ export interface WrittenFilesOptions {
  * The files of a directory that were not there before, or are others now. Whoever has made them is not trusted: nothing but
  * files is read, and no link is followed.
  *
- * @throws {BuildError} there are too many
+ * @throws {BuildError} there is too much
  */
 export function writtenFiles(dir: string, { hashes, skip, log }: WrittenFilesOptions): BuiltFile[] {
   const written: BuiltFile[] = [];
   const folders = [""];
-  const ignore = (path: string, reason: string) =>
-    log({ level: "warning", message: `Ignoring "${path}": ${reason}` });
+  let bytes = 0;
+  let pathsLength = 0;
+  let ignored = 0;
+  const add = (file: BuiltFile) => {
+    pathsLength += file.path.length;
+    if (written.push(file) > MAX_FILES) throw tooMuch(`more than ${MAX_FILES} files`);
+    if (pathsLength > MAX_PATHS_LENGTH) throw tooMuch("too many files with long names");
+  };
+  const ignore = (path: string, reason: string) => {
+    if (ignored++ < MAX_IGNORED) log({ level: "warning", message: `Ignoring "${path}": ${reason}` });
+  };
   for (const folder of folders) {
     for (const { name, isDirectory, isFile, isSymlink } of Deno.readDirSync(join(dir, folder))) {
       const path = folder + name;
@@ -38,17 +53,20 @@ export function writtenFiles(dir: string, { hashes, skip, log }: WrittenFilesOpt
       } else if (isDirectory) folders.push(`${path}/`);
       else if (isSymlink) {
         const target = Deno.readLinkSync(join(dir, path));
-        if (isInnerLink(path, target)) written.push({ path, target });
+        if (isInnerLink(path, target)) add({ path, target });
         else ignore(path, "the link leads out of the deployment");
       } else if (isFile) {
-        if (hashOf(join(dir, path)) !== hashes[path]) written.push({ path, from: path });
+        bytes += Deno.lstatSync(join(dir, path)).size;
+        if (bytes > MAX_BYTES) throw tooMuch(`files of more than ${MAX_BYTES} bytes together`);
+        if (hashOf(join(dir, path)) !== hashes[path]) add({ path, from: path });
       } else ignore(path, "neither a file nor a link");
-      if (written.length > MAX_IMAGE_FILES) {
-        throw new BuildError(`Cannot build: the build command wrote more than ${MAX_IMAGE_FILES} files`);
-      }
     }
   }
   return written;
+}
+
+function tooMuch(what: string): BuildError {
+  return new BuildError(`Cannot build: the build command left ${what}`);
 }
 
 function hashOf(path: string): string {

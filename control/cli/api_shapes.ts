@@ -24,6 +24,8 @@ export interface ApiDeployment {
   /** The same as URLs. */
   urls: string[];
   production: boolean;
+  /** When it last became the production; `null` = it never was. */
+  promotedAt: string | null;
   /** Which of its project's variables it has. */
   context: DeploymentContext;
   git: GitCommit | null;

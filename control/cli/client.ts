@@ -330,7 +330,10 @@ export class ApiClient implements Disposable {
     }
     return new CliError(
       "unreachable",
-      `Cannot reach server "${this.url}" to ${action}: ${rootMessage(cause)}`,
+      `Cannot reach server "${this.url}" to ${action}: ${
+        rootMessage(cause)
+      }. Is it started (isola serve)? Name ` +
+        "another with --url or ISOLA_URL",
       {
         cause,
       },
@@ -375,6 +378,8 @@ function errorBody(text: string): { code?: string; message?: string } {
   }
 }
 
+/** What it came from. `fetch` has all of that in one line, the request first and the operating system's word last. */
 function rootMessage(error: Error): string {
-  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
+  if (error.cause instanceof Error) return rootMessage(error.cause);
+  return error.message.replace(/^error sending request .*?\(Connect\): /, "");
 }

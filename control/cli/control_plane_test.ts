@@ -65,7 +65,7 @@ export async function startControlPlane() {
   const publicUrl = (hostname: string) => `http://${hostname}:8000`;
   const routed = () => Promise.resolve();
   const git = await ConfinedGit.open();
-  const repositories = new Repositories({ dir: join(dataDir, "git"), git, isWanted: () => true });
+  const repositories = new Repositories({ dir: join(dataDir, "git"), git, organizationOf: () => "ours" });
   const follower = await openFollower({
     ...{ store, logs, builds, git, publicUrl, routed },
     isolation: "process",

@@ -15,6 +15,11 @@ export async function existingProject(client: ApiClient, nameOrId: string | unde
     );
   }
   const project = await client.findProject(nameOrId);
-  if (!project) throw new CliError("failed", `Cannot find project "${nameOrId}": see isola projects`);
+  if (!project) {
+    throw new CliError(
+      "failed",
+      `Cannot find project "${nameOrId}": see isola projects, or make it: isola projects create ${nameOrId}`,
+    );
+  }
   return project;
 }

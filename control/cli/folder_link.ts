@@ -7,6 +7,8 @@ export interface FolderLink {
   url: string;
   /** Name of the project. */
   project: string;
+  /** Id of its organization, where several had to be told apart. */
+  organization?: string;
 }
 
 /** The name of the file in the folder. It is never deployed. */
@@ -28,9 +30,11 @@ export function linkedProject(cwd: string): FolderLink | undefined {
 export function readLink(folder: string): FolderLink | undefined {
   const path = join(folder, LINK_FILE);
   try {
-    const { url, project } = JSON.parse(Deno.readTextFileSync(path));
-    if (typeof url === "string" && URL.canParse(url) && typeof project === "string") return { url, project };
-    throw new TypeError("url or project is missing");
+    const { url, project, organization } = JSON.parse(Deno.readTextFileSync(path));
+    if (typeof url !== "string" || !URL.canParse(url) || typeof project !== "string") {
+      throw new TypeError("url or project is missing");
+    }
+    return { url, project, ...(typeof organization === "string" ? { organization } : {}) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw new CliError(

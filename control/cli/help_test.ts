@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { optionsOf } from "./command.ts";
-import { testDeps } from "./control_plane_test.ts";
+import { Recorder, testDeps } from "./control_plane_test.ts";
 import { loadCommands, runCli } from "./run_cli.ts";
 
 async function print(...args: string[]): Promise<string> {
@@ -26,12 +26,20 @@ Deno.test("the help of each command names each of its options, and shows an exam
     assert.equal(await print("help", command.name), text);
     assert.equal(await print(command.name, "-h"), text);
     for (const [name, { help }] of Object.entries(optionsOf(command))) {
-      assert(text.includes(`--${name}`) && text.includes(help), `${command.name} --${name}`);
+      const words = text.replaceAll(/\s+/g, " ");
+      assert(words.includes(`--${name}`) && words.includes(help), `${command.name} --${name}`);
     }
     assert.match(text, /\nUsage: isola /);
     assert.match(text, /\nExamples:\n {2}/);
     for (const line of text.split("\n")) assert(line.length <= 120, line);
   }
+});
+
+Deno.test("help is broken between words where the terminal ends", async () => {
+  const deps = { ...testDeps({ env: { COLUMNS: "80" } }), stdout: new Recorder(true) };
+  assert.equal(await runCli(["deploy", "--help"], deps), 0);
+  const [prose = ""] = deps.stdout.text.split("\nExamples:");
+  for (const line of prose.split("\n")) assert(line.length <= 80, line);
 });
 
 Deno.test("--version prints the version alone", async () => {

@@ -112,11 +112,13 @@ async function dispatch(args: readonly string[], terminal: Terminal, deps: CliDe
     if (version) return terminal.print(deps.version);
     const help = topic === undefined
       ? overviewHelp(await loadCommands())
-      : commandHelp(await loadCommand(topic));
+      : commandHelp(await loadCommand(topic), terminal.columns);
     return terminal.print(help);
   }
   const found = await loadCommand(command);
-  if (rest.includes("--help") || rest.includes("-h")) return terminal.print(commandHelp(found));
+  if (rest.includes("--help") || rest.includes("-h")) {
+    return terminal.print(commandHelp(found, terminal.columns));
+  }
   const { values, positionals } = parseCommandLine(rest, optionsOf(found));
   await run(found, { values, positionals }, terminal, deps);
 }
@@ -157,8 +159,9 @@ async function run(
   let client: ApiClient | undefined;
   const openClient = (link = linkedProject(deps.cwd)) => {
     const flags = { url: values.url as string | undefined, token: values.token as string | undefined };
-    const organization = (values.org as string | undefined) ?? (deps.env.ISOLA_ORG || undefined);
     const credentials = resolveCredentials(flags, deps.env, link);
+    const linked = link?.url === credentials.url ? link.organization : undefined;
+    const organization = (values.org as string | undefined) ?? (deps.env.ISOLA_ORG || linked);
     return client ??= new ApiClient({ ...credentials, organization, signal: deps.signal });
   };
   try {

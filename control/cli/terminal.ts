@@ -1,4 +1,5 @@
 import { formatElapsed } from "./quantity.ts";
+import { table } from "./table.ts";
 
 /** A standard stream: what the command line needs of `Deno.stdout` and `Deno.stderr`. */
 export interface OutputStream {
@@ -16,6 +17,8 @@ export type Color = keyof typeof COLORS;
 
 /** Results on standard output, everything said on the way on standard error. No colour unless it is a terminal. */
 export class Terminal {
+  /** How wide standard output is; Infinity where it is no terminal. */
+  readonly columns: number;
   readonly #stdout: OutputStream;
   readonly #stderr: OutputStream;
   readonly #noColor: boolean;
@@ -30,6 +33,7 @@ export class Terminal {
     this.#stderr = streams.stderr;
     // https://no-color.org: any value that is not empty.
     this.#noColor = Boolean(streams.env.NO_COLOR);
+    this.columns = streams.stdout.isTerminal() ? Number(streams.env.COLUMNS) || consoleColumns() : Infinity;
   }
 
   /** Whether somebody is watching the progress. */
@@ -42,6 +46,13 @@ export class Terminal {
     this.clearProgress();
     const before = prefix ? this.#paint(this.#stdout, prefix.text, prefix.color) : "";
     this.#write(this.#stdout, before + this.#paint(this.#stdout, line, color) + "\n");
+  }
+
+  /** Rows under a header, the column that matters least at the end: on a terminal no line is longer than it is wide. */
+  printTable(...[header, rows]: Parameters<typeof table>): void {
+    for (const line of table(header, rows)) {
+      this.print(line.length > this.columns ? `${line.slice(0, this.columns - 1)}…` : line);
+    }
   }
 
   /** The whole result, for a program. */
@@ -106,6 +117,15 @@ export class Terminal {
   #write(stream: OutputStream, text: string): void {
     let bytes = this.#encoder.encode(text);
     while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  }
+}
+
+function consoleColumns(): number {
+  try {
+    return Deno.consoleSize().columns || Infinity;
+  } catch {
+    // None of the standard streams is a terminal.
+    return Infinity;
   }
 }
 

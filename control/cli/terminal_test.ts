@@ -25,6 +25,16 @@ Deno.test("colour is for terminals, unless NO_COLOR is set", () => {
   assert.equal(plain.stdout.text, "result\n");
 });
 
+Deno.test("a table is as wide as the terminal at most, and whole for programs", () => {
+  const [header, rows] = [["NAME", "ID"], [["shop", "d03e6285-d475"], ["b", "1"]]];
+  const narrow = terminal(true, { COLUMNS: "12" });
+  narrow.terminal.printTable(header, rows);
+  assert.equal(narrow.stdout.text, "NAME  ID\nshop  d03e6…\nb     1\n");
+  const piped = terminal(false, { COLUMNS: "12" });
+  piped.terminal.printTable(header, rows);
+  assert.equal(piped.stdout.text, "NAME  ID\nshop  d03e6285-d475\nb     1\n");
+});
+
 Deno.test("a progress bar is drawn on one line, and gone before the next one", () => {
   const { stderr, terminal: it } = terminal(true, { NO_COLOR: "1" });
   it.progress("Uploading", 1, 4);
@@ -37,6 +47,7 @@ Deno.test("what goes on is shown with its time while somebody watches, and a lin
   {
     using _ = it.working("Building");
     it.note("Bundled");
+    // deno-lint-ignore no-control-regex -- what clears the line is one
     await stderr.until(/Bundled\n\r\x1b\[KBuilding \d+ ms/);
   }
   assert.ok(stderr.text.startsWith("\r\x1b[KBuilding 0 ms\r\x1b[KBundled\n"), stderr.text);

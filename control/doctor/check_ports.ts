@@ -1,12 +1,13 @@
 import type { Address, Config } from "../config/config.ts";
+import { dataDirOwner } from "../store/mod.ts";
 import type { Finding } from "./finding.ts";
 
 const TIMEOUT_MS = 2000;
 
 /** Whether the server can listen where it is told to, or is the one that does. */
 export async function checkPorts(config: Config): Promise<Finding[]> {
-  const { controlAddr, httpAddr, httpsAddr } = config;
-  const isRunning = await answersHealth(controlAddr);
+  const { controlAddr, httpAddr, httpsAddr, dataDir } = config;
+  const isRunning = dataDirOwner(dataDir) !== null && await answersHealth(controlAddr);
   const addresses: [check: string, address: Address][] = [["control address", controlAddr], [
     "HTTP address",
     httpAddr,

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { checkCertificates } from "./check_certificates.ts";
 import { checkClock } from "./check_clock.ts";
 import { checkMachine } from "./check_machine.ts";
 import { checkNames } from "./check_names.ts";
@@ -14,6 +15,7 @@ export async function examine(config: Config, memoryBytes: number): Promise<Find
     checkSandbox(config),
     checkPorts(config),
     checkState(config),
+    checkCertificates(config),
     checkClock(config),
     checkNames(config),
   ]);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { issue } from "../certificates/testing/issue.ts";
 import { loadConfig } from "../config/config.ts";
 import { TestDnsServer } from "../domains/testing/dns_server.ts";
 import { openStore } from "../store/mod.ts";
@@ -46,6 +47,35 @@ Deno.test("a port that somebody else has is a problem, with what to do", () =>
     assert.equal(found.get("HTTP address")?.status, "problem");
     assert.match(found.get("HTTP address")?.advice ?? "", /ss -ltnp/);
     assert.equal(found.get("control address")?.status, "ok");
+  }));
+
+Deno.test("a port of a server with another data directory is a problem, too", () =>
+  withDir(async (dir) => {
+    await using other = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => Response.json({ version: "0.1.0" }),
+    );
+    const env = { ...FREE, ISOLA_CONTROL_ADDR: `127.0.0.1:${other.addr.port}` };
+    assert.equal((await examined(dir, env)).get("control address")?.status, "problem");
+    using _store = await openStore(dir);
+    assert.match((await examined(dir, env)).get("control address")!.message, /is this server's$/);
+  }));
+
+Deno.test("a certificate of the operator that cannot be used, or ends soon, is found", () =>
+  withDir(async (dir) => {
+    const files = { cert: join(dir, "cert.pem"), key: join(dir, "key.pem") };
+    const yaml = JSON.stringify({ tls: { certificates: [files] } });
+    const env = { ...FREE, ISOLA_HTTPS_ADDR: "127.0.0.1:0" };
+    const of = async () => (await examined(dir, env, yaml)).get("certificate")!;
+    const missing = await of();
+    assert.deepEqual([missing.status, missing.message.includes(files.cert)], ["problem", true]);
+    for (const [days, status] of [[60, "ok"], [7, "warning"]] as const) {
+      const notAfter = Date.now() + days * 86_400_000;
+      const { certificate, privateKey } = await issue({ names: ["shop.example"], notAfter });
+      await Deno.writeTextFile(files.cert, certificate);
+      await Deno.writeTextFile(files.key, privateKey);
+      assert.equal((await of()).status, status);
+    }
   }));
 
 Deno.test("state that is damaged, and a key that others can read, are found", () =>

@@ -1,11 +1,12 @@
 import { posix } from "node:path";
 import { MAX_FILES } from "../api/assets.ts";
 import type { GitSettings } from "../model.ts";
-import { globMatcher, isNeverDeployed, isSecretFile } from "../snapshot/deployed_paths.ts";
+import { isNeverDeployed, isSecretFile } from "../snapshot/deployed_paths.ts";
 import { type Entrypoint, findEntrypoint } from "../snapshot/find_entrypoint.ts";
 import { type FolderConfig, readFolderConfig } from "../snapshot/folder_config.ts";
 import { SnapshotError } from "../snapshot/snapshot_error.ts";
 import { Turn } from "../turn.ts";
+import { choosePaths } from "./choose_paths.ts";
 import { type CommitLocation, readObjects, type TreeEntry } from "./commit_objects.ts";
 
 /** What of a commit is deployed. */
@@ -89,19 +90,18 @@ async function chosenOf(
   tree: readonly TreeEntry[],
   { include, exclude }: Pick<FolderConfig, "include" | "exclude">,
 ): Promise<TreeEntry[]> {
-  const included = include.length > 0 ? globMatcher(include) : undefined;
-  const excluded = globMatcher(exclude);
   const turn = new Turn();
-  const chosen: TreeEntry[] = [];
+  const possible: TreeEntry[] = [];
   for (const entry of tree) {
     const { kind, path } = entry;
     const segments = path.split("/");
     const isRefused = kind === "submodule" || segments.some(isNeverDeployed) ||
       isSecretFile(segments.at(-1)!);
-    if (!isRefused && !excluded.ignores(path) && included?.ignores(path) !== false) chosen.push(entry);
+    if (!isRefused) possible.push(entry);
     if (turn.isOver()) await turn.next();
   }
-  return chosen;
+  const chosen = await choosePaths({ paths: possible.map(({ path }) => path), include, exclude });
+  return possible.filter((_, index) => chosen[index]);
 }
 
 function entrypointOf(

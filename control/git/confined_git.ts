@@ -123,15 +123,16 @@ export class ConfinedGit {
     await this.adopt(gitDir);
   }
 
-  /** Gives a directory and all in it to git's user. */
+  /** Gives a directory and all in it to git's user; nothing if it is git's, or no git has a user of its own. */
   async adopt(dir: string): Promise<void> {
-    if (this.#uid === undefined) return;
-    await Deno.chown(dir, this.#uid, this.#uid);
+    if (this.#uid === undefined || (await Deno.lstat(dir)).uid === this.#uid) return;
     for await (const entry of Deno.readDir(dir)) {
       const path = join(dir, entry.name);
       if (entry.isDirectory) await this.adopt(path);
       else if (entry.isFile) await Deno.chown(path, this.#uid, this.#uid);
     }
+    // The last: one that is git's has nothing that is not.
+    await Deno.chown(dir, this.#uid, this.#uid);
   }
 
   /** The path of a repository where git runs. */

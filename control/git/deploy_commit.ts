@@ -62,7 +62,11 @@ export async function deployCommit(
   if (SKIP.test(commit.message)) return null;
   const tree = await listTree(location, commit.sha, settings.rootDirectory);
   const chosen = await chooseFiles(location, tree, settings);
-  const { files, entrypoint } = await storeFiles(location, store.blobs, chosen);
+  const { files, entrypoint } = await storeFiles(
+    location,
+    { blobs: store.blobs, projectId: project.id },
+    chosen,
+  );
   const { buildCommand } = settings;
   const record = submitDeployment(deps, project.id, {
     description: commit.message.split("\n", 1)[0]!.slice(0, MAX_DESCRIPTION_LENGTH),

@@ -1,6 +1,7 @@
 import { ApiError } from "../api/errors.ts";
 import type { GitBranch, GitLink, Project } from "../model.ts";
 import { SnapshotError } from "../snapshot/snapshot_error.ts";
+import { Turn } from "../turn.ts";
 import { closeBranch, type CloseBranchDeps } from "./close_branch.ts";
 import type { CommitLocation } from "./commit_objects.ts";
 import type { CommitStatus } from "./commit_status.ts";
@@ -53,7 +54,9 @@ export async function followBranches(deps: FollowDeps, following: Following): Pr
     await deployBranch(deps, following, { branch: production!, head, production: true });
     deployed++;
   }
+  const turn = new Turn();
   for (const [branch, sha] of followed) {
+    if (turn.isOver()) await turn.next();
     if (known.get(branch)?.sha === sha) continue;
     const note = isFirst
       ? "It was there before the project followed the repository"

@@ -12,6 +12,8 @@ export interface GitProcessOptions {
 }
 
 const MAX_STDERR_BYTES = 16 * 1024;
+/** Of what git said, in an error. */
+const MAX_ERROR_LENGTH = 1000;
 /** What git says when its index-pack was ended by a signal, and so could not say why. */
 const ENDED_BY_LIMIT = /^fatal: fetch-pack: invalid index-pack output$/;
 
@@ -105,11 +107,12 @@ export class GitProcess implements AsyncDisposable {
   }
 }
 
-/** The first line that is an error, without what git puts before it. */
+/** The first line that is an error, without what git puts before it. A server elsewhere may have written it. */
 function firstError(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim()).filter(Boolean);
   const line = lines.find((each) => /^(?:fatal|error): /.test(each)) ?? lines[0] ?? "it said nothing";
-  return line.replace(/^(?:fatal|error): /, "").replace(/\.$/, "");
+  const text = line.replace(/^(?:fatal|error): /, "").replace(/\.$/, "");
+  return text.slice(0, MAX_ERROR_LENGTH).replaceAll(/\p{Cc}/gu, " ");
 }
 
 async function readStart(stream: ReadableStream<Uint8Array>): Promise<string> {

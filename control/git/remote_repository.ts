@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { GitCredential } from "../store/mod.ts";
+import { Turn } from "../turn.ts";
+import { isBranchName } from "./branch_name.ts";
 import type { ConfinedGit } from "./confined_git.ts";
 import { GitError } from "./git_process.ts";
 import type { WayOut } from "./way_out.ts";
@@ -29,6 +31,7 @@ const MAX_LIST_BYTES = 8 * 1024 * 1024;
 const LIST_TIMEOUT_MS = 60_000;
 const FETCH_TIMEOUT_MS = 5 * 60_000;
 const HEADS = "refs/heads/";
+const HASH = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /** A repository elsewhere, read over HTTP. */
 export class RemoteRepository {
@@ -46,11 +49,16 @@ export class RemoteRepository {
     );
     const heads = new Map<string, string>();
     let defaultBranch: string | null = null;
+    const turn = new Turn();
     for (const line of text.split("\n")) {
       const [value = "", name = ""] = line.split("\t");
       if (name === "HEAD" && value.startsWith(`ref: ${HEADS}`)) {
         defaultBranch = value.slice(`ref: ${HEADS}`.length);
-      } else if (name.startsWith(HEADS)) heads.set(name.slice(HEADS.length), value);
+      } else if (name.startsWith(HEADS) && HASH.test(value)) {
+        const branch = name.slice(HEADS.length);
+        if (isBranchName(branch)) heads.set(branch, value); // `git ls-remote` believes whatever a server says.
+      }
+      if (turn.isOver()) await turn.next();
     }
     return { defaultBranch, heads };
   }

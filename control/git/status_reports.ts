@@ -15,19 +15,23 @@ export interface StatusReportsOptions {
   retryDelayMs?: number;
 }
 
-/** Reports that wait; the oldest gives way. */
-const MAX_WAITING = 1000;
+/** Reports of one project that wait; the oldest gives way. */
+const MAX_WAITING = 100;
+/** Projects whose providers are told at once: slow ones are not to keep others waiting. */
+const MAX_AT_ONCE = 4;
 const MAX_ATTEMPTS = 3;
 const TIMEOUT_MS = 20_000;
 /** What a client makes of the egress proxy's refusal (RFC 1928 §6). */
 const NOT_ALLOWED = /not allowed by ruleset/;
 
-/** Tells providers how it stands with commits: one after the other, and nothing waits for it. */
+/** Tells providers how it stands with commits: for each project one after the other, and nothing waits for it. */
 export class StatusReports implements AsyncDisposable {
   readonly #options: StatusReportsOptions;
-  readonly #waiting: { projectId: string; status: CommitStatus }[] = [];
+  /** By project, the one that was told last at the end. */
+  readonly #waiting = new Map<string, CommitStatus[]>();
+  /** By project. */
+  readonly #working = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
-  #working: Promise<void> | undefined;
 
   constructor(options: StatusReportsOptions) {
     this.#options = options;
@@ -36,34 +40,48 @@ export class StatusReports implements AsyncDisposable {
   /** Sends a status, if the project's repository takes any. What goes wrong is kept with its link. */
   report(projectId: string, status: CommitStatus): void {
     if (this.#closing.signal.aborted) return;
-    if (this.#waiting.length >= MAX_WAITING) this.#waiting.shift();
-    this.#waiting.push({ projectId, status });
-    this.#working ??= this.#work()
-      .catch((error) => console.error("Cannot report the status of a commit:", error))
-      .finally(() => this.#working = undefined);
+    const waiting = this.#waiting.get(projectId) ?? [];
+    this.#waiting.set(projectId, waiting);
+    if (waiting.length >= MAX_WAITING) waiting.shift();
+    waiting.push(status);
+    this.#advance();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#closing.abort();
-    await this.#working;
+    await Promise.all(this.#working.values());
   }
 
-  async #work(): Promise<void> {
-    const { gitLinks } = this.#options.store;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const { projectId, status } = next;
-      const link = gitLinks.get(projectId);
-      const credential = gitLinks.credential(projectId);
-      const request = link && credential && commitStatusRequest(link, credential.token, status);
-      if (!request) continue;
-      const problem = await this.#send(request);
-      if (this.#closing.signal.aborted) return;
-      gitLinks.reported(
-        projectId,
-        problem && `Cannot set the status of commit ${status.sha.slice(0, 12)}: ${problem}`,
-      );
+  /** One report of each project in turn. */
+  #advance(): void {
+    for (const [projectId, [next, ...others]] of this.#waiting) {
+      if (this.#working.size >= MAX_AT_ONCE) return;
+      if (this.#working.has(projectId)) continue;
+      this.#waiting.delete(projectId);
+      if (others.length > 0) this.#waiting.set(projectId, others);
+      const work = this.#tell(projectId, next!)
+        .catch((error) => console.error("Cannot report the status of a commit:", error))
+        .finally(() => {
+          this.#working.delete(projectId);
+          this.#advance();
+        });
+      this.#working.set(projectId, work);
     }
+  }
+
+  async #tell(projectId: string, status: CommitStatus): Promise<void> {
+    const { gitLinks } = this.#options.store;
+    const link = gitLinks.get(projectId);
+    const credential = gitLinks.credential(projectId);
+    const request = link && credential && commitStatusRequest(link, credential.token, status);
+    if (!request) return;
+    const problem = await this.#send(request);
+    if (this.#closing.signal.aborted) return;
+    gitLinks.reported(
+      projectId,
+      problem && `Cannot set the status of commit ${status.sha.slice(0, 12)}: ${problem}`,
+    );
   }
 
   /** Why it was not taken, or `null`. */

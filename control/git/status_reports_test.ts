@@ -63,3 +63,27 @@ Deno.test("a status is not sent to a private address, however the API is set", a
   assert.match(error, /is not public: the operator can allow it with egress.allowPrivate$/);
   assert.ok(!error.includes("s3cret"));
 });
+
+Deno.test("a provider that does not answer keeps nobody waiting but its own project", async () => {
+  await using server = await GitServer.start();
+  await using receiver = new StatusReceiver();
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await server.commit({ "main.ts": "1" });
+  await using followed = await follow(server, {
+    settings: { provider: "gitea", apiUrl: `http://127.0.0.1:${silent.addr.port}` },
+    credential: { username: "x", token: "s3cret" },
+    allowPrivate: [receiver.target, `127.0.0.1:${silent.addr.port}`],
+  });
+  const { store, follower, project } = followed;
+  const { organizationId } = project;
+  const other = store.projects.create({ organizationId, name: "other", description: "" });
+  const settings = { ...store.gitLinks.get(project.id)!, apiUrl: receiver.url };
+  store.gitLinks.put(other.id, settings, { username: "x", token: "other" });
+  await followed.sync();
+  (await silent.accept()).close();
+  using held = await silent.accept();
+  await follower.sync(other.id);
+  const [received] = await receiver.received(1);
+  assert.equal(received!.headers.get("authorization"), "token other");
+  assert.ok(held);
+});

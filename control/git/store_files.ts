@@ -4,30 +4,28 @@ import { checkSizes } from "../api/assets.ts";
 import type { Manifest } from "../model.ts";
 import { STATIC_SITE_ENTRYPOINT, staticSiteFiles } from "../snapshot/static_site.ts";
 import type { Blobs, StoredBlob } from "../store/mod.ts";
-import { Turn } from "../turn.ts";
 import type { CommitFiles } from "./commit_files.ts";
 import { type CommitLocation, readObjects } from "./commit_objects.ts";
 
-/** Hashes looked up in one go. */
-const LOOKUP_SIZE = 500;
 /** Contents up to so much are held while they are written, so that several are at once. */
 const MAX_HELD_BYTES = 256 * 1024;
 const PARALLEL_PUTS = 16;
 
 /**
- * Stores the contents of a commit that are not stored yet, and a static site's server.
+ * Stores the contents of a commit that its project does not have yet, and a static site's server.
  *
  * @returns the files of the deployment, and its entry point
  * @throws {ApiError} It is not what can be deployed.
  */
 export async function storeFiles(
   location: CommitLocation,
-  blobs: Blobs,
+  { blobs, projectId }: { blobs: Blobs; projectId: string },
   { files, links, entrypoint }: CommitFiles,
 ): Promise<{ files: Manifest; entrypoint: string }> {
   checkSizes(files.map(({ path, size }): [string, number] => [path, size]));
   new AssetTree(new Set(files.map(({ path }) => path)), links);
-  const stored = await storeObjects(location, blobs, [...new Set(files.map(({ sha }) => sha))]);
+  const { found, missing } = await blobs.byGitSha1(projectId, files.map(({ sha }) => sha));
+  const stored = new Map([...found, ...await storeObjects(location, blobs, missing)]);
   const manifest: Manifest = {};
   for (const { path, sha } of files) manifest[path] = fileEntry(stored.get(sha)!);
   for (const [path, target] of links) manifest[path] = { kind: "symlink", target };
@@ -53,18 +51,10 @@ async function storeObjects(
   shas: readonly string[],
 ): Promise<Map<string, StoredBlob>> {
   const stored = new Map<string, StoredBlob>();
-  const missing: string[] = [];
-  const turn = new Turn();
-  for (let start = 0; start < shas.length; start += LOOKUP_SIZE) {
-    const lookup = blobs.byGitSha1(shas.slice(start, start + LOOKUP_SIZE));
-    for (const [sha, blob] of lookup.found) stored.set(sha, blob);
-    missing.push(...lookup.missing);
-    await turn.next();
-  }
   const puts = new Set<Promise<void>>();
   const failures: unknown[] = [];
   try {
-    for await (const { sha, size, content } of readObjects(location, missing)) {
+    for await (const { sha, size, content } of readObjects(location, shas)) {
       const isHeld = size <= MAX_HELD_BYTES;
       const source = isHeld ? new Uint8Array(await new Response(content).arrayBuffer()) : content;
       const put: Promise<void> = blobs.put(source, { gitSha1: sha })

@@ -7,6 +7,10 @@ export const MAX_QUEUE = 20_000;
 /** Records of one request: about 1 ms of the event loop. */
 const BATCH = 256;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Of an answer: more is not read. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+/** Shown of what a collector says. */
+const MAX_REASON_LENGTH = 500;
 const MAX_RETRY_MS = 60_000;
 /** Then the records of the request are dropped. */
 const MAX_ATTEMPTS = 10;
@@ -124,7 +128,7 @@ export class OtlpLogs implements AsyncDisposable {
         redirect: "error",
         signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), this.#late.signal]),
       });
-      const answer = await response.text();
+      const answer = await readStart(response);
       if (response.ok) return partialSuccess(answer);
       const reason = `the collector answered ${response.status}`;
       return RETRYABLE.includes(response.status)
@@ -148,17 +152,34 @@ export class OtlpLogs implements AsyncDisposable {
   }
 }
 
+/** The beginning of an answer, whose end is not waited for. */
+async function readStart(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) break;
+  }
+  return text;
+}
+
 /** `ExportLogsServiceResponse`; a collector that says nothing has taken all. */
 function partialSuccess(answer: string): Outcome {
   try {
     const { rejectedLogRecords = 0, errorMessage = "" } = JSON.parse(answer).partialSuccess ?? {};
     return {
-      refused: Number(rejectedLogRecords) || 0,
-      reason: `the collector rejected them: ${errorMessage}`,
+      refused: Math.max(0, Number(rejectedLogRecords) || 0),
+      reason: `the collector rejected them: ${inOneLine(String(errorMessage))}`,
     };
   } catch {
     return { refused: 0, reason: "" };
   }
+}
+
+function inOneLine(text: string): string {
+  return text.slice(0, MAX_REASON_LENGTH).replaceAll(/\p{Cc}/gu, " ");
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date. */

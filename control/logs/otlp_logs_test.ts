@@ -129,6 +129,30 @@ Deno.test("what is refused, rejected or too much is dropped, counted and said", 
   ]);
 });
 
+Deno.test("a collector that lies gets nothing counted wrong, nothing held and nothing on a terminal", async () => {
+  await using collector = new Collector();
+  const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)) });
+  const errorMessage = `\x1b[2J\nERROR${"!".repeat(100_000)}`;
+  collector.answers = [
+    Response.json({ partialSuccess: { rejectedLogRecords: -5 } }),
+    Response.json({ partialSuccess: { rejectedLogRecords: 7, errorMessage: errorMessage.slice(0, 10_000) } }),
+    new Response(endless),
+  ];
+  const logs = open(collector);
+  const errors = await errorsOf(async () => {
+    for (let count = 1; count <= 3; count++) {
+      logs.add([record(`${count}`)]);
+      await collector.until(() => collector.requests.length === count);
+    }
+    await logs[Symbol.asyncDispose]();
+  });
+  assert.deepEqual(logs.counts, { sent: 2, dropped: 1 });
+  assert.match(
+    errors.join("\n"),
+    /^Cannot send 1 log records to "[^"]+": the collector rejected them: {2}\[2J ERROR!{490,500}$/,
+  );
+});
+
 Deno.test("a collector that is not there, or hangs, holds nothing up", async () => {
   const hung = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const errors = await errorsOf(async () => {

@@ -6,6 +6,8 @@ export interface AuditOptions {
   maxAgeMs?: number;
   /** @default {500_000} */
   maxEntries?: number;
+  /** Of one organization, so that none can drive out what others did. @default {100_000} */
+  maxEntriesOfOne?: number;
 }
 
 /** A change to record. */
@@ -63,8 +65,12 @@ interface Row extends AuditEntry {
   time: number;
 }
 
-const DEFAULTS: Required<AuditOptions> = { maxAgeMs: 366 * 24 * 60 * 60 * 1000, maxEntries: 500_000 };
-/** Rows deleted in one go, between two turns of the event loop. */
+const DEFAULTS: Required<AuditOptions> = {
+  maxAgeMs: 366 * 24 * 60 * 60 * 1000,
+  maxEntries: 500_000,
+  maxEntriesOfOne: 100_000,
+};
+/** Rows deleted, or passed over, in one go, between two turns of the event loop. */
 const BATCH = 1000;
 /** Of each text of an entry; what is longer is cut. */
 const MAX_TEXT_LENGTH = 500;
@@ -126,12 +132,12 @@ export class AuditLog {
 
   /** Deletes what is too old or too much, in short steps. */
   async prune(): Promise<void> {
-    await this.#deleteAll("time < ?", Date.now() - this.#options.maxAgeMs);
-    if (this.#closed) return;
-    const { newest } = this.#database.get<{ newest: number }>(
-      "SELECT coalesce(max(id), 0) AS newest FROM audit_log",
-    )!;
-    await this.#deleteAll("id <= ?", newest - this.#options.maxEntries);
+    const { maxAgeMs, maxEntries, maxEntriesOfOne } = this.#options;
+    await this.#deleteBefore("TRUE", [], { timeMs: Date.now() - maxAgeMs, id: 0 });
+    for (let id = this.#organizationAfter(""); id !== null; id = this.#organizationAfter(id)) {
+      await this.#deleteBeyond(maxEntriesOfOne, "organization_id = ?", [id]);
+    }
+    await this.#deleteBeyond(maxEntries, "TRUE", []);
   }
 
   /** Ends a pruning under way at its next step. */
@@ -139,12 +145,43 @@ export class AuditLog {
     this.#closed = true;
   }
 
-  async #deleteAll(where: string, bound: number): Promise<void> {
-    const sql = `DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE ${where} LIMIT ${BATCH})`;
-    while (!this.#closed && this.#database.run(sql, bound) === BATCH) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+  #organizationAfter(id: string): string | null {
+    return this.#closed ? null : this.#database.get<{ id: string | null }>(
+      "SELECT min(organization_id) AS id FROM audit_log WHERE organization_id > ?",
+      id,
+    )!.id;
   }
+
+  /** Keeps the newest of what `filter` says. */
+  async #deleteBeyond(kept: number, filter: string, parameters: string[]): Promise<void> {
+    let oldest: AuditCursor = { timeMs: Number.MAX_SAFE_INTEGER, id: 0 };
+    for (let left = kept; left > 0; left -= BATCH) {
+      if (this.#closed) return;
+      const found = this.#database.get<AuditCursor>(
+        `SELECT time AS timeMs, id FROM audit_log WHERE ${filter} AND (time, id) < (?, ?)
+         ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?`,
+        ...parameters,
+        oldest.timeMs,
+        oldest.id,
+        Math.min(left, BATCH) - 1,
+      );
+      if (found === undefined) return;
+      oldest = found;
+      await nextTurn();
+    }
+    await this.#deleteBefore(filter, parameters, oldest);
+  }
+
+  async #deleteBefore(filter: string, parameters: string[], { timeMs, id }: AuditCursor): Promise<void> {
+    const sql = `DELETE FROM audit_log WHERE id IN (
+      SELECT id FROM audit_log WHERE ${filter} AND (time, id) < (?, ?) LIMIT ${BATCH}
+    )`;
+    while (!this.#closed && this.#database.run(sql, ...parameters, timeMs, id) === BATCH) await nextTurn();
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** The open interval of positions that a query is about. */

@@ -69,3 +69,15 @@ Deno.test("what is too old or too much goes, the newest stays", async () => {
   await young.log.prune();
   assert.deepEqual(young.targets(), []);
 });
+
+Deno.test("who changes much drives out nothing that others did", async () => {
+  using few = openLog({ maxEntries: 2500, maxEntriesOfOne: 1500 });
+  few.write("a", "o1");
+  few.write("m", null);
+  for (let n = 0; n < 3000; n++) few.write(`p${n}`, "o2");
+  few.write("b", "o1");
+  await few.log.prune();
+  assert.deepEqual(few.targets({ organizationId: "o1" }), ["b", "a"]);
+  const left = few.targets({ limit: 10_000 });
+  assert.deepEqual([left.length, left.at(-1), left.at(-3)], [1503, "a", "p1500"]);
+});

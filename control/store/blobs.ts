@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
+import { Turn } from "../turn.ts";
 import { collectBlobs, type CollectedBlobs } from "./blob_collection.ts";
 import type { Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
@@ -12,6 +13,8 @@ export const MAX_BLOB_BYTES = 2 ** 30;
 const BLOB_MODE = 0o444;
 /** Content is read, hashed and written in pieces of at most so many bytes, so that the event loop gets its turns. */
 const CHUNK_BYTES = 256 * 1024;
+/** Hashes looked up in one go. */
+const LOOKUP_SIZE = 500;
 /** Content that no deployment names is kept this long after a client last relied on it. */
 const COLLECT_GRACE_MS = 60 * 60 * 1000;
 
@@ -28,6 +31,8 @@ export interface StoredBlob {
 export interface PutOptions {
   /** The git SHA-1 that it is announced with. */
   gitSha1?: string;
+  /** The project whose client sends it, and which finds it by its git SHA-1 from then on. */
+  projectId?: string;
 }
 
 interface Commit {
@@ -69,19 +74,29 @@ export class Blobs {
   }
 
   /**
-   * Which of these git SHA-1s are stored, and which are missing. Those found are not collected for an hour, so that a
+   * Which of these git SHA-1s a project has, and which are missing. Those found are not collected for an hour, so that a
    * deployment that names them can be created.
    */
-  byGitSha1(gitSha1s: readonly string[]): { found: Map<string, StoredBlob>; missing: string[] } {
-    const wanted = new Set(gitSha1s);
-    const rows = this.#database.all<StoredBlob>(
-      `UPDATE blobs SET used_at = ? WHERE git_sha1 IN (SELECT value FROM json_each(?))
-       RETURNING sha256, git_sha1 AS gitSha1, size`,
-      Date.now(),
-      JSON.stringify([...wanted]),
-    );
-    const found = new Map(rows.map((row) => [row.gitSha1, row]));
-    return { found, missing: [...wanted].filter((gitSha1) => !found.has(gitSha1)) };
+  async byGitSha1(
+    projectId: string,
+    gitSha1s: Iterable<string>,
+  ): Promise<{ found: Map<string, StoredBlob>; missing: string[] }> {
+    const wanted = [...new Set(gitSha1s)];
+    const found = new Map<string, StoredBlob>();
+    const turn = new Turn();
+    for (let start = 0; start < wanted.length; start += LOOKUP_SIZE) {
+      const rows = this.#database.all<StoredBlob>(
+        `UPDATE blobs SET used_at = ? WHERE git_sha1 IN (SELECT value FROM json_each(?))
+           AND EXISTS (SELECT 1 FROM project_blobs WHERE project_id = ? AND blob_id = blobs.id)
+         RETURNING sha256, git_sha1 AS gitSha1, size`,
+        Date.now(),
+        JSON.stringify(wanted.slice(start, start + LOOKUP_SIZE)),
+        projectId,
+      );
+      for (const row of rows) found.set(row.gitSha1, row);
+      if (turn.isOver()) await turn.next();
+    }
+    return { found, missing: wanted.filter((gitSha1) => !found.has(gitSha1)) };
   }
 
   /**
@@ -107,9 +122,10 @@ export class Blobs {
           `Cannot store content as "${options.gitSha1}": its git SHA-1 is "${blob.gitSha1}"`,
         );
       }
-      if (!this.#touch(blob.sha256)) {
+      if (!this.#touch(blob.sha256, options.projectId)) {
         await file.syncData();
         await this.#keep(temporary, blob);
+        if (options.projectId !== undefined) this.#give(options.projectId, blob.sha256);
       }
       return blob;
     } finally {
@@ -138,8 +154,25 @@ export class Blobs {
     }
   }
 
-  #touch(sha256: string): boolean {
-    return this.#database.run("UPDATE blobs SET used_at = ? WHERE sha256 = ?", Date.now(), sha256) > 0;
+  /** What a project does not have yet is written for it as if nobody had: how long that takes tells nothing of others. */
+  #touch(sha256: string, projectId: string | null = null): boolean {
+    return this.#database.run(
+      `UPDATE blobs SET used_at = ?1 WHERE sha256 = ?2
+         AND (?3 IS NULL OR EXISTS (SELECT 1 FROM project_blobs WHERE project_id = ?3 AND blob_id = blobs.id))`,
+      Date.now(),
+      sha256,
+      projectId,
+    ) > 0;
+  }
+
+  /** To nobody, if the project was deleted meanwhile. */
+  #give(projectId: string, sha256: string): void {
+    this.#database.run(
+      `INSERT OR IGNORE INTO project_blobs
+       SELECT projects.id, blobs.id FROM projects JOIN blobs ON sha256 = ?2 WHERE projects.id = ?1`,
+      projectId,
+      sha256,
+    );
   }
 
   /** Joins the next round of commits: whatever comes while one is under way shares its directory syncs. */

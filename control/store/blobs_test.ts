@@ -102,9 +102,14 @@ Deno.test("many writes at once of the same and of different contents all succeed
     const blobs = await Promise.all(texts.map((text) => store.blobs.put(encode(text))));
     assert.equal(new Set(blobs.map((blob) => blob.sha256)).size, 40);
     assert.equal((await filesUnder(join(dir, "blobs"))).length, 40);
-    const { found, missing } = store.blobs.byGitSha1([...blobs.map((blob) => blob.gitSha1), "f".repeat(40)]);
+    const file = (blob: { sha256: string; size: number }) => ({ kind: "file" as const, ...blob });
+    const id = deploy(store, Object.fromEntries(blobs.map((blob, index) => [`${index}`, file(blob)])));
+    const { projectId } = store.deployments.get(id)!;
+    const gitSha1s = [...blobs.map((blob) => blob.gitSha1), "f".repeat(40)];
+    const { found, missing } = await store.blobs.byGitSha1(projectId, gitSha1s);
     assert.equal(found.size, 40);
     assert.deepEqual(missing, ["f".repeat(40)]);
+    assert.equal((await store.blobs.byGitSha1(crypto.randomUUID(), gitSha1s)).found.size, 0);
   }));
 
 Deno.test("more writes at once than the bound are refused, and none of those under way is harmed", () =>

@@ -1,27 +1,16 @@
-import type {
-  Deployment,
-  DeploymentContext,
-  DeploymentStatus,
-  GitCommit,
-  Image,
-  Limits,
-  Manifest,
-  SourceOptions,
-} from "../model.ts";
+import type { Deployment, Image, Manifest } from "../model.ts";
 import type { SecretBox } from "../secrets/secret_box.ts";
 import type { Branches } from "./branches.ts";
 import type { Database } from "./database.ts";
 import { newDeploymentId } from "./deployment_id.ts";
+import { COLUMNS, type DeploymentRecord, type DeploymentRow, readDeployment } from "./deployment_row.ts";
 import { StoreError } from "./errors.ts";
 import type { Hostnames } from "./hostnames.ts";
 import { type Listed, type ListOptions, readPage } from "./listing.ts";
 
-/** A deployment without what may be large: {@linkcode Deployments.snapshot} has the rest. */
-export type DeploymentRecord = Omit<Deployment, "files" | "image">;
-
 /** What a deployment is made of. */
 export type NewDeployment =
-  & Omit<Deployment, "id" | "status" | "files" | "image" | "createdAt" | "updatedAt" | Origin>
+  & Omit<Deployment, "id" | "status" | "files" | "image" | "promotedAt" | "createdAt" | "updatedAt" | Origin>
   & Partial<Pick<Deployment, Origin>>
   & {
     /** `null` = those of `redeployOf`, with the image that was built of them. */
@@ -33,31 +22,6 @@ type Origin = "projectEnv" | "context" | "databases" | "redeployOf" | "git";
 
 /** How a build ended. */
 export type BuildResult = { status: "success"; image: Image } | { status: "failed" };
-
-interface Row {
-  seq: number;
-  id: string;
-  projectId: string;
-  status: DeploymentStatus;
-  description: string | null;
-  source: string;
-  env: string;
-  projectEnv: string;
-  context: DeploymentContext;
-  databases: string;
-  redeployOf: string | null;
-  git: string | null;
-  net: string | null;
-  limits: string;
-  domains: string | null;
-  production: number | null;
-  createdAt: string;
-  updatedAt: string;
-}
-
-const COLUMNS =
-  `seq, id, project_id AS projectId, status, description, source, env, project_env AS projectEnv,
-  context, databases, redeploy_of AS redeployOf, git, net, limits, domains, production, created_at AS createdAt, updated_at AS updatedAt`;
 
 const SORT_COLUMNS = { id: "id", created_at: "seq" } as const;
 
@@ -105,6 +69,7 @@ export class Deployments {
       ...rest,
       id: newDeploymentId(),
       status: "pending",
+      promotedAt: null,
       createdAt: now,
       updatedAt: now,
     };
@@ -125,7 +90,7 @@ export class Deployments {
   /** The deployment, or `null`. */
   get(id: string): DeploymentRecord | null {
     const row = this.#row(id);
-    return row === undefined ? null : this.#toRecord(row);
+    return row === undefined ? null : readDeployment(row, this.#secrets);
   }
 
   /** The files of a deployment and what its build made of them, or `null` if there is no such deployment. */
@@ -162,8 +127,8 @@ export class Deployments {
   list(projectId: string, options: ListOptions<DeploymentSort>): Listed<DeploymentRecord> {
     const where = "project_id = ?1 AND (?2 IS NULL OR instr(id, ?2) > 0)";
     const query = { columns: COLUMNS, table: "deployments", where, order: [SORT_COLUMNS[options.sort]] };
-    const { items, total } = readPage<Row>(this.#database, query, projectId, options);
-    return { items: items.map((row) => this.#toRecord(row)), total };
+    const { items, total } = readPage<DeploymentRow>(this.#database, query, projectId, options);
+    return { items: items.map((row) => readDeployment(row, this.#secrets)), total };
   }
 
   /** The ids of the deployments whose build has not ended, oldest first. */
@@ -251,18 +216,23 @@ export class Deployments {
     return true;
   }
 
-  #row(id: string): Row | undefined {
-    return this.#database.get<Row>(`SELECT ${COLUMNS} FROM deployments WHERE id = ?`, id);
+  #row(id: string): DeploymentRow | undefined {
+    return this.#database.get<DeploymentRow>(`SELECT ${COLUMNS} FROM deployments WHERE id = ?`, id);
   }
 
   #setProduction(id: string): boolean {
-    const changed = this.#database.run(
-      `UPDATE projects SET production_deployment_id = ?1, updated_at = ?2
-       WHERE id = (SELECT project_id FROM deployments WHERE id = ?1 AND status = 'success')`,
-      id,
-      new Date().toISOString(),
-    );
-    return changed > 0;
+    const now = new Date().toISOString();
+    return this.#database.transaction(() => {
+      const changed = this.#database.run(
+        `UPDATE projects SET production_deployment_id = ?1, updated_at = ?2
+         WHERE id = (SELECT project_id FROM deployments WHERE id = ?1 AND status = 'success')`,
+        id,
+        now,
+      );
+      if (changed === 0) return false;
+      this.#database.run("UPDATE deployments SET promoted_at = ? WHERE id = ?", now, id);
+      return true;
+    });
   }
 
   #insert(record: DeploymentRecord): void {
@@ -310,7 +280,7 @@ export class Deployments {
     );
   }
 
-  #succeed(row: Row, image: Image): void {
+  #succeed(row: DeploymentRow, image: Image): void {
     this.#database.run(
       "UPDATE snapshots SET image = ? WHERE deployment_seq = ?",
       JSON.stringify(image),
@@ -327,7 +297,7 @@ export class Deployments {
     )!;
     const wanted = row.production === null ? project.productionSeq === null : row.production === 1;
     if (wanted && row.seq > (project.productionSeq ?? 0)) this.#setProduction(row.id);
-    const { domains, git } = this.#toRecord(row);
+    const { domains, git } = readDeployment(row, this.#secrets);
     if (git?.branch) this.#branches.advance({ id: row.id, projectId: row.projectId, branch: git.branch });
     this.#hostnames.attachTemplates(domains ?? [], {
       organizationId: project.organizationId,
@@ -336,7 +306,7 @@ export class Deployments {
     });
   }
 
-  /** Keeps the content of `files` from collection for as long as the deployment is there. */
+  /** Keeps the content of `files` from collection for as long as the deployment is there; its project has it from now on. */
   #reference(seq: number, files: Manifest): void {
     const hashes = new Set<string>();
     for (const entry of Object.values(files)) if (entry.kind === "file") hashes.add(entry.sha256);
@@ -357,32 +327,12 @@ export class Deployments {
       seq,
       list,
     );
-  }
-
-  #toRecord(row: Row): DeploymentRecord {
-    const { seq: _, ...fields } = row;
-    const variables = (sealed: string, column: string) =>
-      JSON.parse(this.#secrets.openOrPlain(sealed, `deployments.${column} ${row.id}`)) as Record<
-        string,
-        string
-      >;
-    return {
-      ...fields,
-      source: JSON.parse(row.source) as SourceOptions,
-      // Opened when it is asked for: a list shows none.
-      get env() {
-        return variables(row.env, "env");
-      },
-      get projectEnv() {
-        return variables(row.projectEnv, "project_env");
-      },
-      databases: JSON.parse(row.databases) as Record<string, string>,
-      git: row.git === null ? null : JSON.parse(row.git) as GitCommit,
-      net: row.net === null ? null : JSON.parse(row.net) as string[],
-      limits: JSON.parse(row.limits) as Partial<Limits>,
-      domains: row.domains === null ? null : JSON.parse(row.domains) as string[],
-      production: row.production === null ? null : row.production === 1,
-    };
+    this.#database.run(
+      `INSERT OR IGNORE INTO project_blobs
+       SELECT project_id, blobs.id FROM deployments, json_each(?2) JOIN blobs ON sha256 = value WHERE seq = ?1`,
+      seq,
+      list,
+    );
   }
 }
 

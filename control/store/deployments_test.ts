@@ -61,6 +61,7 @@ Deno.test("a deployment is read as it was recorded, its files apart", () =>
       limits: { memoryMb: 64 },
       domains: [],
       production: false,
+      promotedAt: null,
     });
     const files = { "main.ts": { kind: "symlink", target: "x" } };
     assert.deepEqual(store.deployments.snapshot(id), { files, image: null });

@@ -88,8 +88,10 @@ export class Hostnames {
   /** Attaches a hostname to a deployment, taking it over from whatever has it. */
   attach(deploymentId: string, hostname: string): void {
     this.#database.run(
-      `INSERT INTO hostnames (hostname, template, deployment_id) VALUES (?1, ?1, ?2)
-       ON CONFLICT (hostname) DO UPDATE SET template = ?1, deployment_id = ?2, project_id = NULL`,
+      `INSERT INTO hostnames (hostname, template, deployment_id, attached_after)
+       VALUES (?1, ?1, ?2, (SELECT max(seq) FROM deployments))
+       ON CONFLICT (hostname) DO UPDATE
+       SET template = ?1, deployment_id = ?2, project_id = NULL, attached_after = excluded.attached_after`,
       hostname,
       deploymentId,
     );
@@ -100,8 +102,10 @@ export class Hostnames {
   attachToProduction(projectId: string, hostname: string): void {
     const before = this.target(hostname);
     this.#database.run(
-      `INSERT INTO hostnames (hostname, template, project_id) VALUES (?1, ?1, ?2)
-       ON CONFLICT (hostname) DO UPDATE SET template = ?1, deployment_id = NULL, project_id = ?2`,
+      `INSERT INTO hostnames (hostname, template, project_id, attached_after)
+       VALUES (?1, ?1, ?2, (SELECT coalesce(max(seq), 0) FROM deployments))
+       ON CONFLICT (hostname) DO UPDATE
+       SET template = ?1, deployment_id = NULL, project_id = ?2, attached_after = excluded.attached_after`,
       hostname,
       projectId,
     );
@@ -126,7 +130,8 @@ export class Hostnames {
 
   /**
    * Attaches what a deployment was created with, now that it succeeded, but for what is not free. A build that took long
-   * does not take a hostname from a newer deployment of its project. Part of the caller's transaction, which also
+   * does not take a hostname from a newer deployment of its project, nor one that another project got meanwhile: only when
+   * the deployment was created was it checked who may take it from whom. Part of the caller's transaction, which also
    * announces it.
    */
   attachTemplates(
@@ -137,12 +142,17 @@ export class Hostnames {
       const hostname = resolveTemplate(template, names);
       if (!this.isFreeFor(organizationId, hostname)) continue;
       this.#database.run(
-        `INSERT INTO hostnames (hostname, template, deployment_id) VALUES (?1, ?2, ?3)
-         ON CONFLICT (hostname) DO UPDATE SET template = ?2, deployment_id = ?3, project_id = NULL
+        `INSERT INTO hostnames (hostname, template, deployment_id, attached_after)
+         SELECT ?1, ?2, id, seq FROM deployments WHERE id = ?3
+         ON CONFLICT (hostname) DO UPDATE
+         SET template = ?2, deployment_id = ?3, project_id = NULL, attached_after = excluded.attached_after
          WHERE NOT EXISTS (
            SELECT 1 FROM deployments AS holder JOIN deployments AS candidate USING (project_id)
            WHERE holder.id = hostnames.deployment_id AND candidate.id = ?3 AND holder.seq > candidate.seq
-         )`,
+         ) AND (attached_after < excluded.attached_after OR EXISTS (
+           SELECT 1 FROM deployments AS candidate LEFT JOIN deployments AS holder ON holder.id = hostnames.deployment_id
+           WHERE candidate.id = ?3 AND candidate.project_id = coalesce(hostnames.project_id, holder.project_id)
+         ))`,
         hostname,
         template,
         names.deploymentId,
@@ -151,8 +161,8 @@ export class Hostnames {
   }
 
   /**
-   * Follows a project's new name; a hostname whose new one is not free stays. Part of the caller's transaction, which also
-   * announces it.
+   * Follows a project's new name; a hostname whose new one is not free, or is another project's, stays. Part of the caller's
+   * transaction, which also announces it.
    */
   renameProject({ id, organizationId }: Pick<Project, "id" | "organizationId">, projectName: string): void {
     const attached = this.#database.all<{ hostname: string; template: string; deploymentId: string }>(
@@ -163,7 +173,8 @@ export class Hostnames {
     );
     for (const { hostname, template, deploymentId } of attached) {
       const renamed = resolveTemplate(template, { projectName, deploymentId });
-      if (!this.isFreeFor(organizationId, renamed)) continue;
+      const holder = this.target(renamed)?.projectId ?? id;
+      if (holder !== id || !this.isFreeFor(organizationId, renamed)) continue;
       this.#database.run(
         "UPDATE OR REPLACE hostnames SET hostname = ? WHERE hostname = ? AND template = ?",
         renamed,

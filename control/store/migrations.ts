@@ -9,6 +9,8 @@ import { GIT } from "./migrations/0008_git.ts";
 import { OBSERVABILITY } from "./migrations/0009_observability.ts";
 import { OWNERSHIP } from "./migrations/0010_ownership.ts";
 import { BRANCHES } from "./migrations/0011_branches.ts";
+import { CONTENTS } from "./migrations/0012_contents.ts";
+import { PROMOTED } from "./migrations/0013_promoted.ts";
 
 /** The schema of `isola.db`, step by step. Released steps are never edited: append a new one. */
 export const MIGRATIONS: readonly string[] = [
@@ -23,4 +25,6 @@ export const MIGRATIONS: readonly string[] = [
   OBSERVABILITY,
   OWNERSHIP,
   BRANCHES,
+  CONTENTS,
+  PROMOTED,
 ];

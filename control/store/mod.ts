@@ -26,14 +26,9 @@ export type { CertificateChange, Certificates, NewCertificate } from "./certific
 export { dataDirOwner } from "./data_lock.ts";
 export { Database, type DatabaseOptions, openDatabase } from "./database.ts";
 export type { Databases, DatabaseSort } from "./databases.ts";
-export type {
-  BuildResult,
-  DeploymentRecord,
-  Deployments,
-  DeploymentSort,
-  NewDeployment,
-} from "./deployments.ts";
+export type { BuildResult, Deployments, DeploymentSort, NewDeployment } from "./deployments.ts";
 export type { Domains, DomainSort } from "./domains.ts";
+export type { DeploymentRecord } from "./deployment_row.ts";
 export { StoreError, type StoreErrorCode } from "./errors.ts";
 export type { GitCredential, GitLinks } from "./git_links.ts";
 export { type Hostnames, type HostnameTarget, resolveTemplate, type TemplateNames } from "./hostnames.ts";

@@ -111,6 +111,15 @@ export class Tokens {
     return row === undefined ? null : this.#uses.latest(row);
   }
 
+  /** Whether there is such a token, neither expired nor revoked. */
+  isUsable(id: string): boolean {
+    return this.#database.get(
+      `SELECT 1 FROM tokens WHERE id = ?2 AND ${IS_USABLE}`,
+      new Date().toISOString(),
+      id,
+    ) !== undefined;
+  }
+
   /** One page of the tokens within a bound, without revoked ones; `q` is looked for in names and ids. */
   list({ organizationId, projectId }: Bound, options: ListOptions<TokenSort>): Listed<Token> {
     const [column, owner] = projectId !== null

@@ -13,9 +13,14 @@ export interface Telemetry {
   gauge(isolates: () => Readonly<Record<IsolatePhase, number>>): void;
 }
 
+/** Whether Deno exports what it is told. */
+export function isExporting(): boolean {
+  return API_SYMBOL in globalThis;
+}
+
 /** Loads the library, but only if Deno exports what it is told; else `null`. */
 export async function loadTelemetry(): Promise<Telemetry | null> {
-  if (!(API_SYMBOL in globalThis)) return null;
+  if (!isExporting()) return null;
   const api = await import("@opentelemetry/api");
   return {
     starts: new StartTraces(api, SCOPE),

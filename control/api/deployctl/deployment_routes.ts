@@ -18,7 +18,7 @@ import { pushDeployment } from "./push_deployment.ts";
 import { projectStats } from "./stats.ts";
 
 /** The longest manifest: of the most files that a deployment may have, their paths long. */
-const MAX_MANIFEST_BYTES = 8 * 2 ** 20;
+const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
 
 /** Pages are counted from 0 here. */
 const listQuery = z.object({
@@ -43,9 +43,10 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
       return ndjsonResponse((signal) => projectStats(deps, project, signal));
     })
     .post("/projects/:project/assets/negotiate", async (c) => {
-      namedProject(c, store, c.req.param("project"));
-      const { files } = readManifest(await readJson(c.req.raw, nestedManifest, MAX_MANIFEST_BYTES));
-      return c.json(store.blobs.byGitSha1([...files.values()].map(({ gitSha1 }) => gitSha1)).missing);
+      const { id } = namedProject(c, store, c.req.param("project"));
+      const { files } = await readManifest(await readJson(c.req.raw, nestedManifest, MAX_MANIFEST_BYTES));
+      const hashes = [...files.values()].map(({ gitSha1 }) => gitSha1);
+      return c.json((await store.blobs.byGitSha1(id, hashes)).missing);
     })
     .post("/projects/:project/deployment_with_assets", (c) => {
       return pushDeployment(c, deps, namedProject(c, store, c.req.param("project")));

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AssetTree } from "../asset_tree.ts";
 import { gitSha1, MAX_FILES } from "../assets.ts";
 import { ApiError } from "../errors.ts";
+import { Turn } from "../../turn.ts";
 import { isObject } from "../variables.ts";
 
 /** Entries of all kinds, directories included. */
@@ -32,14 +33,16 @@ export interface FlatManifest {
  *
  * @throws {ApiError} `badRequest`, which names the entry.
  */
-export function readManifest({ entries }: z.infer<typeof nestedManifest>): FlatManifest {
+export async function readManifest({ entries }: z.infer<typeof nestedManifest>): Promise<FlatManifest> {
   const files: FlatManifest["files"] = new Map();
   const symlinks: FlatManifest["symlinks"] = new Map();
   const ahead: [prefix: string, entries: Record<string, unknown>][] = [["", entries]];
   let count = 0;
+  const turn = new Turn();
   for (let directory = ahead.pop(); directory !== undefined; directory = ahead.pop()) {
     const [prefix, children] = directory;
     for (const [name, value] of Object.entries(children)) {
+      if (turn.isOver()) await turn.next();
       const path = prefix + name;
       const { data, error } = entry.safeParse(value);
       if (error !== undefined) throw refused(path, error.issues[0]!.message);

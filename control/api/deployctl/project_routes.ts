@@ -4,7 +4,7 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { readJson } from "../input.ts";
 import { findOrganization } from "../organizations.ts";
 import { projectName } from "../project_name.ts";
-import { afterDeletion, createProject } from "../projects.ts";
+import { createProject, deleteProject } from "../projects.ts";
 import type { Project } from "../../model.ts";
 import { StoreError } from "../../store/mod.ts";
 import { buildJson } from "./build_json.ts";
@@ -41,7 +41,7 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .delete("/projects/:project", async (c) => {
       const { id } = namedProject(c, store, c.req.param("project"));
-      await afterDeletion(deps, store.projects.delete(id) ?? []);
+      await deleteProject(deps, id);
       return c.json(null);
     })
     .get("/projects/:project/domains", (c) => {

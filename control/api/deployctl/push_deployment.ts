@@ -18,7 +18,7 @@ import { settledWithin } from "./settled_within.ts";
 import { Upload } from "./upload.ts";
 
 /** The longest `request` part: a manifest of the most files that a deployment may have, their paths long. */
-const MAX_REQUEST_LENGTH = 8 * 2 ** 20;
+const MAX_REQUEST_LENGTH = 4 * 2 ** 20;
 /** Forms whose `request` is read at once; more are refused. */
 const MAX_READING = 16;
 /** One `request`, and a `file` for each file. */
@@ -72,7 +72,7 @@ async function* deploy(
   try {
     assertDeployable(project, deps);
     const { manifest, source, production } = await readPush(parts);
-    const files = yield* receive(deps, manifest, parts);
+    const files = yield* receive(deps, project, manifest, parts);
     const entrypoint = source.entrypoint ?? await addFileServer(deps.store.blobs, files, manifest.files);
     const record = submitDeployment(deps, project.id, {
       description: "",
@@ -101,7 +101,7 @@ async function* deploy(
 
 async function readPush(parts: AsyncGenerator<FormPart, void, void>): Promise<Push> {
   const given = parseJson(await readRequest(parts), pushRequest);
-  const manifest = readManifest(given.manifest);
+  const manifest = await readManifest(given.manifest);
   checkSizes([...manifest.files].map(([path, { size }]) => [path, size]));
   const isFile = (path: string) => manifest.tree.isFile(path);
   const source = {
@@ -145,15 +145,16 @@ async function readText({ content }: FormPart): Promise<string> {
 /** Stores the files of the form and returns all those of the manifest. */
 async function* receive(
   deps: ApiDeps,
+  { id }: Pick<Project, "id">,
   manifest: FlatManifest,
   parts: AsyncIterable<FormPart>,
 ): AsyncGenerator<Progress, Manifest, void> {
-  const upload = new Upload(deps.store.blobs, manifest);
+  const upload = await Upload.begin(deps.store.blobs, id, manifest);
   const received = upload.receive(parts);
   while (!await settledWithin(received, PROGRESS_INTERVAL_MS)) {
     // The client shows it beside files to upload, and fails if it has none.
     if (upload.currentBytes > 0) yield { type: "staticFile", ...upload.progress };
   }
   await received;
-  return upload.manifest();
+  return await upload.manifest();
 }

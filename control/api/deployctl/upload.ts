@@ -5,27 +5,34 @@ import type { Blobs, StoredBlob } from "../../store/mod.ts";
 import type { FormPart } from "./form_parts.ts";
 import type { FlatManifest } from "./nested_manifest.ts";
 
-/** The contents of a manifest, of which the server had some before. */
+/** The contents of a manifest, of which the project had some before. */
 export class Upload {
   readonly #blobs: Blobs;
+  readonly #projectId: string;
   readonly #files: FlatManifest["files"];
   readonly #symlinks: FlatManifest["symlinks"];
   /** Bytes by hash. */
   readonly #sizes: ReadonlyMap<string, number>;
-  /** Of the files that the server lacks, and of all. */
-  readonly #missingBytes: number;
+  /** Of the files that the project lacked, and of all. */
+  #missingBytes = 0;
   readonly #maxBytes: number;
   /** So many have arrived. */
   currentBytes = 0;
 
-  constructor(blobs: Blobs, { files, symlinks }: FlatManifest) {
+  private constructor(blobs: Blobs, projectId: string, { files, symlinks }: FlatManifest) {
     this.#blobs = blobs;
+    this.#projectId = projectId;
     this.#files = files;
     this.#symlinks = symlinks;
     this.#sizes = new Map([...files.values()].map(({ gitSha1, size }) => [gitSha1, size]));
-    const { missing } = blobs.byGitSha1([...this.#sizes.keys()]);
-    this.#missingBytes = missing.reduce((sum, gitSha1) => sum + this.#sizes.get(gitSha1)!, 0);
     this.#maxBytes = [...this.#sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  static async begin(blobs: Blobs, projectId: string, manifest: FlatManifest): Promise<Upload> {
+    const upload = new Upload(blobs, projectId, manifest);
+    const { missing } = await upload.#lookUp();
+    upload.#missingBytes = missing.reduce((sum, gitSha1) => sum + upload.#sizes.get(gitSha1)!, 0);
+    return upload;
   }
 
   get progress(): { currentBytes: number; totalBytes: number } {
@@ -43,7 +50,9 @@ export class Upload {
       if (name !== "file") {
         throw new ApiError("badRequest", `Invalid request: part "${name}" is not expected`);
       }
-      const { gitSha1 } = await this.#blobs.put(ReadableStream.from(this.#counted(content)));
+      const { gitSha1 } = await this.#blobs.put(ReadableStream.from(this.#counted(content)), {
+        projectId: this.#projectId,
+      });
       if (!this.#sizes.has(gitSha1)) {
         throw new ApiError(
           "hashMismatch",
@@ -54,8 +63,8 @@ export class Upload {
   }
 
   /** @throws {ApiError} `assetsMissing`, or `badRequest`: they are too much. */
-  manifest(): Manifest {
-    const { found, missing } = this.#blobs.byGitSha1([...this.#sizes.keys()]);
+  async manifest(): Promise<Manifest> {
+    const { found, missing } = await this.#lookUp();
     if (missing.length > 0) {
       throw new ApiError("assetsMissing", `${missing.length} files of the manifest were not uploaded`, {
         missing,
@@ -69,6 +78,10 @@ export class Upload {
     for (const [path, { sha256, size }] of blobs) manifest[path] = { kind: "file", sha256, size };
     for (const [path, target] of this.#symlinks) manifest[path] = { kind: "symlink", target };
     return manifest;
+  }
+
+  #lookUp(): ReturnType<Blobs["byGitSha1"]> {
+    return this.#blobs.byGitSha1(this.#projectId, this.#sizes.keys());
   }
 
   async *#counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {

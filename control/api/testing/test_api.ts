@@ -63,8 +63,8 @@ export class TestApi implements AsyncDisposable {
     { nameServers = [], acme = true }: TestApiOptions,
   ) {
     this.#dir = dir;
-    const isWanted = (projectId: string) => store.projects.get(projectId) !== null;
-    this.#repositories = new Repositories({ dir: join(dir, "git"), git, isWanted });
+    const organizationOf = (projectId: string) => store.projects.get(projectId)?.organizationId;
+    this.#repositories = new Repositories({ dir: join(dir, "git"), git, organizationOf });
     this.store = store;
     this.logs = logs;
     this.usage = new UsageLedger(store.database);

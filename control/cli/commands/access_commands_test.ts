@@ -67,8 +67,8 @@ Deno.test("tokens are made, used within their bound, listed and revoked; all of 
   assert.equal((await run(plane, ["tokens", "create", "x", "--expires", "soon"])).code, 2);
 
   const audit = (await run(plane, ["audit", "--by", "admin"])).out;
-  assert.match(audit, /^TIME \(UTC\) +BY +ACTION +TARGET +FROM\n/);
-  const actions = audit.trimEnd().split("\n").slice(1).map((line) => line.split(/ {2,}/)[2]);
+  assert.match(audit, /^TIME \(UTC\) +ACTION +TARGET +BY +FROM\n/);
+  const actions = audit.trimEnd().split("\n").slice(1).map((line) => line.split(/ {2,}/)[1]);
   assert.deepEqual(actions, ["create project", "create project", "create token", "revoke token"]);
   assert.equal(JSON.parse((await run(plane, ["audit", "--limit", "1", "--json"])).out).length, 1);
   assert.equal((await run(plane, ["audit", "--limit", "0"])).code, 2);

@@ -4,7 +4,6 @@ import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { parseDurationMs } from "../quantity.ts";
-import { table } from "../table.ts";
 import { printable } from "../terminal.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -20,6 +19,7 @@ const OPTIONS = {
     help: `at most so many, the newest (${DEFAULT_LIMIT}; up to ${MAX_LIMIT})`,
   },
 } as const satisfies Record<string, Option>;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 type Context = CommandContext<typeof OPTIONS>;
 
@@ -51,11 +51,18 @@ export const audit = defineCommand({
     if (json) return terminal.printJson(records);
     if (records.length === 0) return terminal.note("No changes");
     const rows = records.toReversed().map(({ time, actor, action, target, address }) =>
-      [time.slice(0, 19).replace("T", " "), actor, action, target ?? "-", address ?? "-"].map(printable)
+      [time.slice(0, 19).replace("T", " "), action, shortId(target ?? "-"), actor, address ?? "-"].map(
+        printable,
+      )
     );
-    for (const line of table(["TIME (UTC)", "BY", "ACTION", "TARGET", "FROM"], rows)) terminal.print(line);
+    terminal.printTable(["TIME (UTC)", "ACTION", "TARGET", "BY", "FROM"], rows);
   },
 });
+
+/** As much of a UUID as tells it from the others on a page; `--json` has all of it. */
+function shortId(target: string): string {
+  return UUID.test(target) ? target.slice(0, 8) : target;
+}
 
 /** ISO 8601. */
 function pointInTime(option: string, text: string | undefined): string | undefined {

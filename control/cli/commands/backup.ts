@@ -18,11 +18,12 @@ export const backup = defineCommand({
   options: {
     logs: { type: "boolean", help: "what apps have printed, too" },
     ...STATE_OPTIONS,
+    json: { type: "boolean", help: "print JSON for programs" },
   },
   remote: false,
   examples: ["isola backup monday.tar", "isola backup - | zstd | ssh elsewhere 'cat > isola.tar.zst'"],
   async run(context) {
-    const { positionals: [file], options, deps, terminal } = context;
+    const { positionals: [file], options, deps, terminal, json } = context;
     if (!file) throw new CliError("usage", 'Cannot back up: name the FILE to write, or "-"');
     const { dataDir, secretKeyFile } = configOf(context, {});
     const path = file === "-" ? null : resolve(deps.cwd, file);
@@ -36,6 +37,7 @@ export const backup = defineCommand({
         logs: options.logs === true,
         signal: deps.signal,
       });
+      if (json && path !== null) terminal.printJson({ file: path, ...summary, hasKey: isOwnKey });
       terminal.note(
         `${summary.deployments} deployments, ${formatBytes(summary.bytes)} in ${summary.files} files` +
           (path === null ? "" : `, are in "${path}"`),

@@ -3,7 +3,6 @@ import { type CommandContext, defineCommand } from "../command.ts";
 import { deploymentUrls } from "../deploy_snapshot.ts";
 import { existingProject } from "../existing_project.ts";
 import { formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 import { printable } from "../terminal.ts";
 
 /** As git abbreviates a hash in a repository of some size. */
@@ -54,7 +53,7 @@ async function list({ client, json, terminal }: CommandContext, name: string | u
     git === null ? "-" : printable(`${git.branch ?? ""} ${git.sha.slice(0, SHORT_SHA_LENGTH)}`.trim()),
     domains.join(" "),
   ]);
-  for (const line of table(["ID", "STATUS", "KIND", "AGE", "COMMIT", "HOSTS"], rows)) terminal.print(line);
+  terminal.printTable(["ID", "STATUS", "KIND", "AGE", "COMMIT", "HOSTS"], rows);
 }
 
 async function show({ client, json, terminal }: CommandContext, id: string): Promise<void> {

@@ -7,7 +7,6 @@ import { describeCertificate, printDomain } from "../domains/domain_lines.ts";
 import { existingDomain } from "../domains/existing_domain.ts";
 import { existingProject } from "../existing_project.ts";
 import { formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 
 const OPTIONS = {
   project: {
@@ -163,5 +162,5 @@ async function list({ client, json, terminal }: Context): Promise<void> {
     formatSince(domain.createdAt),
   ]);
   const header = ["DOMAIN", "OWNERSHIP", "CERTIFICATE", "PROJECT", "DEPLOYMENT", "AGE"];
-  for (const line of table(header, rows)) terminal.print(line);
+  terminal.printTable(header, rows);
 }

@@ -9,7 +9,6 @@ import { diffVariables, oneOfEach, type VariablesDiff } from "../env/variables_d
 import { existingProject } from "../existing_project.ts";
 import { confirm, readAll, readHidden } from "../prompt.ts";
 import { formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 import { printable } from "../terminal.ts";
 
 const OPTIONS = {
@@ -95,7 +94,7 @@ const ACTIONS: Record<string, (context: EnvContext, rest: string[]) => Promise<v
       contexts.length > 1 ? "all" : contexts.join(),
       formatSince(updatedAt),
     ]);
-    for (const line of table(["NAME", "VALUE", "CONTEXT", "AGE"], rows)) terminal.print(line);
+    terminal.printTable(["NAME", "VALUE", "CONTEXT", "AGE"], rows);
   },
 
   async set(context, assignments) {
@@ -203,7 +202,16 @@ async function valuesOf(context: EnvContext, assignments: readonly string[]): Pr
   for (const assignment of assignments) {
     const [, name, value] = /^([^=]*)=([^]*)$/.exec(assignment) ?? [];
     if (name !== undefined) values.push([name, value!]);
-    else values.push([assignment, await readHidden(context, `Value of ${assignment}: `)]);
+    else {
+      const given = await readHidden(context, `Value of ${assignment}: `);
+      if (given === "") {
+        throw new CliError(
+          "usage",
+          `Cannot set "${assignment}": no value was given. ${assignment}= sets an empty one`,
+        );
+      }
+      values.push([assignment, given]);
+    }
   }
   return values;
 }
@@ -233,7 +241,11 @@ async function readFile({ deps }: EnvContext, file: string): Promise<string> {
 
 /** Readable by its owner alone; what is there already is replaced only if somebody says so. */
 async function writeFile(context: EnvContext, path: string, text: string): Promise<void> {
-  const write = (createNew: boolean) => Deno.writeTextFile(path, text, { createNew, mode: 0o600 });
+  const write = async (createNew: boolean) => {
+    // The mode of a file that is there stays as it is when it is written. It may not be there.
+    if (!createNew) await Deno.chmod(path, 0o600).catch(() => {});
+    await Deno.writeTextFile(path, text, { createNew, mode: 0o600 });
+  };
   try {
     await write(!context.options.yes);
   } catch (cause) {

@@ -71,6 +71,11 @@ Deno.test("a value that is not on the command line is asked for, without showing
   assert.equal(stdin.raw, false);
   assert.equal((await env(plane, ["set", "PIPED"], { stdin: new Keyboard(["two", "lines"]) })).code, 0);
   assert.deepEqual(production(plane), { TYPED: "hunter2", PIPED: "two\nlines" });
+  const nothing = await env(plane, ["set", "PIPED"], { stdin: new Keyboard([]) });
+  assert.deepEqual([nothing.code, /no value was given\. PIPED= sets an empty one/.test(nothing.err)], [
+    2,
+    true,
+  ]);
   const both = await env(plane, ["set", "A", "B"], { stdin: new Keyboard(["x"]) });
   assert.deepEqual([both.code, both.err], [
     2,
@@ -123,6 +128,9 @@ Deno.test("what is pulled into a file and pushed again changes nothing, and keep
   assert.equal(Deno.statSync(`${folder.path}/.env`).mode! & 0o777, 0o600);
   const again = await env(plane, ["pull"], at);
   assert.match(again.err, /^error: Cannot write "[^"]+\/\.env": there is such a file; --yes replaces it\n$/);
+  Deno.chmodSync(`${folder.path}/.env`, 0o644);
+  assert.equal((await env(plane, ["pull", "--yes"], at)).out, pulled.out);
+  assert.equal(Deno.statSync(`${folder.path}/.env`).mode! & 0o777, 0o600);
   const before = production(plane);
 
   const pushed = await env(plane, ["push"], at);

@@ -11,7 +11,7 @@ export const link = defineCommand({
   usage: ["link [DIR]", "link [DIR] --project NAME", "link [DIR] --remove"],
   details:
     `Writes ${LINK_FILE}, which holds nothing secret, is never deployed, and may be committed. Commands in DIR and below\n` +
-    "then need no --project and no --url; deploy uses it in DIR alone. Without --project: shows what is remembered.",
+    "then need no --project, --url and --org; deploy uses it in DIR alone. Without --project: shows what is remembered.",
   options: {
     project: { type: "string", short: "p", value: "NAME", help: "project that the folder is" },
     remove: { type: "boolean", help: "forget it" },
@@ -37,7 +37,8 @@ export const link = defineCommand({
       return terminal.print(`"${folder}" is project "${found.project}" on ${found.url}`);
     }
     const { name } = await existingProject(client(), options.project);
-    const linked = { url: client().url, project: name };
+    const organization = client().isOrganizationChosen ? (await client().organization()).id : undefined;
+    const linked = { url: client().url, project: name, ...(organization && { organization }) };
     const path = saveLink(folder, linked);
     if (json) terminal.printJson({ folder, ...linked });
     else terminal.print(`Linked "${folder}" to project "${name}" on ${linked.url}: see ${path}`);

@@ -39,6 +39,18 @@ Deno.test("in a linked folder, and below it, no command needs --project or --url
   assert.match(other.err, /Cannot find project "other"/);
 });
 
+Deno.test("where there are several organizations the link remembers which was meant", async () => {
+  await using plane = await startControlPlane();
+  using folder = new TempFolder(APP);
+  await run(plane, ["orgs", "create", "acme"]);
+  await run(plane, ["projects", "create", "hello", "--org", "acme"]);
+  const linked = await run(plane, ["link", folder.path, "-p", "hello", "--org", "acme"]);
+  assert.equal(linked.code, 0, linked.err);
+  const listed = await runIn(plane, folder.path, ["env", "--json"]);
+  assert.deepEqual([listed.code, listed.out], [0, "[]\n"]);
+  assert.match((await run(plane, ["env", "-p", "hello"])).err, /Which organization is meant\?/);
+});
+
 Deno.test("a folder below a linked one is not deployed as it, and DIR's own link counts", async () => {
   await using plane = await startControlPlane();
   using folder = new TempFolder(APP);

@@ -2,6 +2,7 @@ import type { AccessLog, AppLog } from "../../model.ts";
 import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand, type OptionValues } from "../command.ts";
 import { accessLogLine, appLogLine, levelColor, statusColor } from "../log_lines.ts";
+import { followSuccession } from "../logs/follow_succession.ts";
 import { accessLogSources, appLogSources, type NamedSource } from "../logs/log_sources.ts";
 import { type LogRange, LogTail } from "../logs/log_tail.ts";
 import { mergeByTime } from "../logs/merge_by_time.ts";
@@ -60,7 +61,7 @@ export const logs = defineCommand({
   summary: "Show the logs of deployments and projects",
   usage: ["logs [--project NAME]… [--deployment ID]… [OPTIONS]"],
   details:
-    `Of a project: its production deployment, else its newest. Without --since or --until: the last ${DEFAULT_LINES} lines of\n` +
+    `Of a project: its production deployment, also when that becomes another, else its newest. Without --since or --until: the last ${DEFAULT_LINES} lines of\n` +
     "each. A lost connection is tried again, and no line is missed. With --json: one object a line, which is the way to\n" +
     "export a log.",
   options: OPTIONS,
@@ -80,6 +81,11 @@ export const logs = defineCommand({
     if (options.build) return await showBuildLogs(context, await appLogSources(client(), targets, {}));
     if (options.access) {
       const sources = await accessLogSources(client(), targets, { ...query, status: joined(options.status) });
+      for (const { label } of sources.filter(({ isOn }) => isOn === false)) {
+        context.terminal.note(
+          `No requests of "${label}" are recorded: isola projects update ${label} --access-log on`,
+        );
+      }
       return await show<AccessLog>(context, sources, range, (line) => [
         accessLogLine(line),
         statusColor(line.status),
@@ -100,8 +106,7 @@ async function show<Line extends { time: string }>(
   format: (line: Line) => [text: string, color: Color | undefined],
 ): Promise<void> {
   const width = Math.max(...sources.map(({ label }) => label.length));
-  const print = (index: number, line: Line) => {
-    const { label, deploymentId } = sources[index]!;
+  const print = (index: number, { label, deploymentId }: NamedSource, line: Line) => {
     if (json) return terminal.print(JSON.stringify({ ...line, ...(deploymentId && { deploymentId }) }));
     const color = LABEL_COLORS[index % LABEL_COLORS.length]!;
     terminal.print(
@@ -116,10 +121,18 @@ async function show<Line extends { time: string }>(
   try {
     if (options.follow) await Promise.all(tails.map((tail) => tail.open(signal)));
     const past = tails.map((tail, index) => numbered(index, tail.past(range)));
-    for await (const { index, line } of mergeByTime(past)) print(index, line);
+    for await (const { index, line } of mergeByTime(past)) print(index, sources[index]!, line);
     if (!options.follow) return;
-    await Promise.all(tails.map(async (tail, index) => {
-      for await (const line of tail.live(signal)) print(index, line);
+    await Promise.all(tails.map((tail, index) => {
+      const followed = { source: sources[index]!, lines: (over: AbortSignal) => tail.live(over) };
+      return followSuccession<Line>(followed, {
+        client: client(),
+        signal,
+        print: (source, line) => print(index, source, line),
+        succeeded: ({ label, deploymentId }) =>
+          terminal.note(`Deployment "${deploymentId}" is the production of "${label}" now`, "dim"),
+        lost,
+      });
     }));
   } catch (error) {
     if (!(options.follow && deps.signal.aborted)) throw error;

@@ -51,6 +51,26 @@ Deno.test("the logs of several projects are shown as one, each line with its own
   assert.equal(await running, 0);
 });
 
+Deno.test("whoever follows a project's log sees that of its next production, from when it became that", async () => {
+  await using plane = await startControlPlane();
+  const first = await deploy(plane, "hello");
+  const second = await deploy(plane, "hello");
+  const stop = new AbortController();
+  const deps = testDeps({ env: { ISOLA_URL: plane.url, ISOLA_TOKEN: TOKEN }, signal: stop.signal });
+  plane.writeLog(first, line(0, "one"));
+  const running = runCli(["logs", "-f", "-p", "hello"], deps);
+  await deps.stdout.until(/one\n/);
+  assert.equal((await run(plane, ["promote", second])).code, 0);
+  plane.writeLog(second, { ...line(0, "two"), time: new Date().toISOString() });
+  await deps.stdout.until(/two\n/);
+  assert.match(deps.stderr.text, new RegExp(`Deployment "${second}" is the production of "hello" now`));
+  plane.writeLog(first, { ...line(0, "one's last"), time: new Date().toISOString() });
+  plane.writeLog(second, { ...line(0, "more"), time: new Date().toISOString() });
+  await deps.stdout.until(/one's last\n(?:.|\n)*more\n|more\n(?:.|\n)*one's last\n/);
+  stop.abort();
+  assert.equal(await running, 0);
+});
+
 Deno.test("a log is searched, and exported whole", async () => {
   await using plane = await startControlPlane();
   const id = await deploy(plane, "hello");
@@ -97,6 +117,10 @@ Deno.test("the requests of a project are shown, by status", async () => {
   assert.match(
     (await run(plane, ["logs", "-p", "hello", "--access"])).out,
     /^[\d:.]{12} 200 {4}12 ms GET hello\.localhost\/a \(cold start\)\n[\d:.]{12} 503 {4}12 ms GET hello\.localhost\/b \(OVERLOADED\)\n$/,
+  );
+  assert.match(
+    (await run(plane, ["logs", "-p", "hello", "--access"])).err,
+    /^No requests of "hello" are recorded: isola projects update hello --access-log on\n$/,
   );
   const { out } = await run(plane, ["logs", "-d", deploymentId, "--access", "--status", "5xx", "--json"]);
   assert.deepEqual(out.trimEnd().split("\n").map((text) => JSON.parse(text).path), ["/b"]);

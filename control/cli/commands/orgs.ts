@@ -10,7 +10,6 @@ import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 
 /** `isola orgs`: list, create, rename, delete. */
 export const orgs = defineCommand({
@@ -76,5 +75,5 @@ async function list({ client, json, terminal }: CommandContext): Promise<void> {
   if (json) return terminal.printJson(all);
   if (all.length === 0) return terminal.note("No organizations yet. Make one: isola orgs create NAME");
   const rows = all.map(({ name, id, createdAt }) => [name, id, formatSince(createdAt)]);
-  for (const line of table(["NAME", "ID", "AGE"], rows)) terminal.print(line);
+  terminal.printTable(["NAME", "ID", "AGE"], rows);
 }

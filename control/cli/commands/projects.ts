@@ -2,8 +2,8 @@ import type { ApiProject } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient, ProjectChanges } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
+import { confirm } from "../prompt.ts";
 import { formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 
 /** `isola projects`: list, create, update, delete. */
 export const projects = defineCommand({
@@ -13,9 +13,11 @@ export const projects = defineCommand({
     "projects [list]",
     "projects create NAME [--untrusted]",
     "projects update NAME [--untrusted|--trusted] [--access-log on|off]",
-    "projects delete NAME",
+    "projects delete NAME [--yes]",
   ],
-  details: "A project's name is 3 to 26 of a-z, 0-9 and -. Deleting a project deletes its deployments.",
+  details:
+    "A project's name is 3 to 26 of a-z, 0-9 and -. Deleting a project deletes its deployments, variables and logs; on a\n" +
+    "terminal it is asked for first.",
   options: {
     untrusted: { type: "boolean", help: "its code is never run in a process with other deployments" },
     trusted: { type: "boolean", help: "its code is as your own" },
@@ -24,6 +26,7 @@ export const projects = defineCommand({
       value: "on|off",
       help: 'record each request, for "isola logs --access"',
     },
+    yes: { type: "boolean", short: "y", help: "do not ask before deleting" },
   },
   remote: true,
   examples: ["isola projects", "isola projects create hello", "isola projects update hello --untrusted"],
@@ -46,9 +49,10 @@ interface Settings {
   untrusted: boolean;
   trusted: boolean;
   "access-log": string | undefined;
+  yes: boolean;
 }
 type Action = (
-  context: Pick<CommandContext, "client"> & { options: Settings },
+  context: Pick<CommandContext, "client" | "terminal" | "deps"> & { options: Settings },
   name: string,
 ) => Promise<{ done: string; project: ApiProject }>;
 
@@ -61,8 +65,12 @@ const ACTIONS: Record<string, Action> = {
     const project = await existing(client(), "update", name);
     return { done: "Updated", project: await client().updateProject(project, changes) };
   },
-  async delete({ client }, name) {
+  async delete(context, name) {
+    const { client, options } = context;
     const project = await existing(client(), "delete", name);
+    if (!options.yes) {
+      await confirm(context, `Delete project "${name}", its deployments, variables and logs?`);
+    }
     await client().deleteProject(project);
     return { done: "Deleted", project };
   },
@@ -99,10 +107,10 @@ async function list({ client, json, terminal }: CommandContext): Promise<void> {
   if (all.length === 0) return terminal.note("No projects yet. Make one: isola deploy DIR --project NAME");
   const rows = all.map(({ name, id, untrusted, createdAt, updatedAt }) => [
     name,
-    id,
     untrusted ? "untrusted" : "trusted",
     formatSince(createdAt),
     formatSince(updatedAt),
+    id,
   ]);
-  for (const line of table(["NAME", "ID", "TRUST", "AGE", "UPDATED"], rows)) terminal.print(line);
+  terminal.printTable(["NAME", "TRUST", "AGE", "UPDATED", "ID"], rows);
 }

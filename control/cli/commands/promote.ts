@@ -9,8 +9,7 @@ import { confirm } from "../prompt.ts";
 const OPTIONS = {
   redeploy: {
     type: "boolean",
-    help:
-      "promote a new deployment of the same files, with production's variables of now",
+    help: "promote a new deployment of the same files, with production's variables of now",
   },
   yes: { type: "boolean", short: "y", help: "do not ask" },
 } as const satisfies Record<string, Option>;

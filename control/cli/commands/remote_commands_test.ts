@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type ControlPlane,
+  Keyboard,
   type Recorder,
   run,
   startControlPlane,
@@ -27,7 +28,7 @@ Deno.test("projects are created, listed, updated and deleted", async () => {
   const { out } = await run(plane, ["projects", "list"]);
   assert.match(
     out,
-    /^NAME +ID +TRUST +AGE +UPDATED\n(hello +[0-9a-f-]{36} +trusted +0s +0s\n|hello-two +[0-9a-f-]{36} +untrusted +0s +0s\n){2}$/,
+    /^NAME +TRUST +AGE +UPDATED +ID\n(hello +trusted +0s +0s +[0-9a-f-]{36}\n|hello-two +untrusted +0s +0s +[0-9a-f-]{36}\n){2}$/,
   );
   const updated = await run(plane, ["projects", "update", "hello", "--untrusted", "--json"]);
   assert.equal(JSON.parse(updated.out).untrusted, true);
@@ -42,6 +43,11 @@ Deno.test("projects are created, listed, updated and deleted", async () => {
   );
   assert.equal((await run(plane, ["projects", "update", "hello"])).code, 2);
   assert.equal((await run(plane, ["projects", "update", "hello", "--access-log", "yes"])).code, 2);
+  const no = await run(plane, ["projects", "delete", "hello"], { stdin: new Keyboard(["n"], true) });
+  assert.deepEqual([no.code, /Delete project "hello", .*\? \[y\/N\] Nothing was changed/.test(no.err)], [
+    130,
+    true,
+  ]);
   assert.equal((await run(plane, ["projects", "delete", "hello"])).out, 'Deleted project "hello"\n');
   const names = JSON.parse((await run(plane, ["projects", "--json"])).out).map(({ name }: { name: string }) =>
     name
@@ -107,6 +113,7 @@ Deno.test("promote and rollback choose what is production", async () => {
   plane.nextBuild = { status: "failed", log: [] };
   await deploy(plane, folder);
   plane.nextBuild = { status: "success", log: [] };
+  await deploy(plane, folder);
   const third = await deploy(plane, folder);
 
   assert.equal((await run(plane, ["promote", third])).out, `Deployment "${third}" is now production\n`);
@@ -115,7 +122,7 @@ Deno.test("promote and rollback choose what is production", async () => {
   const none = await run(plane, ["rollback", "-p", "hello"]);
   assert.deepEqual([none.code, none.err], [
     1,
-    'error: Cannot roll back "hello": no successful deployment is older\n',
+    'error: Cannot roll back "hello": no older deployment was its production. Another: isola promote ID\n',
   ]);
   const promoted = JSON.parse((await run(plane, ["promote", third, "--json"])).out);
   assert.deepEqual([promoted.id, promoted.production], [third, true]);

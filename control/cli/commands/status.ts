@@ -4,7 +4,6 @@ import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { formatBytes, formatElapsed, formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** `isola status`: the server, the layers around its isolates, and what the live ones use. */
@@ -61,5 +60,5 @@ function printIsolates(terminal: Terminal, isolates: readonly IsolateInfo[]): vo
     formatBytes(isolate.memoryBytes),
   ]);
   const header = ["DEPLOYMENT", "STATE", "PID", "AGE", "LAST", "REQUESTS", "IN FLIGHT", "CPU", "MEMORY"];
-  for (const line of table(header, rows)) terminal.print(line);
+  terminal.printTable(header, rows);
 }

@@ -12,7 +12,6 @@ import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { existingProject } from "../existing_project.ts";
 import { parseDurationMs } from "../quantity.ts";
-import { table } from "../table.ts";
 
 const ROLES: readonly ApiRole[] = ["admin", "write", "deploy", "read"];
 const OPTIONS = {
@@ -48,7 +47,7 @@ export const tokens = defineCommand({
   remote: true,
   examples: [
     "isola tokens",
-    "isola tokens create ci --role deploy --project hello --expires 90d",
+    "isola tokens create ci --role deploy --project hello --expires 30d",
     "isola tokens create second-admin --role admin",
     "isola tokens revoke ci",
   ],
@@ -88,7 +87,7 @@ async function list({ client, json, terminal }: Context): Promise<void> {
   );
   if (json) return terminal.printJson(all);
   const header = ["NAME", "ROLE", "REACHES", "EXPIRES", "LAST USED", "AGE", "ID"];
-  for (const line of table(header, await tokenRows(client(), all))) terminal.print(line);
+  terminal.printTable(header, await tokenRows(client(), all));
 }
 
 function checkedRole(role: string): ApiRole {

@@ -1,7 +1,6 @@
 import type { GitProvider } from "../../model.ts";
 import { isLoopback } from "../loopback.ts";
 import { formatSince } from "../quantity.ts";
-import { table } from "../table.ts";
 import { printable, type Terminal } from "../terminal.ts";
 import type { ApiGitLink } from "./git_calls.ts";
 
@@ -75,5 +74,5 @@ export function printBranches({ branches }: ApiGitLink, terminal: Terminal): voi
     state,
     printable(deploymentId ?? note ?? ""),
   ]);
-  for (const line of table(["BRANCH", "COMMIT", "STATE", "DEPLOYMENT"], rows)) terminal.print(line);
+  terminal.printTable(["BRANCH", "COMMIT", "STATE", "DEPLOYMENT"], rows);
 }

@@ -9,6 +9,10 @@ export interface NamedSource extends LogSource {
   label: string;
   /** `null` = those of a whole project. */
   deploymentId: string | null;
+  /** The project of whose production it is. */
+  project?: string;
+  /** False of an access log that is off. */
+  isOn?: boolean;
 }
 
 /** Of what logs are shown: names or ids of projects, ids of deployments. */
@@ -26,13 +30,13 @@ export async function appLogSources(
   const ofProjects = await Promise.all(
     named(targets).projects.map(async (name) => {
       const { id } = await currentDeployment(client, name);
-      return { label: name, deploymentId: id };
+      return { label: name, deploymentId: id, project: name };
     }),
   );
   const ofDeployments = targets.deployments.map((id) => ({ label: id, deploymentId: id }));
   return [...ofProjects, ...ofDeployments].map((source) => ({
     ...source,
-    path: `/v1/deployments/${encodeURIComponent(source.deploymentId)}/app_logs`,
+    path: appLogPath(source.deploymentId),
     query,
   }));
 }
@@ -45,8 +49,8 @@ export async function accessLogSources(
 ): Promise<NamedSource[]> {
   const path = (projectId: string) => `/v1/projects/${projectId}/access_logs`;
   const ofProjects = named(targets).projects.map(async (name) => {
-    const { id } = await existingProject(client, name);
-    return { label: name, deploymentId: null, path: path(id), query };
+    const { id, accessLog } = await existingProject(client, name);
+    return { label: name, deploymentId: null, path: path(id), query, isOn: accessLog };
   });
   const ofDeployments = targets.deployments.map(async (id) => {
     const { projectId } = await client.deployment(id);
@@ -55,12 +59,18 @@ export async function accessLogSources(
   return await Promise.all([...ofProjects, ...ofDeployments]);
 }
 
+/** Where the API has what a deployment wrote. */
+export function appLogPath(deploymentId: string): string {
+  return `/v1/deployments/${encodeURIComponent(deploymentId)}/app_logs`;
+}
+
 function named(targets: LogTargets): LogTargets {
   if (targets.projects.length + targets.deployments.length > 0) return targets;
   throw new CliError("usage", "Cannot show a log: name its --project or --deployment");
 }
 
-async function currentDeployment(client: ApiClient, name: string): Promise<ApiDeployment> {
+/** The production of a project, else its newest deployment. */
+export async function currentDeployment(client: ApiClient, name: string): Promise<ApiDeployment> {
   const project = await existingProject(client, name);
   const newestFirst = await client.deployments(project.id);
   const current = newestFirst.find(({ production }) => production) ?? newestFirst[0];

@@ -4,12 +4,13 @@ import { FLUSH, packet } from "./pkt_line.ts";
 const BAND = { report: 1, progress: 2, error: 3 } as const;
 /** The shortest packet of a client that knows the side band only in its first form. */
 const MAX_TEXT_BYTES = 900;
+const LINE_FEED = 0x0a;
 /** They wait here if whoever pushes reads slowly. */
 const MAX_LINES = 10_000;
 /** Of silence, after which a proxy between may think that nobody is there. */
 const KEEPALIVE_MS = 15_000;
-// deno-lint-ignore no-control-regex -- a terminal would act on them
-const CONTROL_CHARACTERS = /[\0-\x08\x0b-\x1f\x7f]/g;
+/** But tabs; a terminal would act on them. */
+const CONTROL_CHARACTERS = /[^\P{Cc}\t]/gu;
 
 /** What a push is answered: git's own report, and beside it what else there is to tell. Whoever pushes may leave meanwhile. */
 export class PushAnswer {
@@ -37,15 +38,15 @@ export class PushAnswer {
 
   /** Shows a text to whoever pushes, as lines that begin with `remote:`. */
   tell(text: string): void {
-    for (const line of text.replaceAll(CONTROL_CHARACTERS, "").split("\n")) {
+    for (const line of text.split("\n")) {
       if (this.#lines++ >= MAX_LINES) return;
-      this.#send(BAND.progress, new TextEncoder().encode(line).subarray(0, MAX_TEXT_BYTES), "\n");
+      this.#say(BAND.progress, line);
     }
   }
 
   /** Has the push fail in the client. Only before git has reported. */
   fail(message: string): void {
-    this.#send(BAND.error, new TextEncoder().encode(message).subarray(0, MAX_TEXT_BYTES), "\n");
+    this.#say(BAND.error, message);
   }
 
   end(): void {
@@ -55,8 +56,13 @@ export class PushAnswer {
     this.#stop();
   }
 
-  #send(band: number, text: Uint8Array, end = ""): void {
-    if (this.#hasSideBand) this.pass(Uint8Array.of(band, ...text, ...new TextEncoder().encode(end)));
+  #say(band: number, line: string): void {
+    const text = new TextEncoder().encode(line.replaceAll(CONTROL_CHARACTERS, ""));
+    this.#send(band, Uint8Array.of(...text.subarray(0, MAX_TEXT_BYTES), LINE_FEED));
+  }
+
+  #send(band: number, text: Uint8Array): void {
+    if (this.#hasSideBand) this.pass(Uint8Array.of(band, ...text));
   }
 
   #stop(): void {

@@ -9,6 +9,8 @@ const COMMAND = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (\S+)$
 const MAX_COMMANDS = 1000;
 /** Where the client's history was cut off (git-fetch(1), --depth). */
 const MAX_SHALLOW = 10_000;
+/** Of all commands: so many of the longest names that file systems have (git stores a branch as a file). */
+const MAX_BYTES = 5 * 1024 ** 2;
 
 /** What a push asks for, in front of its pack (gitprotocol-pack(5), "Reference Update Request"). */
 export interface PushCommands {
@@ -29,9 +31,12 @@ export async function readPushCommands(reader: PacketReader): Promise<PushComman
   const branches = new Map<string, string | null>();
   const bytes: Uint8Array<ArrayBuffer>[] = [];
   let capabilities: string[] = [];
+  let size = 0;
   try {
     for (let payload = await reader.next(); payload; payload = await reader.next()) {
       if (bytes.length >= MAX_COMMANDS + MAX_SHALLOW || branches.size >= MAX_COMMANDS) throw tooMany();
+      size += payload.length;
+      if (size > MAX_BYTES) throw tooMany();
       bytes.push(packet(payload));
       const [line = "", listed] = new TextDecoder().decode(payload).replace(/\n$/, "").split("\0");
       capabilities = listed?.trim().split(" ") ?? capabilities;

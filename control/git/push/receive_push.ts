@@ -9,6 +9,8 @@ import type { Repositories } from "./repositories.ts";
 const RECEIVE_TIMEOUT_MS = 10 * 60_000;
 /** Of the list of a repository's branches. */
 const MAX_BRANCHES_BYTES = 16 * 2 ** 20;
+/** Of a repository: each is a file, and listed for every push and clone. */
+const MAX_BRANCHES = 5000;
 const DEFAULT_BRANCHES = ["main", "master"];
 
 /** git-config(1). */
@@ -92,6 +94,7 @@ async function receive(
 ): Promise<PushedBranches> {
   const maxBytes = await repositories.room(projectId);
   if (maxBytes === 0) throw new GitError("the repository is full: delete branches, or push to a new project");
+  assertFewBranches(await branchesOf(repositories, projectId), commands);
   await using git = repositories.start(projectId, {
     args: ["receive-pack", "--stateless-rpc", repositories.pathInside(projectId)],
     writable: true,
@@ -108,6 +111,13 @@ async function receive(
   const now = await branchesOf(repositories, projectId);
   await setDefaultBranch(repositories, projectId, now);
   return new Map([...commands.branches].filter(([branch, sha]) => (now.get(branch) ?? null) === sha));
+}
+
+/** @throws {GitError} It would have too many; each can be deleted. */
+function assertFewBranches(before: ReadonlyMap<string, string>, { branches }: PushCommands): void {
+  const made = [...branches].filter(([branch, sha]) => sha !== null && !before.has(branch)).length;
+  if (made === 0 || before.size + made <= MAX_BRANCHES) return;
+  throw new GitError(`a repository has ${MAX_BRANCHES} branches at most: delete some first`);
 }
 
 async function* requestOf(

@@ -19,8 +19,8 @@ class Bench implements AsyncDisposable {
 
   private constructor(dir: string, git: ConfinedGit, maxRepositoryBytes?: number) {
     this.#dir = dir;
-    const isWanted = (projectId: string) => projectId === PROJECT;
-    this.repositories = new Repositories({ dir: join(dir, "git"), git, isWanted, maxRepositoryBytes });
+    const organizationOf = (projectId: string) => projectId === PROJECT ? "ours" : undefined;
+    this.repositories = new Repositories({ dir: join(dir, "git"), git, organizationOf, maxRepositoryBytes });
   }
 
   static async open(maxRepositoryBytes?: number): Promise<Bench> {
@@ -124,6 +124,20 @@ Deno.test("a repository takes no more than it may hold", async () => {
   assert.deepEqual(bench.pushed.flatMap((branches) => [...branches.keys()]), ["first", "second"]);
 });
 
+Deno.test("a repository takes no more branches than a few thousand, and lets them be deleted", async () => {
+  await using bench = await Bench.open();
+  const sha = await bench.commit(new Uint8Array(10));
+  const pack = await bench.pack(sha);
+  await bench.push(command("main", { to: sha }), FLUSH, pack);
+  const others = Array.from({ length: 4999 }, (_, index) => `${sha} refs/heads/b${index}\n`);
+  await Deno.writeTextFile(join(bench.repositories.path(PROJECT), "packed-refs"), others.join(""));
+  const create = command("one-more", { to: sha });
+  assert.match(await bench.push(create, FLUSH, pack), /has 5000 branches at most: delete some/);
+  const remove = command("b7", { from: sha, to: NOTHING });
+  assert.match(await bench.push(remove, FLUSH), /ok refs\/heads\/b7/);
+  assert.match(await bench.push(create, FLUSH, pack), /ok refs\/heads\/one-more/);
+});
+
 Deno.test("objects that could harm whoever checks them out are refused", async () => {
   await using bench = await Bench.open();
   const blob = await bench.line(["hash-object", "-w", "--stdin"], "echo harm");
@@ -172,6 +186,8 @@ Deno.test("what is no push is refused before anything is done", async () => {
     return message;
   };
   assert.match(await refused(...many), /more than 1000 branches/);
+  const long = "x".repeat(65_000);
+  assert.match(await refused(...Array.from({ length: 100 }, () => long)), /more than 1000 branches/);
   assert.match(await refused(new TextEncoder().encode("PACK")), /"PACK" is not a length/);
   assert.match(await refused(new TextEncoder().encode("0003")), /"0003" is not a length/);
   assert.match(await refused(new TextEncoder().encode("00ffshort")), /ends within one/);
@@ -184,6 +200,18 @@ Deno.test("repositories of projects that are gone are removed", async () => {
   for (const projectId of [PROJECT, "gone"]) await repositories.change(projectId, async () => {});
   await repositories.sweep();
   assert.deepEqual([await repositories.has(PROJECT), await repositories.has("gone")], [true, false]);
+});
+
+Deno.test("a repository that a restore has made, and so is the server's, is git's again", async () => {
+  await using bench = await Bench.open();
+  const { repositories } = bench;
+  await repositories.change(PROJECT, async () => {});
+  const places = ["", "HEAD", "refs", "refs/heads"].map((name) => join(repositories.path(PROJECT), name));
+  const owners = () => Promise.all(places.map(async (place) => (await Deno.stat(place)).uid));
+  const before = await owners();
+  for (const place of places) await Deno.chown(place, Deno.uid(), Deno.gid());
+  await repositories.sweep();
+  assert.deepEqual(await owners(), before);
 });
 
 Deno.test("one push at a time changes a repository, and no more wait for it than a few", async () => {

@@ -12,6 +12,8 @@ const MAX_REPOSITORY_BYTES = 2 ** 30;
 const MAX_CHANGING = 8;
 const MAX_READING = 16;
 const MAX_WAITING = 100;
+/** Of that, what one organization may have: who sends or reads slowly is not to keep all others waiting. */
+const SHARE_OF_ORGANIZATION = 0.5;
 /** For the same repository. */
 const MAX_WAITING_FOR_ONE = 10;
 const READ_TIMEOUT_MS = 30_000;
@@ -24,8 +26,8 @@ export interface RepositoriesOptions {
   /** Each repository is a directory here, called by the id of its project. */
   dir: string;
   git: ConfinedGit;
-  /** Whether the project is still there. */
-  isWanted(projectId: string): boolean;
+  /** The organization of a project; nothing if the project is not there any more. */
+  organizationOf(projectId: string): string | undefined;
   /** @default {1073741824} */
   maxRepositoryBytes?: number;
 }
@@ -37,8 +39,8 @@ export class Repositories implements AsyncDisposable {
   readonly #turns = new Map<string, Places>();
   readonly #following = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  readonly #changing = new Places(MAX_CHANGING, MAX_WAITING);
-  readonly #reading = new Places(MAX_READING, MAX_WAITING);
+  readonly #changing = new Places(MAX_CHANGING, MAX_WAITING, SHARE_OF_ORGANIZATION);
+  readonly #reading = new Places(MAX_READING, MAX_WAITING, SHARE_OF_ORGANIZATION);
 
   constructor(options: RepositoriesOptions) {
     this.#options = options;
@@ -69,7 +71,7 @@ export class Repositories implements AsyncDisposable {
     projectId: string,
     run: Omit<GitRun, "gitDir" | "signal" | "writable">,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    using _place = await this.#reading.take();
+    using _place = await this.#reading.take(this.#options.organizationOf(projectId));
     await using git = this.start(projectId, run);
     yield* git.stdout;
   }
@@ -133,7 +135,7 @@ export class Repositories implements AsyncDisposable {
     await this.change(projectId, () => this.#collect(projectId, ["--auto"]));
   }
 
-  /** Removes the repositories of projects that are gone. */
+  /** Removes the repositories of projects that are gone. The others are git's, also those that a restore has made. */
   async sweep(): Promise<void> {
     const names: string[] = [];
     try {
@@ -143,8 +145,10 @@ export class Repositories implements AsyncDisposable {
       throw error;
     }
     for (const name of names) {
-      if (this.#options.isWanted(name) || this.#turns.has(name)) continue;
-      await Deno.remove(join(this.#options.dir, name), { recursive: true });
+      if (this.#turns.has(name)) continue;
+      const path = join(this.#options.dir, name);
+      if (this.#options.organizationOf(name) !== undefined) await this.#options.git.adopt(path);
+      else await Deno.remove(path, { recursive: true });
     }
   }
 
@@ -162,7 +166,7 @@ export class Repositories implements AsyncDisposable {
 
   async #changeInTurn<T>(projectId: string, turns: Places, work: () => Promise<T>): Promise<T> {
     using _turn = await turns.take();
-    using _place = await this.#changing.take();
+    using _place = await this.#changing.take(this.#options.organizationOf(projectId));
     this.#closing.signal.throwIfAborted();
     await this.#prepare(projectId);
     return await work();

@@ -19,7 +19,7 @@ export interface FollowedOptions {
 }
 
 /** Starts to follow. */
-export async function follow(server: GitServer, options: FollowedOptions = {}) {
+export async function follow(server: Pick<GitServer, "url" | "target">, options: FollowedOptions = {}) {
   await using opening = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "isola-follow-" });
   opening.defer(() => Deno.remove(dir, { recursive: true }));
