@@ -2,7 +2,7 @@ import type { Env } from "hono";
 import type { LogStore } from "../logs/mod.ts";
 import type { IsolateInfo, Limits } from "../model.ts";
 import type { Principal, Store } from "../store/mod.ts";
-import type { Authenticator } from "./auth.ts";
+import type { Authenticator } from "./access/auth.ts";
 import type { DnsConfig } from "../config/tls_config.ts";
 import type { Repositories } from "../git/push/repositories.ts";
 import type { UsageLedger } from "../usage/mod.ts";

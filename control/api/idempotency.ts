@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { ApiEnv } from "./deps.ts";
 import { ApiError } from "./errors.ts";
-import { matchedRoute } from "./matched_route.ts";
+import { matchedRoute } from "./access/matched_route.ts";
 
 /** Answers kept; the oldest makes room. */
 const MAX_ANSWERS = 2000;

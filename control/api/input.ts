@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { ApiError } from "./errors.ts";
-import { assertShallow } from "./json_depth.ts";
+import { assertShallow } from "./deployments/json_depth.ts";
 
 /** The longest JSON body of an ordinary call. */
 export const MAX_JSON_BYTES = 2 ** 20;

@@ -8,6 +8,6 @@
  * ```
  */
 export { type ApiHandler, createApi } from "./api.ts";
-export { Authenticator } from "./auth.ts";
-export type { DeploymentJson } from "./deployment_json.ts";
+export { Authenticator } from "./access/auth.ts";
+export type { DeploymentJson } from "./deployments/deployment_json.ts";
 export type { ApiDeps, Health } from "./deps.ts";

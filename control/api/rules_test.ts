@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { AssetTree } from "./asset_tree.ts";
-import { checkSizes } from "./assets.ts";
+import { AssetTree } from "./deployments/asset_tree.ts";
+import { checkSizes } from "./deployments/assets.ts";
 import { isHostname, netTarget } from "./names.ts";
-import { projectName, randomProjectName } from "./project_name.ts";
-import { sourcePath } from "./source_path.ts";
-import { variableProblem } from "./variables.ts";
+import { projectName, randomProjectName } from "./projects/project_name.ts";
+import { sourcePath } from "./deployments/source_path.ts";
+import { variableProblem } from "./projects/variables.ts";
 
 const tree = (files: string[], links: Record<string, string> = {}) =>
   new AssetTree(new Set(files), new Map(Object.entries(links)));

@@ -1,4 +1,4 @@
-import { MAX_VARIABLES } from "../api/variables.ts";
+import { MAX_VARIABLES } from "../api/projects/variables.ts";
 
 /** Of names and values as JSON: a sandbox reads them in one line of at most 256 KiB, with little else. */
 const MAX_BYTES = 128 * 1024;

@@ -1,5 +1,5 @@
 import { ApiError } from "../api/errors.ts";
-import { MAX_VARIABLES } from "../api/variables.ts";
+import { MAX_VARIABLES } from "../api/projects/variables.ts";
 import { type DeploymentRecord, resolveTemplate, type Store } from "../store/mod.ts";
 import { type Submission, submitDeployment, type SubmitDeps } from "./submit.ts";
 

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { MAX_FILES } from "../api/assets.ts";
+import { MAX_FILES } from "../api/deployments/assets.ts";
 import type { GitSettings } from "../model.ts";
 import { isNeverDeployed, isSecretFile } from "../snapshot/deployed_paths.ts";
 import { type Entrypoint, findEntrypoint } from "../snapshot/find_entrypoint.ts";

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import { AssetTree } from "../api/asset_tree.ts";
-import { checkSizes } from "../api/assets.ts";
+import { AssetTree } from "../api/deployments/asset_tree.ts";
+import { checkSizes } from "../api/deployments/assets.ts";
 import type { Manifest } from "../model.ts";
 import { STATIC_SITE_ENTRYPOINT, staticSiteFiles } from "../snapshot/static_site.ts";
 import type { Blobs, StoredBlob } from "../store/mod.ts";

@@ -1,4 +1,4 @@
-import { deploymentJson } from "../deployment_json.ts";
+import { deploymentJson } from "../deployments/deployment_json.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Project } from "../../model.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import { parseJson } from "../input.ts";
-import { ndjsonResponse } from "../log_streams.ts";
+import { ndjsonResponse } from "../logs/log_streams.ts";
 import type { AppLog } from "../../model.ts";
 import { namedDeployment, namedProject } from "./named_project.ts";
 import { settledWithin } from "./settled_within.ts";

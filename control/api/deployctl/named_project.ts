@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { admits } from "../access.ts";
+import { admits } from "../access/access.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import type { Project } from "../../model.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { AssetTree } from "../asset_tree.ts";
-import { gitSha1, MAX_FILES } from "../assets.ts";
+import { AssetTree } from "../deployments/asset_tree.ts";
+import { gitSha1, MAX_FILES } from "../deployments/assets.ts";
 import { ApiError } from "../errors.ts";
 import { Turn } from "../../turn.ts";
-import { isObject } from "../variables.ts";
+import { isObject } from "../projects/variables.ts";
 
 /** Entries of all kinds, directories included. */
 const MAX_ENTRIES = 4 * MAX_FILES;

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { readJson } from "../input.ts";
-import { findOrganization, organizationBody } from "../organizations.ts";
+import { findOrganization, organizationBody } from "../access/organizations.ts";
 import type { Listed, ListOptions } from "../../store/mod.ts";
 import { Turn } from "../../turn.ts";
 import { organizationJson, projectJson } from "./project_json.ts";

@@ -1,12 +1,12 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { checkSizes } from "../assets.ts";
-import { recordChange } from "../audit.ts";
+import { checkSizes } from "../deployments/assets.ts";
+import { recordChange } from "../access/audit.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import { parseJson } from "../input.ts";
-import { ndjsonResponse } from "../log_streams.ts";
-import { sourcePath } from "../source_path.ts";
+import { ndjsonResponse } from "../logs/log_streams.ts";
+import { sourcePath } from "../deployments/source_path.ts";
 import { assertDeployable, submitDeployment } from "../../deployments/submit.ts";
 import type { Manifest, Project, SourceOptions } from "../../model.ts";
 import { buildOutcome } from "./build_outcome.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Context, Hono } from "hono";
-import type { DeviceLogin } from "../device_logins.ts";
+import type { DeviceLogin } from "../access/device_logins.ts";
 import type { ApiEnv } from "../deps.ts";
 import { ApiError, toApiError } from "../errors.ts";
 

@@ -1,4 +1,4 @@
-import { checkSizes } from "../assets.ts";
+import { checkSizes } from "../deployments/assets.ts";
 import { ApiError } from "../errors.ts";
 import type { Manifest } from "../../model.ts";
 import type { Blobs, StoredBlob } from "../../store/mod.ts";

@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, type Image, type IsolateInfo } from "../../model.ts";
 import { openStore, type Store } from "../../store/mod.ts";
 import { UsageLedger } from "../../usage/mod.ts";
 import { createApi } from "../api.ts";
-import { Authenticator } from "../auth.ts";
+import { Authenticator } from "../access/auth.ts";
 import type { ApiDeps, Health } from "../deps.ts";
 
 /** What a call was answered with. */

@@ -1,5 +1,5 @@
 import type { ApiDeps } from "../../api/deps.ts";
-import { deploymentJson } from "../../api/deployment_json.ts";
+import { deploymentJson } from "../../api/deployments/deployment_json.ts";
 import { ApiError } from "../../api/errors.ts";
 import type { Project } from "../../model.ts";
 import { SnapshotError } from "../../snapshot/snapshot_error.ts";
