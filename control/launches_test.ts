@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Launches } from "./launches.ts";
 import { DEFAULT_LIMITS, type Image, type Manifest } from "./model.ts";
 import { openStore, type Store } from "./store/mod.ts";
+import { PLAIN_DEPLOYMENT } from "./store/testing/plain_deployment.ts";
 
 /** Enough to be kept for the next isolate. */
 const MANY = 1000;
@@ -43,15 +44,10 @@ class Bench implements AsyncDisposable {
     const files: Manifest = {};
     for (let n = 0; n < MANY; n++) files[`lib/d${n % 10}/f${n}.js`] = { kind: "file", sha256, size };
     return store.deployments.create({
+      ...PLAIN_DEPLOYMENT,
       projectId,
       files,
-      description: null,
       source: { entrypoint: "main.js", importMap: null, lockFile: null, compilerOptions: null },
-      env: {},
-      net: null,
-      limits: {},
-      domains: null,
-      production: null,
     }).id;
   }
 

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, type Image } from "./model.ts";
 import { Routing } from "./routing.ts";
 import { openStore, type Store } from "./store/mod.ts";
 import { SeededRandom } from "../tests/seeded_random.ts";
+import { PLAIN_DEPLOYMENT } from "./store/testing/plain_deployment.ts";
 
 const OPTIONS = { baseDomain: "isola.test", limits: DEFAULT_LIMITS };
 const IMAGE: Image = { mode: "bundle", entry: "main.ts", files: {} };
@@ -62,14 +63,9 @@ function deploy(
   branch: string | null = null,
 ): string {
   const { id } = store.deployments.create({
+    ...PLAIN_DEPLOYMENT,
     git: branch === null ? null : { sha: "0".repeat(40), branch, message: "", author: "", url: null },
     projectId,
-    description: "",
-    source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-    files: {},
-    env: {},
-    net: null,
-    limits: {},
     domains,
     production,
   });
@@ -151,14 +147,8 @@ Deno.test("a slow build does not take a branch back from a newer one", async () 
   const projectId = createProject(store, "shop");
   const git = { sha: "0".repeat(40), branch: "main", message: "", author: "", url: null };
   const { id: slow } = store.deployments.create({
+    ...PLAIN_DEPLOYMENT,
     projectId,
-    description: "",
-    source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-    files: {},
-    env: {},
-    net: null,
-    limits: {},
-    domains: null,
     production: false,
     git,
   });

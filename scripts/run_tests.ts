@@ -6,6 +6,8 @@ import { availableParallelism } from "node:os";
 
 /** Files of one process: enough that starting it does not count, few enough that the last ones end together. */
 const FILES_AT_ONCE = 12;
+/** Of one process. */
+const TIMEOUT_MS = 10 * 60_000;
 const EXCLUDED = new Set([".git", ".isola", "node_modules", "fixtures"]);
 // deno-lint-ignore no-control-regex
 const COLORS = /\x1b\[[\d;]*m/g;
@@ -41,6 +43,7 @@ async function run(files: readonly string[]): Promise<Totals> {
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const { success, stdout, stderr } = await command.output();
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);

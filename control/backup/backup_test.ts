@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { openStore, type Store } from "../store/mod.ts";
 import { restoreBackup } from "./restore_backup.ts";
 import { writeBackup } from "./write_backup.ts";
+import { PLAIN_DEPLOYMENT } from "../store/testing/plain_deployment.ts";
 
 const never = new AbortController().signal;
 
@@ -25,15 +26,10 @@ async function deploy(store: Store, text: string): Promise<string> {
     store.projects.create({ organizationId, name: "shop", description: "" });
   const { sha256, size } = await store.blobs.put(new TextEncoder().encode(text));
   return store.deployments.create({
+    ...PLAIN_DEPLOYMENT,
     projectId: project.id,
-    description: null,
-    source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
     files: { "main.ts": { kind: "file", sha256, size } },
     env: { SECRET: text },
-    net: null,
-    limits: {},
-    domains: null,
-    production: null,
   }).id;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startTestApi } from "../api/testing/test_api.ts";
 import { closeBranch } from "./close_branch.ts";
+import { PLAIN_DEPLOYMENT } from "../store/testing/plain_deployment.ts";
 
 Deno.test("a branch that is deleted while it is built gets no hostname by that", async () => {
   await using api = await startTestApi();
@@ -8,14 +9,8 @@ Deno.test("a branch that is deleted while it is built gets no hostname by that",
   const projectId = await api.project("shop");
   const pending = (branch: string) =>
     store.deployments.create({
+      ...PLAIN_DEPLOYMENT,
       projectId,
-      description: "",
-      source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-      files: {},
-      env: {},
-      net: null,
-      limits: {},
-      domains: null,
       production: false,
       git: { sha: "0".repeat(40), branch, message: "", author: "", url: null },
     }).id;

@@ -255,3 +255,17 @@ Deno.test("readers beyond the bound are refused until others leave", () =>
     assert.ok(follow(new AbortController().signal));
     assert.ok(follow(AbortSignal.abort()));
   }));
+
+Deno.test("lines that a released version wrote are read by this one", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "isola-logs-" });
+  try {
+    const packed = await Deno.open(new URL("./testing/released/1.db.gz", import.meta.url));
+    const unpacked = packed.readable.pipeThrough(new DecompressionStream("gzip"));
+    await Deno.writeFile(join(dir, "logs.db"), unpacked);
+    using store = await openStore(dir);
+    using logs = openLogs(dir, store);
+    assert.deepEqual(messages(await query(logs.app, "a1b2c3d4e5f6")), ["one", "two"]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -3,6 +3,7 @@ import { openStore } from "../store/mod.ts";
 import { deploymentResource } from "./deployment_resource.ts";
 import { openLogs } from "./log_store.ts";
 import type { OtlpRecord } from "./otlp_logs.ts";
+import { PLAIN_DEPLOYMENT } from "../store/testing/plain_deployment.ts";
 
 Deno.test("what deployments print and are asked is exported with what is known of them", async () => {
   const dir = await Deno.makeTempDir({ prefix: "isola-logs-" });
@@ -13,15 +14,8 @@ Deno.test("what deployments print and are asked is exported with what is known o
     const organizationId = store.organizations.first().id;
     const project = store.projects.create({ organizationId, name: "shop", description: "" });
     const { id } = store.deployments.create({
+      ...PLAIN_DEPLOYMENT,
       projectId: project.id,
-      description: null,
-      source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-      files: {},
-      env: {},
-      net: null,
-      limits: {},
-      domains: null,
-      production: null,
     });
     const time = "2030-01-01T00:00:00.000Z";
     logs.app.append(id, [{ time, level: "info", message: "printed", region: "fra" }]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Manifest } from "../model.ts";
 import { openStore, type Store } from "./store.ts";
+import { PLAIN_DEPLOYMENT } from "./testing/plain_deployment.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -28,15 +29,9 @@ function deploy(store: Store, files: Manifest): string {
   const project = store.projects.getByName("app") ??
     store.projects.create({ organizationId: store.organizations.first().id, name: "app", description: "" });
   return store.deployments.create({
+    ...PLAIN_DEPLOYMENT,
     projectId: project.id,
-    description: "",
-    source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
     files,
-    env: {},
-    net: null,
-    limits: {},
-    domains: null,
-    production: null,
   }).id;
 }
 

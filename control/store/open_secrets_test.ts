@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openDatabase } from "./database.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { openStore } from "./store.ts";
+import { PLAIN_DEPLOYMENT } from "./testing/plain_deployment.ts";
 
 async function inTempDir(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "isola-secrets-" });
@@ -178,16 +179,11 @@ Deno.test("nothing secret is in the database's files, and what is deleted is ove
     const contexts = ["production", "preview"] as const;
     store.variables.change(projectId, [{ name: "A", value: "MARKER-variable", contexts }]);
     const { id } = store.deployments.create({
+      ...PLAIN_DEPLOYMENT,
       projectId,
       description: "MARKED-deployment",
-      source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-      files: {},
       env: { B: "MARKER-deployment" },
       projectEnv: store.variables.resolve(projectId, "preview"),
-      net: null,
-      limits: {},
-      domains: null,
-      production: null,
     });
     const material = {
       names: ["a"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startTestApi } from "../testing/test_api.ts";
+import { PLAIN_DEPLOYMENT } from "../../store/testing/plain_deployment.ts";
 
 Deno.test("a deployment may have a build command, which may be what makes its entry point", async () => {
   await using api = await startTestApi();
@@ -38,14 +39,8 @@ Deno.test("the newest deployment of a branch tells the branch's hostname", async
   const projectId = await api.project("shop");
   const deploy = () => {
     const { id } = api.store.deployments.create({
+      ...PLAIN_DEPLOYMENT,
       projectId,
-      description: "",
-      source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-      files: {},
-      env: {},
-      net: null,
-      limits: {},
-      domains: null,
       production: false,
       git: { sha: "0".repeat(40), branch: "feature/x", message: "", author: "", url: null },
     });

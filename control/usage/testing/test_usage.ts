@@ -2,6 +2,7 @@
 import { openStore, type Store } from "../../store/mod.ts";
 import type { UsageDelta } from "../usage_delta.ts";
 import { UsageLedger } from "../usage_ledger.ts";
+import { PLAIN_DEPLOYMENT } from "../../store/testing/plain_deployment.ts";
 
 /** Long enough that only the test itself makes a ledger write. */
 const NEVER_MS = 2 ** 30;
@@ -41,15 +42,8 @@ export class TestUsage implements Disposable {
   /** Records a deployment and returns its id. */
   deployment(projectId: string): string {
     return this.store.deployments.create({
+      ...PLAIN_DEPLOYMENT,
       projectId,
-      description: null,
-      source: { entrypoint: "main.ts", importMap: null, lockFile: null, compilerOptions: null },
-      files: {},
-      env: {},
-      net: null,
-      limits: {},
-      domains: null,
-      production: null,
     }).id;
   }
 
