@@ -353,11 +353,11 @@ function deploymentPath(id: string, below?: string): string {
 }
 
 async function refusal({ action }: Call, response: Response): Promise<CliError> {
-  const text = await response.text().catch(() => "");
-  const { code: apiCode, message = `the server answered ${response.status}` } = errorBody(text);
+  const body = await response.text().catch(() => "");
+  const { code: apiCode, message = `the server answered ${response.status}` } = errorBody(body);
   if (response.status !== 401) {
-    const isWhole = message.startsWith("Cannot ");
-    return new CliError("failed", isWhole ? message : `Cannot ${action}: ${message}`, { apiCode });
+    const text = message.startsWith("Cannot ") ? message : `Cannot ${action}: ${message}`;
+    return new CliError(response.status === 403 ? "unauthorized" : "failed", text, { apiCode });
   }
   return new CliError(
     "unauthorized",

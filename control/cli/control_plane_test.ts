@@ -33,6 +33,7 @@ export async function startControlPlane() {
   const plane = {
     store,
     logs,
+    usage: new UsageLedger(store.database),
     dns,
     /** Instead of ordering a certificate. */
     provision: (domainId: string): Promise<void> => {
@@ -80,7 +81,7 @@ export async function startControlPlane() {
     follower,
     authenticator: new Authenticator(store.tokens),
     logs,
-    usage: new UsageLedger(store.database),
+    usage: plane.usage,
     builds,
     certificates: { provision: (id) => plane.provision(id), wake() {} },
     dns: { servers: [dns.address], addresses: ["203.0.113.5"] },
@@ -115,6 +116,7 @@ export async function startControlPlane() {
     async [Symbol.asyncDispose]() {
       logs.close();
       await server.shutdown();
+      plane.usage[Symbol.dispose]();
       await follower[Symbol.asyncDispose]();
       await repositories[Symbol.asyncDispose]();
       await dns[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ const EXIT_CODES = `Exit codes:
   1    the operation failed (a build that failed, a name that is taken, …)
   2    the command line is wrong
   3    the server cannot be reached
-  4    the access token is missing or not accepted
+  4    the access token is missing, not accepted, or may not do that
   130  interrupted`;
 
 /** What `isola --help` prints. */

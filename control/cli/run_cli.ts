@@ -62,6 +62,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   git: async () => (await import("./commands/git.ts")).git,
   domains: async () => (await import("./commands/domains.ts")).domains,
   logs: async () => (await import("./commands/logs.ts")).logs,
+  analytics: async () => (await import("./commands/analytics.ts")).analytics,
   status: async () => (await import("./commands/status.ts")).status,
   tokens: async () => (await import("./commands/tokens.ts")).tokens,
   orgs: async () => (await import("./commands/orgs.ts")).orgs,

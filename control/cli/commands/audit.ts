@@ -3,7 +3,7 @@ import type { ApiAuditRecord } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
-import { parseDurationMs } from "../quantity.ts";
+import { timeRange } from "../point_in_time.ts";
 import { printable } from "../terminal.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -41,8 +41,7 @@ export const audit = defineCommand({
       action: "read the audit log",
       path: "/v1/audit",
       query: {
-        since: pointInTime("--since", options.since),
-        until: pointInTime("--until", options.until),
+        ...timeRange(options),
         limit: checkedLimit(options.limit),
         tokenId: options.by === undefined ? undefined : await tokenId(client(), options.by),
         organizationId: isOneWanted ? (await client().organization()).id : undefined,
@@ -62,15 +61,6 @@ export const audit = defineCommand({
 /** As much of a UUID as tells it from the others on a page; `--json` has all of it. */
 function shortId(target: string): string {
   return UUID.test(target) ? target.slice(0, 8) : target;
-}
-
-/** ISO 8601. */
-function pointInTime(option: string, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const agoMs = parseDurationMs(text);
-  const atMs = agoMs === undefined ? Date.parse(text) : Date.now() - agoMs;
-  if (!Number.isNaN(atMs)) return new Date(atMs).toISOString();
-  throw new CliError("usage", `Cannot use ${option} "${text}": must be 10m, 2h, 30d or an ISO 8601 time`);
 }
 
 function checkedLimit(text: string | undefined): number {

@@ -6,14 +6,13 @@ import { followSuccession } from "../logs/follow_succession.ts";
 import { accessLogSources, appLogSources, type NamedSource } from "../logs/log_sources.ts";
 import { type LogRange, LogTail } from "../logs/log_tail.ts";
 import { mergeByTime } from "../logs/merge_by_time.ts";
-import { parseDurationMs } from "../quantity.ts";
 import { type Color, printable } from "../terminal.ts";
+import { timeRange } from "../point_in_time.ts";
 
 const DEFAULT_LINES = 100;
 /** What one call may return (reference document). */
 const MAX_LINES = 10_000;
 const LEVELS = ["error", "warning", "info", "debug"];
-const TIME_FORMS = "must be like 10m, 2h, 1d, or an ISO 8601 time";
 /** Of what stands before the lines of several logs. */
 const LABEL_COLORS: readonly Color[] = ["cyan", "magenta", "green", "blue", "yellow"];
 
@@ -177,18 +176,8 @@ function rangeOf({ since, until, lines = String(DEFAULT_LINES) }: Values): LogRa
     if (newest >= 1 && newest <= MAX_LINES) return { newest };
     throw new CliError("usage", `Cannot use --lines "${lines}": must be 1 to ${MAX_LINES}`);
   }
-  return {
-    since: timeOf("--since", since) ?? new Date(0).toISOString(),
-    until: timeOf("--until", until),
-  };
-}
-
-function timeOf(option: string, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const agoMs = parseDurationMs(text);
-  const time = agoMs === undefined ? new Date(text) : new Date(Date.now() - agoMs);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new CliError("usage", `Cannot use ${option} "${text}": ${TIME_FORMS}`);
+  const range = timeRange({ since, until });
+  return { ...range, since: range.since ?? new Date(0).toISOString() };
 }
 
 function checkedLevels(levels: readonly string[]): string | undefined {
