@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { startTestServer, until } from "./server.ts";
 
-const DISK_MB = 64;
+/** Builds leave 256 MiB alone. */
+const DISK_MB = 400;
 const HELLO = `Deno.serve(() => new Response("hello"));`;
 
 Deno.test({
