@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { SandboxLayers } from "../isolate/mod.ts";
 import { Authenticator, createApi } from "./api/mod.ts";
 import { type Builds, type BuildStore, createBuilds } from "./build/build.ts";
@@ -7,6 +6,7 @@ import { materialize } from "./build/materialize.ts";
 import type { CertificateService } from "./certificates/certificate_service.ts";
 import type { Address, Config } from "./config/config.ts";
 import { buildVariables, isBuiltAlike } from "./deployments/build_variables.ts";
+import { doneWithin } from "./done_within.ts";
 import { ConfinedGit } from "./git/confined_git.ts";
 import { Repositories } from "./git/push/repositories.ts";
 import { openFollower, type RepositoryFollower } from "./git/repository_follower.ts";
@@ -111,10 +111,7 @@ export async function takeCharge(options: ChargeOptions): Promise<Charge> {
   const server = listen(options.controlAddr, createControlApi(options, { builds, repositories, follower }));
   taking.defer(async () => {
     options.logs.endAll(); // For live readers shutdown would wait.
-    const late = new AbortController();
-    const timeout = delay(API_DRAIN_TIMEOUT_MS, undefined, { signal: late.signal }).catch(() => {});
-    await Promise.race([server.shutdown(), timeout]);
-    late.abort();
+    await doneWithin(server.shutdown(), API_DRAIN_TIMEOUT_MS);
   });
   for (const deploymentId of store.pendingDeployments()) builds.submit(deploymentId);
   certificates.start();

@@ -14,6 +14,7 @@ import { Routing } from "./routing.ts";
 import { openStore } from "./store/mod.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { loadTelemetry } from "./telemetry/telemetry.ts";
+import { urlHost } from "./url_host.ts";
 import { UsageLedger } from "./usage/mod.ts";
 
 const MAX_WAITING_ACQUIRES = 10_000;
@@ -184,8 +185,7 @@ export async function openControl(
       );
       status = "ok";
       const { hostname, port } = charge.controlAddr;
-      const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-      return { url, superseded: offer.superseded };
+      return { url: `http://${urlHost(hostname)}:${port}`, superseded: offer.superseded };
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { handoverPath, readWord, WORDS, writeWord } from "./handover_line.ts";
+import { removeIfThere } from "./remove_if_there.ts";
 
 /** How often a server whose successor has failed asks for the data directory. */
 const TAKE_BACK_INTERVAL_MS = 1000;
@@ -51,7 +52,7 @@ export class HandoverOffer implements AsyncDisposable {
 
   async #accept(): Promise<Deno.UnixConn> {
     const path = handoverPath(this.#options.dataDir);
-    await Deno.remove(path).catch(ignoreNotFound); // Of a server that was killed.
+    await removeIfThere(path); // Of a server that was killed.
     this.#closing.signal.throwIfAborted();
     const listener = this.#open = Deno.listen({ transport: "unix", path });
     try {
@@ -99,8 +100,4 @@ export class HandoverOffer implements AsyncDisposable {
     }
     this.#open = null;
   }
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

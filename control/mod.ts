@@ -10,6 +10,7 @@ export type { Config, Control };
 export type { Predecessor } from "./handover_request.ts";
 export type { Lessee } from "./supervisor/lessee.ts";
 export type { Supervisor } from "./supervisor/supervisor.ts";
+export { isExporting } from "./telemetry/is_exporting.ts";
 
 /**
  * Opens the state and starts the supervisor. What a server is made of is loaded now: most commands talk to one that runs.
@@ -20,4 +21,3 @@ export async function openControl(config: Config, options: ControlOptions): Prom
   const control = await import("./control.ts");
   return await control.openControl(config, options);
 }
-export { isExporting } from "./telemetry/telemetry.ts";

@@ -21,6 +21,11 @@ export const DEFAULT_LIMITS: Limits = {
   maxConcurrency: 100,
 };
 
+/** Files and links of one deployment (INTERFACE §4). */
+export const MAX_FILES = 10_000;
+/** Of all of them together. */
+export const MAX_FILES_BYTES: number = 2 ** 30;
+
 /** One file of a deployment by the hash of its content, or a symlink to another path inside the deployment. */
 export type ManifestEntry =
   | { kind: "file"; sha256: string; size: number }

@@ -106,13 +106,16 @@ export class Handler {
       bytes = ByteBuffer.take();
       request = this.#read(visitor, bytes);
       return await this.#answer(visitor, request);
-    } catch (error) {
-      request?.seen?.failed(error);
+    } catch (cause) {
+      const error = cause instanceof GatewayError
+        ? cause
+        : new GatewayError("ORIGIN_UNAVAILABLE", String(cause));
+      request?.seen?.failed(error.code);
       if (visitor.answering || visitor.gone) {
         visitor.close();
         return false;
       }
-      if (!(error instanceof GatewayError)) console.error("Cannot answer request:", error);
+      if (error !== cause) console.error("Cannot answer request:", cause);
       return await this.#refuse(visitor, request, { error, accept: bytes && fieldIn(bytes, "accept") });
     } finally {
       request?.seen?.end();
@@ -266,15 +269,12 @@ export class Handler {
   #refuse(
     visitor: VisitorConnection,
     request: Inbound | null,
-    { error, accept }: { error: unknown; accept: string | null },
+    { error, accept }: { error: GatewayError; accept: string | null },
   ): Promise<boolean> {
-    const known = error instanceof GatewayError
-      ? error
-      : new GatewayError("ORIGIN_UNAVAILABLE", String(error));
     // Of a request that could not be read, nobody knows where it ends.
-    const isOver = known.code === "BAD_REQUEST";
-    this.#responses?.countError(known.code);
-    return this.#answerItself(visitor, request, errorPage(known, accept), isOver);
+    const isOver = error.code === "BAD_REQUEST";
+    this.#responses?.countError(error.code);
+    return this.#answerItself(visitor, request, errorPage(error, accept), isOver);
   }
 
   /** Answers in place of an isolate; false = the connection cannot carry another request, as when it `isOver`. */

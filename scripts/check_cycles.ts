@@ -4,22 +4,13 @@
  */
 import { relative, resolve } from "node:path";
 import { type Edges, findCycle } from "./find_cycle.ts";
+import { sourceFiles } from "./source_files.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
-const NOT_SOURCE = /^(\..*|node_modules|coverage|fixtures)$/;
 
 /** The fields of `deno info --json` that are read here; `code` is absent where only types are imported. */
 interface ModuleGraph {
   modules: { specifier: string; dependencies?: { code?: { specifier?: string } }[] }[];
-}
-
-async function sourceFiles(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (isDirectory && !NOT_SOURCE.test(name)) found.push(...await sourceFiles(`${folder}/${name}`));
-    if (/\.tsx?$/.test(name)) found.push(`${folder}/${name}`);
-  }
-  return found;
 }
 
 async function moduleGraph(files: string[]): Promise<ModuleGraph> {
@@ -35,7 +26,7 @@ async function moduleGraph(files: string[]): Promise<ModuleGraph> {
   }
 }
 
-const files = await sourceFiles(ROOT);
+const files = [...sourceFiles(ROOT)];
 const edges: Edges = new Map();
 for (const { specifier, dependencies } of (await moduleGraph(files)).modules) {
   const targets = (dependencies ?? []).flatMap(({ code }) => code?.specifier ?? []);

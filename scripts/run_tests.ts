@@ -3,12 +3,13 @@
  * tests look at what a whole process has: its memory, environment, umask, children. With arguments: `deno test` with these.
  */
 import { availableParallelism } from "node:os";
+import { inParallel } from "./in_parallel.ts";
+import { sourceFiles } from "./source_files.ts";
 
 /** Files of one process: enough that starting it does not count, few enough that the last ones end together. */
 const FILES_AT_ONCE = 12;
 /** Of one process. */
 const TIMEOUT_MS = 10 * 60_000;
-const EXCLUDED = new Set([".git", ".isola", "node_modules", "fixtures"]);
 // deno-lint-ignore no-control-regex
 const COLORS = /\x1b\[[\d;]*m/g;
 const TOTALS =
@@ -20,15 +21,6 @@ interface Totals {
   ignored: number;
   /** What `deno test` says of those that failed. */
   failures: string;
-}
-
-function* testsBelow(dir: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(dir)) {
-    if (EXCLUDED.has(name)) continue;
-    const path = `${dir}/${name}`;
-    if (isDirectory) yield* testsBelow(path);
-    else if (name.endsWith("_test.ts")) yield path;
-  }
 }
 
 /** Neighbours in a folder take about as long: they are spread over the groups. */
@@ -62,17 +54,14 @@ async function run(files: readonly string[]): Promise<Totals> {
 async function runAll(): Promise<number> {
   const startedAt = performance.now();
   const total: Totals = { passed: 0, failed: 0, ignored: 0, failures: "" };
-  const groups = groupsOf([...testsBelow(".")].sort()).values();
-  const worker = async () => {
-    for (const files of groups) {
-      const { passed, failed, ignored, failures } = await run(files);
-      total.failures += failures;
-      total.passed += passed;
-      total.failed += failed;
-      total.ignored += ignored;
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const tests = [...sourceFiles(".")].filter((path) => path.endsWith("_test.ts"));
+  await inParallel(groupsOf(tests.sort()), availableParallelism(), async (files) => {
+    const { passed, failed, ignored, failures } = await run(files);
+    total.failures += failures;
+    total.passed += passed;
+    total.failed += failed;
+    total.ignored += ignored;
+  });
   if (total.failures !== "") console.log(`\nAgain, what failed:\n${total.failures}`);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   const verdict = total.failed === 0 ? "ok" : "FAILED";

@@ -193,7 +193,7 @@ Deno.test("logs -f goes on until it is interrupted", async () => {
     "Deno.serve((r) => { console.warn(new URL(r.url).pathname); return new Response(); });",
   );
   await server.text("talks", "/before");
-  const command = [...ISOLA, "logs", "-f", "--project", "talks"] as [string, ...string[]];
+  const command = [...ISOLA, "logs", "-f", "--project", "talks"];
   await using logs = new LoggedProcess(command, { env: environment() });
   await until("it shows past lines", () => logs.output.includes("/before"));
   for (const path of ["/one", "/two"]) {

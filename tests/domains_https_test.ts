@@ -84,7 +84,7 @@ acmeTest(
   "One command takes a domain from registration to its certificate, and says what it waits for",
   async () => {
     await pebble.setA("shop.test", [ELSEWHERE]);
-    const command = [...ISOLA, "domains", "add", "shop.test", "--project", "shop"] as [string, ...string[]];
+    const command = [...ISOLA, "domains", "add", "shop.test", "--project", "shop"];
     await using adding = new LoggedProcess(command, { env: environmentOf(server) });
     const says = (pattern: RegExp) =>
       until(

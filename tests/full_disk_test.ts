@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startTestServer, until } from "./server.ts";
+import { startTestServer } from "./server.ts";
 
 /** Builds leave 256 MiB alone. */
 const DISK_MB = 400;
@@ -16,7 +16,7 @@ Deno.test({
     try {
       await using server = await startTestServer({ dataDir, within });
       const { id, projectId } = await server.deploy("full", HELLO);
-      assert.equal(await (await server.fetch("full", "/")).text(), "hello");
+      assert.equal(await server.text("full"), "hello");
       const disk = `/proc/${server.pid}/root${dataDir}`;
       const filler = `${disk}/filler`;
       await fill(filler);
@@ -26,27 +26,20 @@ Deno.test({
         assets: { "main.ts": { kind: "file", content: `${HELLO}// ${"x".repeat(100_000)}` } },
         envVars: {},
       };
-      const create = () =>
-        fetch(new URL(`/v1/projects/${projectId}/deployments`, server.controlUrl), {
-          method: "POST",
-          headers: { authorization: `Bearer ${server.token}` },
-          body: JSON.stringify(body),
-        });
+      const create = () => server.call("POST", `/v1/projects/${projectId}/deployments`, body);
       const refused = await create();
       assert.equal(refused.status, 507);
       const { code, message } = await refused.json();
       assert.equal(code, "insufficientStorage");
       assert.match(message, /disk is full/);
-      assert.equal(await (await server.fetch("full", "/")).text(), "hello");
+      assert.equal(await server.text("full"), "hello");
       assert.equal((await server.api("GET", `/v1/deployments/${id}`)).status, "success");
 
       await Deno.remove(filler);
       const accepted = await create();
       assert.equal(accepted.status, 200);
       const created = await accepted.json();
-      await until("it is built", async () => {
-        return (await server.api("GET", `/v1/deployments/${created.id}`)).status === "success";
-      });
+      assert.equal((await server.built(created.id)).status, "success");
     } finally {
       await Deno.remove(dataDir, { recursive: true });
     }

@@ -10,10 +10,10 @@ export class LoggedProcess implements AsyncDisposable {
   readonly #outputFile: string;
   #isRunning = true;
 
-  constructor([path, ...args]: [string, ...string[]], { env, cwd }: LoggedProcessOptions = {}) {
+  constructor(command: readonly string[], { env, cwd }: LoggedProcessOptions = {}) {
     this.#outputFile = Deno.makeTempFileSync({ prefix: "isola-test-", suffix: ".log" });
     this.#process = new Deno.Command("/bin/sh", {
-      args: ["-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", this.#outputFile, path, ...args],
+      args: ["-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", this.#outputFile, ...command],
       env: { NO_COLOR: "1", ...env },
       cwd,
       stdin: "null",

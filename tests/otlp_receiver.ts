@@ -29,7 +29,6 @@ type Attributes = { key: string; value: Value }[];
 /** A collector of telemetry on a free port: OTLP/HTTP in JSON. */
 export class OtlpReceiver implements AsyncDisposable {
   readonly spans: OtlpSpan[] = [];
-  readonly logs: string[] = [];
   /** The points that came last, by scope and metric: `isola.runner/http.server.request.duration`. */
   readonly metrics = new Map<string, OtlpPoint[]>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -48,7 +47,6 @@ export class OtlpReceiver implements AsyncDisposable {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${this.#server.addr.port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
       OTEL_BSP_SCHEDULE_DELAY: "100",
-      OTEL_BLRP_SCHEDULE_DELAY: "100",
       OTEL_METRIC_EXPORT_INTERVAL: "200",
     };
   }
@@ -58,14 +56,9 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 
   // deno-lint-ignore no-explicit-any -- as it comes, three levels deep
-  #take({ resourceSpans = [], resourceLogs = [], resourceMetrics = [] }: any): void {
+  #take({ resourceSpans = [], resourceMetrics = [] }: any): void {
     for (const { scopeSpans } of resourceSpans) {
       for (const { spans } of scopeSpans) this.spans.push(...spans.map(spanOf));
-    }
-    for (const { scopeLogs } of resourceLogs) {
-      for (const { logRecords } of scopeLogs) {
-        this.logs.push(...logRecords.map(({ body }: { body: Value }) => body.stringValue ?? ""));
-      }
     }
     for (const { scopeMetrics } of resourceMetrics) {
       for (const { scope, metrics } of scopeMetrics) {

@@ -77,7 +77,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   // JSON is YAML.
   if (options.config !== undefined) await Deno.writeTextFile(config, JSON.stringify(options.config));
   const process = new LoggedProcess(
-    within(options.within ?? [], [...ISOLA, "serve", ...options.args ?? []]),
+    [...options.within ?? [], ...ISOLA, "serve", ...options.args ?? []],
     {
       env: {
         ...options.config && { ISOLA_CONFIG: config },
@@ -98,11 +98,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     await server[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-function within(wrapper: string[], command: [string, ...string[]]): [string, ...string[]] {
-  const [path = command[0], ...args] = [...wrapper, ...command];
-  return [path, ...args];
 }
 
 export class TestServer implements AsyncDisposable {

@@ -19,7 +19,8 @@ function serveHook(pebble: Pebble): Deno.HttpServer<Deno.NetAddr> {
 }
 
 Deno.test({
-  name: "With a DNS hook all names of the platform share a certificate, and a wildcard domain has its own",
+  name:
+    "With a DNS hook all names of the platform share a certificate, and a wildcard domain has its own and leads somewhere",
   ignore: !hasPebble,
   async fn() {
     await using pebble = await Pebble.start();
@@ -38,12 +39,13 @@ Deno.test({
     await until("the platform has its certificate", async () => await served("any.apps.test") !== null);
     assert.equal(await served("other.apps.test"), await served("any.apps.test"));
     await server.deploy("shop", `Deno.serve(() => new Response("hello"));`);
-    using client = await TlsClient.open(server.httpsPort, {
-      serverName: "shop.apps.test",
-      ca: await pebble.root(),
-    });
-    await client.write("GET / HTTP/1.1\r\nHost: shop.apps.test\r\nConnection: close\r\n\r\n");
-    assert.match(await client.receiveAll(), /^HTTP\/1\.1 200 OK\r\n[^]*hello$/);
+    const ca = await pebble.root();
+    const visit = async (name: string) => {
+      using client = await TlsClient.open(server.httpsPort, { serverName: name, ca });
+      await client.write(`GET / HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
+      return await client.receiveAll();
+    };
+    assert.match(await visit("shop.apps.test"), /^HTTP\/1\.1 200 OK\r\n[^]*hello$/);
 
     const env = environmentOf(server);
     const added = await isola(["domains", "add", "*.wild.test", "--no-wait", "--json"], env);
@@ -56,5 +58,10 @@ Deno.test({
     for (const name of ["wild.test", "a.b.wild.test", "a.b.apps.test"]) {
       assert.equal(await served(name), null);
     }
+
+    assert.match(await visit("any.wild.test"), /^HTTP\/1\.1 404 /);
+    const attached = await isola(["domains", "attach", "*.wild.test", "--project", "shop"], env);
+    assert.equal(attached.code, 0, attached.err);
+    assert.match(await visit("any.wild.test"), /^HTTP\/1\.1 200 OK\r\n[^]*hello$/);
   },
 });

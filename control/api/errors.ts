@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { LogsBusyError } from "../logs/mod.ts";
 import { storageProblem, StoreError, type StoreErrorCode } from "../store/mod.ts";
 
 /** The API's error codes and their HTTP statuses: the one table. */
@@ -96,6 +97,7 @@ export function toApiError(error: unknown, c: Context): ApiError {
     const code = STORE_CODES[error.code];
     if (code !== "internal") return new ApiError(code, error.message);
   }
+  if (error instanceof LogsBusyError) return new ApiError("overloaded", error.message);
   if (storageProblem(error) === "full") {
     return new ApiError(
       "insufficientStorage",

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { ApiEnv } from "./deps.ts";
 import { ApiError } from "./errors.ts";
-import { matchedRoute } from "./access/matched_route.ts";
+import { matchedRoute, shapeOf } from "./access/matched_route.ts";
 
 /** Answers kept; the oldest makes room. */
 const MAX_ANSWERS = 2000;
@@ -29,7 +29,7 @@ export function idempotent(): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const key = c.req.header("idempotency-key");
     const route = matchedRoute(c);
-    if (!key || route?.method !== "POST" || !CREATES.test(route.pattern.replace(/:[^/]+/g, ":"))) {
+    if (!key || route?.method !== "POST" || !CREATES.test(shapeOf(route))) {
       return await next();
     }
     if (key.length > MAX_KEY_LENGTH) {

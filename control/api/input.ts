@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import { ApiError } from "./errors.ts";
-import { assertShallow } from "./deployments/json_depth.ts";
+import { assertShallow, parseText } from "./deployments/json_text.ts";
 
 /** The longest JSON body of an ordinary call. */
-export const MAX_JSON_BYTES = 2 ** 20;
+const MAX_JSON_BYTES = 2 ** 20;
 /** Bytes of such bodies held at once, by all requests together; more are refused. */
 const MAX_BYTES_AT_ONCE = 64 * MAX_JSON_BYTES;
 /** How long a body may keep us waiting for its next byte. */
@@ -126,11 +126,7 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
 
 function parse(text: string): unknown {
   assertShallow(text);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ApiError("badRequest", `The request body is not JSON: ${(error as Error).message}`);
-  }
+  return parseText(text);
 }
 
 function tooLarge(maxBytes: number): ApiError {

@@ -1,3 +1,5 @@
+import { blobPath } from "../store/blob_path.ts";
+
 /** What a backup begins with: a JSON file of this name. */
 export const HEADER_NAME = "isola-backup.json";
 
@@ -42,5 +44,5 @@ export function isBackupName(name: string): boolean {
 /** Where a file of a backup lies in a data directory. */
 export function placeOf(name: string): string {
   const [folder, hash] = name.split("/");
-  return folder === "blobs" ? `blobs/${hash!.slice(0, 2)}/${hash}` : name;
+  return folder === "blobs" ? blobPath(folder, hash!) : name;
 }

@@ -73,7 +73,7 @@ Deno.test("what is backed up while the server writes on is restored as of one mo
         await Deno.stat(restored.blobs.path(file.sha256));
       }
     }
-    assert.deepEqual([...Deno.readDirSync(other)].filter(({ name }) => name.startsWith("restore-")), []);
+    assert.deepEqual([...Deno.readDirSync(other)].filter(({ name }) => name.startsWith("restore")), []);
   }));
 
 Deno.test("a directory with state is never restored into", () =>
@@ -83,6 +83,24 @@ Deno.test("a directory with state is never restored into", () =>
     const bytes = await back(dataDir);
     await assert.rejects(restoreBackup(streamOf(bytes), dataDir, never), /has a "[^"]+" already/);
     assert.equal(store.deployments.get(id)?.id, id);
+  }));
+
+Deno.test("a restore that was killed on the way is begun again, and one at a time", () =>
+  withDirs(async (dataDir, other) => {
+    using store = await openStore(dataDir);
+    const id = await deploy(store, "one");
+    const bytes = await back(dataDir);
+    await Deno.mkdir(join(other, "restore", "blobs"), { recursive: true });
+    await Deno.mkdir(join(other, "blobs", "ab"), { recursive: true });
+    await Deno.writeTextFile(join(other, "secret.key"), "of the one that was killed");
+    {
+      using lock = await Deno.open(join(other, "restore"));
+      await lock.lock(true);
+      await assert.rejects(restoreBackup(streamOf(bytes), other, never), /another restore is under way/);
+    }
+    await restoreBackup(streamOf(bytes), other, never);
+    using restored = await openStore(other);
+    assert.deepEqual(restored.deployments.get(id), store.deployments.get(id));
   }));
 
 Deno.test("a backup that is damaged, cut off or none is refused, and leaves nothing", () =>

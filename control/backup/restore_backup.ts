@@ -2,6 +2,7 @@ import { createTarDecoder } from "modern-tar";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { BLOB_MODE } from "../store/blob_path.ts";
 import { type BackupHeader, HEADER_NAME, isBackupName, placeOf, readHeader } from "./backup_format.ts";
 
 /** What was restored. */
@@ -13,10 +14,11 @@ export interface RestoreSummary {
 }
 
 const MAX_HEADER_BYTES = 64 * 1024;
-const BLOB_MODE = 0o444;
 const STATE_MODE = 0o600;
 /** The last to be in its place: without it there is no state, and a restore can be tried again. */
 const STATE = "isola.db";
+/** There while a restore goes on, and after one that was killed. */
+const STAGING = "restore";
 
 /**
  * Brings the state of a backup into a data directory that has none. All of it is read, compared with its hashes and checked
@@ -31,8 +33,16 @@ export async function restoreBackup(
 ): Promise<RestoreSummary> {
   await Deno.mkdir(dataDir, { recursive: true });
   await refuseState(dataDir);
-  const staging = await Deno.makeTempDir({ dir: dataDir, prefix: "restore-" });
+  const staging = join(dataDir, STAGING);
+  await Deno.mkdir(staging, { recursive: true, mode: 0o700 });
+  using lock = await Deno.open(staging);
+  if (!await lock.tryLock(true)) {
+    throw new Error(`Cannot restore into "${dataDir}": another restore is under way`);
+  }
   try {
+    for await (const { name } of Deno.readDir(staging)) {
+      await Deno.remove(join(staging, name), { recursive: true });
+    }
     const { header, names } = await unpack(archive, staging, signal);
     check(staging, new Set(names));
     for (const name of names.filter((name) => name !== STATE)) await putInPlace(staging, dataDir, name);
@@ -43,13 +53,16 @@ export async function restoreBackup(
   }
 }
 
+/** Contents and a key without a database are those of a restore that was killed, where it has left its own folder. */
 async function refuseState(dataDir: string): Promise<void> {
-  for await (const { name } of Deno.readDir(dataDir)) {
-    if (name !== STATE && name !== "secret.key" && name !== "blobs") continue;
-    throw new Error(
-      `Cannot restore into "${dataDir}": it has a "${name}" already. Name a directory without state`,
-    );
-  }
+  const names = await Array.fromAsync(Deno.readDir(dataDir), ({ name }) => name);
+  const found = names.find((name) =>
+    name === STATE || !names.includes(STAGING) && (name === "secret.key" || name === "blobs")
+  );
+  if (found === undefined) return;
+  throw new Error(
+    `Cannot restore into "${dataDir}": it has a "${found}" already. Name a directory without state`,
+  );
 }
 
 async function unpack(

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { removeIfThere } from "../remove_if_there.ts";
+import { blobPath } from "../store/blob_path.ts";
 import { FOLDERS } from "./backup_format.ts";
 
 /** How often it is begun anew when files went away meanwhile: contents with their deployments, objects that git repacked. */
@@ -26,17 +28,18 @@ export interface StagedState extends AsyncDisposable {
  */
 export async function stageState(dataDir: string, logs: boolean): Promise<StagedState> {
   const staging = join(dataDir, "backup");
+  const stateDir = join(staging, "state");
   await using opening = new AsyncDisposableStack();
   await Deno.mkdir(staging, { recursive: true, mode: 0o700 });
   const lock = opening.use(
     await Deno.open(join(staging, "lock"), { write: true, create: true, mode: 0o600 }),
   );
   if (!await lock.tryLock(true)) throw new Error(`Cannot back up "${dataDir}": another backup is under way`);
-  opening.defer(() => clear(staging));
+  opening.defer(() => removeIfThere(stateDir));
   for (let attempt = 1;; attempt++) {
-    await clear(staging);
+    await removeIfThere(stateDir);
     try {
-      const { files, deployments } = await stageInto(join(staging, "state"), dataDir, logs);
+      const { files, deployments } = await stageInto(stateDir, dataDir, logs);
       const owned = opening.move();
       return { files, deployments, [Symbol.asyncDispose]: () => owned.disposeAsync() };
     } catch (error) {
@@ -59,7 +62,7 @@ async function stageInto(
   };
   const { hashes, deployments } = copyState(join(dataDir, "isola.db"), stage("isola.db"));
   for (const sha256 of hashes) {
-    await Deno.link(join(dataDir, "blobs", sha256.slice(0, 2), sha256), stage(`blobs/${sha256}`));
+    await Deno.link(blobPath(join(dataDir, "blobs"), sha256), stage(`blobs/${sha256}`));
   }
   if (logs) copyDatabase(join(dataDir, "logs.db"), stage("logs.db"));
   for (const name of await namesBelow(dataDir)) await Deno.link(join(dataDir, name), stage(name));
@@ -110,10 +113,4 @@ async function entriesOf(dir: string): Promise<Deno.DirEntry[]> {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
-}
-
-async function clear(staging: string): Promise<void> {
-  await Deno.remove(join(staging, "state"), { recursive: true }).catch((error: unknown) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
 }

@@ -1,7 +1,14 @@
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { DENIED_NETWORKS, v8Flags } from "../../isolate/mod.ts";
-import { type BuildLog, DEFAULT_LIMITS, type Image, type Manifest, type SourceOptions } from "../model.ts";
+import {
+  type BuildLog,
+  DEFAULT_LIMITS,
+  type Image,
+  type Manifest,
+  MAX_FILES,
+  type SourceOptions,
+} from "../model.ts";
 import { unprivilegedUser } from "../unprivileged_user.ts";
 import { BuildError } from "./build_error.ts";
 import { type BuildPlace, openBuildPlace } from "./build_place.ts";
@@ -10,7 +17,7 @@ import { isManifestPath } from "./manifest_path.ts";
 import { operatorFiles } from "./operator_files.ts";
 import { storeBuiltFiles, storeImage } from "./store_image.ts";
 import type { BuildBounds } from "./build_watch.ts";
-import { type BuildRequest, MAX_FILES } from "./protocol.ts";
+import type { BuildRequest } from "./protocol.ts";
 
 /** What a build reads and writes: the rest of the control plane, as far as builds know it. */
 export interface BuildStore {

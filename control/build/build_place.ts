@@ -1,6 +1,7 @@
-import { basename, join } from "node:path";
-import { endLeftProcesses } from "../../isolate/mod.ts";
+import { join } from "node:path";
+import { endLeftCommands } from "../end_left_commands.ts";
 import { folderSize } from "../folder_size.ts";
+import { succeeds } from "./succeeds.ts";
 
 /** Kept of what was downloaded; past that, packages are downloaded anew. The largest frameworks have 0.3 GiB. */
 const MAX_CACHE_BYTES = 2 * 1024 ** 3;
@@ -74,19 +75,11 @@ async function removeWhatever(dir: string): Promise<void> {
   if (!await succeeds("rm", ["-rf", "--", dir])) throw new Error(`Cannot remove "${dir}": rm failed`);
 }
 
-async function succeeds(program: string, args: string[]): Promise<boolean> {
-  const command = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" });
-  return (await command.output()).success;
-}
-
 /** Opens a place, and ends and removes what an earlier server left in it. */
 export async function openBuildPlace(dir: string, bounds?: CacheBounds): Promise<BuildPlace> {
   await Deno.mkdir(join(dir, CACHE), { recursive: true });
   const place = new BuildPlace(await Deno.realPath(dir), bounds);
-  // One that was started in the moment in which its server was killed may not know that it is to end with it.
-  await endLeftProcesses((program, args) =>
-    basename(program) === "bwrap" && args.some((arg) => arg === place.dir || arg.startsWith(`${place.dir}/`))
-  );
+  await endLeftCommands(place.dir);
   await place.clear();
   return place;
 }

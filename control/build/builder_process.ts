@@ -1,3 +1,5 @@
+import { killGroup } from "../kill_group.ts";
+import { readStart } from "../read_start.ts";
 import { BuildError } from "./build_error.ts";
 import { type BuildBounds, watchBuild } from "./build_watch.ts";
 import type { BuildLog } from "../model.ts";
@@ -184,20 +186,11 @@ export class Builder implements AsyncDisposable {
     return new Error(`Cannot build: the builder ended with ${signal ?? `code ${code}`}: ${stderr}`);
   }
 
-  /** The group outlives its leader while a child runs. */
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    try {
-      Deno.kill(-this.#process.pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound) && !isNoSuchProcess(error)) throw error;
-    }
+    killGroup(this.#process.pid);
   }
-}
-
-function isNoSuchProcess(error: unknown): boolean {
-  return (error as { code?: string }).code === "ESRCH";
 }
 
 async function cancelled(stream: ReadableStream | WritableStream): Promise<void> {
@@ -229,14 +222,4 @@ async function* linesOf(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncG
     rest = [lines.pop()!];
     yield* lines;
   }
-}
-
-/** The beginning of what a stream says; the rest is read and dropped, so that the writer does not wait. */
-async function readStart(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    if (text.length < maxBytes) text += decoder.decode(chunk.subarray(0, maxBytes), { stream: true });
-  }
-  return text;
 }

@@ -1,3 +1,5 @@
+import { workingBwrap } from "./working_bwrap.ts";
+
 /** A process to be started, with the environment of this one. */
 export interface BuildCommand {
   path: string;
@@ -27,7 +29,6 @@ export type FileView = (command: BuildCommand, surroundings: Surroundings) => Bu
 export const NO_VIEW: FileView = (command) => command;
 
 const SETPRIV_PATH = "/usr/bin/setpriv";
-const BWRAP_PATHS = ["/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap"];
 /** Libraries, certificates and how names are resolved, as the distributions have them. */
 const SYSTEM_PATHS = [
   "/lib",
@@ -68,33 +69,28 @@ export async function openFileView(denoPath: string): Promise<FileView> {
     denoPath,
     denoPath,
   ];
-  for (const bwrapPath of BWRAP_PATHS) {
-    const view: FileView = ({ path, args }, { readable, writable, untrusted }) => ({
-      path: bwrapPath,
-      args: [
-        ...walls,
-        ...(untrusted === undefined
-          ? ["--tmpfs", "/tmp"]
-          // What it has started ends with it: the kernel waits for that before it says that the first process has ended
-          // (pid_namespaces(7)).
-          : ["--as-pid-1", "--unshare-net", "--bind", untrusted.temporaryDir, "/tmp"]),
-        ...parentDirs([...SYSTEM_PATHS, denoPath, SETPRIV_PATH, ...readable, ...writable])
-          .flatMap((dir) => ["--perms", "0755", "--dir", dir]),
-        ...system,
-        ...readable.flatMap((file) => ["--ro-bind-try", file, file]),
-        ...writable.flatMap((dir) => ["--bind", dir, dir]),
-        ...(untrusted?.user === undefined ? [] : TO_BECOME_ANOTHER),
-        // What bubblewrap made to hold the rest is memory.
-        ...(untrusted === undefined ? [] : ["--remount-ro", "/dev", "--remount-ro", "/"]),
-        ...(untrusted?.hasFilter ? ["--seccomp", "0"] : []),
-        ...["--", ...asUser(untrusted?.user), path, ...args],
-      ],
-    });
-    if (await works(view({ path: denoPath, args: ["--version"] }, { readable: [], writable: [] }))) {
-      return view;
-    }
-  }
-  return NO_VIEW;
+  const argsOf = ({ path, args }: BuildCommand, { readable, writable, untrusted }: Surroundings) => [
+    ...walls,
+    ...(untrusted === undefined
+      ? ["--tmpfs", "/tmp"]
+      // What it has started ends with it: the kernel waits for that before it says that the first process has ended
+      // (pid_namespaces(7)).
+      : ["--as-pid-1", "--unshare-net", "--bind", untrusted.temporaryDir, "/tmp"]),
+    ...parentDirs([...SYSTEM_PATHS, denoPath, SETPRIV_PATH, ...readable, ...writable])
+      .flatMap((dir) => ["--perms", "0755", "--dir", dir]),
+    ...system,
+    ...readable.flatMap((file) => ["--ro-bind-try", file, file]),
+    ...writable.flatMap((dir) => ["--bind", dir, dir]),
+    ...(untrusted?.user === undefined ? [] : TO_BECOME_ANOTHER),
+    // What bubblewrap made to hold the rest is memory.
+    ...(untrusted === undefined ? [] : ["--remount-ro", "/dev", "--remount-ro", "/"]),
+    ...(untrusted?.hasFilter ? ["--seccomp", "0"] : []),
+    ...["--", ...asUser(untrusted?.user), path, ...args],
+  ];
+  const trial = argsOf({ path: denoPath, args: ["--version"] }, { readable: [], writable: [] });
+  const bwrapPath = await workingBwrap(trial);
+  if (bwrapPath === undefined) return NO_VIEW;
+  return (command, surroundings) => ({ path: bwrapPath, args: argsOf(command, surroundings) });
 }
 
 const TO_BECOME_ANOTHER = [
@@ -117,14 +113,4 @@ function parentDirs(paths: readonly string[]): string[] {
 function asUser(user: number | undefined): string[] {
   if (user === undefined) return [];
   return [SETPRIV_PATH, `--reuid=${user}`, `--regid=${user}`, "--clear-groups", "--no-new-privs", "--"];
-}
-
-async function works({ path, args }: BuildCommand): Promise<boolean> {
-  try {
-    const command = new Deno.Command(path, { args, stdin: "null", stdout: "null", stderr: "null" });
-    return (await command.output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return false;
-    throw error;
-  }
 }

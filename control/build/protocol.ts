@@ -1,5 +1,5 @@
 /** What the server and a builder process say to each other: one line of JSON on stdin, then lines of JSON on stdout. */
-import type { BuildLog, LogLevel, SourceOptions } from "../model.ts";
+import { type BuildLog, type LogLevel, MAX_FILES_BYTES, type SourceOptions } from "../model.ts";
 import { isInnerLink, isManifestPath } from "./manifest_path.ts";
 
 /** What is to be built. */
@@ -55,10 +55,8 @@ export type BuilderMessage =
   | { type: "written"; files: BuiltFile[] }
   | { type: "failed"; message: string };
 
-/** Files of a deployment, with those that its build command writes (INTERFACE §4). */
-export const MAX_FILES = 10_000;
-/** Of an image: as much as a deployment's own files may have (INTERFACE §4). */
-export const MAX_IMAGE_BYTES = 2 ** 30;
+/** Of an image: as much as a deployment's own files may have. */
+export const MAX_IMAGE_BYTES: number = MAX_FILES_BYTES;
 /** More files than this in an image are refused. */
 export const MAX_IMAGE_FILES = 100_000;
 const MAX_TEXT_LENGTH = 64 * 1024;

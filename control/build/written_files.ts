@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { BuildLog } from "../model.ts";
+import { type BuildLog, MAX_FILES } from "../model.ts";
 import { BuildError } from "./build_error.ts";
 import { isInnerLink, isManifestPath } from "./manifest_path.ts";
-import { type BuiltFile, MAX_FILES, MAX_IMAGE_BYTES } from "./protocol.ts";
+import { type BuiltFile, MAX_IMAGE_BYTES } from "./protocol.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 /** Of the deployment's files and those written, which are read before anybody knows which are which. */

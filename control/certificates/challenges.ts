@@ -1,4 +1,5 @@
 import type { Challenge } from "../../runner/mod.ts";
+import { doneWithin } from "../done_within.ts";
 
 /** A runner that does not say so by then is not waited for: its visitors are few, and authorities look several times. */
 const APPLY_TIMEOUT_MS = 5000;
@@ -26,9 +27,6 @@ export class Challenges {
   }
 
   async #changed(): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, APPLY_TIMEOUT_MS);
-    await Promise.race([this.#apply([...this.#open.values()]), late.promise]);
-    clearTimeout(timer);
+    await doneWithin(this.#apply([...this.#open.values()]), APPLY_TIMEOUT_MS);
   }
 }

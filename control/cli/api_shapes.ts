@@ -1,4 +1,8 @@
 import type { DeploymentContext, DeploymentStatus, GitCommit, ProvisioningStatus } from "../model.ts";
+import type { Token } from "../store/mod.ts";
+
+/** What the API shows as it is kept. */
+export type { AuditRecord as ApiAuditRecord, Role as ApiRole, Token as ApiToken } from "../store/mod.ts";
 
 /** `Project` of the reference document, and what Isola adds. */
 export interface ApiProject {
@@ -73,36 +77,7 @@ export interface ApiHealth {
   [detail: string]: unknown;
 }
 
-/** What an access token may do within its bound. */
-export type ApiRole = "admin" | "write" | "deploy" | "read";
-
-/** An access token, as `GET /v1/tokens` shows it. */
-export interface ApiToken {
-  id: string;
-  name: string;
-  role: ApiRole;
-  /** `null` = the whole machine. */
-  organizationId: string | null;
-  /** `null` = all of the organization. */
-  projectId: string | null;
-  createdAt: string;
-  expiresAt: string | null;
-  lastUsedAt: string | null;
-}
-
 /** A token that was made just now, with its text. */
-export interface ApiNewToken extends ApiToken {
+export interface ApiNewToken extends Token {
   token: string;
-}
-
-/** A change, as `GET /v1/audit` shows it. */
-export interface ApiAuditRecord {
-  time: string;
-  organizationId: string | null;
-  tokenId: string | null;
-  /** The token's name, or what made the change without one. */
-  actor: string;
-  action: string;
-  target: string | null;
-  address: string | null;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { directClient } from "../direct_client.ts";
 import type { BuildLog, IsolateInfo, Organization } from "../model.ts";
 import type {
   ApiDeployment,
@@ -69,17 +70,17 @@ export class ApiClient implements Disposable {
     this.#organizationName = organization;
     this.#signal = signal;
     this.#retryDelayMs = retryDelayMs;
-    this.#http = directClient(parsed);
-  }
-
-  /** Whether one of several organizations is meant. */
-  get isOrganizationChosen(): boolean {
-    return this.#organizationName !== undefined;
+    this.#http = loopbackClient(parsed);
   }
 
   /** The organization that was chosen, else the only one. */
   async organization(): Promise<Organization> {
     return await (this.#organization ??= chosenOrganization(this, this.#organizationName));
+  }
+
+  /** The id of the organization that was chosen; `undefined` = none was. */
+  async chosenOrganizationId(): Promise<string | undefined> {
+    return this.#organizationName === undefined ? undefined : (await this.organization()).id;
   }
 
   /** All projects, or those whose name or id contains `q`. */
@@ -341,14 +342,15 @@ export class ApiClient implements Disposable {
   }
 }
 
-/** To this machine no proxy of the environment is asked: `fetch` would, also for loopback addresses. */
-function directClient(url: URL): Deno.HttpClient | undefined {
+/** `undefined` = of another machine; a proxy of the environment may be the way there. */
+function loopbackClient(url: URL): Deno.HttpClient | undefined {
   if (url.protocol !== "http:" || !isLoopback(url.hostname)) return undefined;
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
-  return Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port: Number(url.port || 80) } });
+  return directClient({ hostname, port: Number(url.port || 80) });
 }
 
-function deploymentPath(id: string, below?: string): string {
+/** Where the API has a deployment, or what is `below` it. */
+export function deploymentPath(id: string, below?: string): string {
   return `/v1/deployments/${encodeURIComponent(id)}${below ? `/${below}` : ""}`;
 }
 

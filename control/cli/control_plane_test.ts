@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Authenticator, createApi } from "../api/mod.ts";
 import { TestDnsServer } from "../domains/testing/dns_server.ts";
@@ -9,6 +10,7 @@ import { type AppLog, type BuildLog, DEFAULT_LIMITS, type IsolateInfo } from "..
 import { openStore } from "../store/mod.ts";
 import { UsageLedger } from "../usage/mod.ts";
 import { type CliDeps, runCli } from "./run_cli.ts";
+import { TempFolder } from "./snapshot/temp_folder_test.ts";
 
 /** The administrator's token of a {@linkcode ControlPlane}. */
 export const TOKEN = "test-token";
@@ -216,4 +218,12 @@ export async function run(plane: ControlPlane, args: string[], deps: Partial<Cli
   const all = testDeps({ env: { ISOLA_URL: plane.url, ISOLA_TOKEN: TOKEN }, ...deps });
   const code = await runCli(args, all);
   return { code, out: all.stdout.text, err: all.stderr.text };
+}
+
+/** Deploys something new to a project; returns the deployment's id. */
+export async function deployTo(plane: ControlPlane, project: string, ...args: string[]): Promise<string> {
+  using folder = new TempFolder({ "main.ts": crypto.randomUUID() });
+  const { code, out, err } = await run(plane, ["deploy", folder.path, "-p", project, "--json", ...args]);
+  assert.equal(code, 0, err);
+  return JSON.parse(out).deployment.id;
 }

@@ -28,8 +28,13 @@ export function resolveCredentials(
   const named = flags.url ?? (env.ISOLA_URL || undefined);
   if (named === undefined && link !== undefined) refuseUnknown(link.url, saved);
   const url = named ?? link?.url ?? saved?.url ?? DEFAULT_URL;
-  const token = flags.token ?? (env.ISOLA_TOKEN || env.ISOLA_ADMIN_TOKEN || undefined);
-  return { url, token: token ?? (saved && URL.parse(url)?.origin === saved.url ? saved.token : undefined) };
+  const remembered = saved && URL.parse(url)?.origin === saved.url ? saved.token : undefined;
+  return { url, token: givenToken(flags, env) ?? remembered };
+}
+
+/** The access token of the flags, else of the environment. */
+export function givenToken(flags: { token?: string }, env: Environment): string | undefined {
+  return flags.token ?? (env.ISOLA_TOKEN || env.ISOLA_ADMIN_TOKEN || undefined);
 }
 
 function refuseUnknown(linkedUrl: string, saved: Credentials | undefined): void {

@@ -3,6 +3,7 @@ import type { BuildLog } from "../model.ts";
 import type { ApiDeployment, ApiProject } from "./api_shapes.ts";
 import { CliError } from "./cli_error.ts";
 import type { ApiClient } from "./client.ts";
+import { buildLogLine, levelColor } from "./log_lines.ts";
 import type { Snapshot } from "./snapshot/take_snapshot.ts";
 import type { Terminal } from "./terminal.ts";
 import { uploadMissing } from "./upload_missing.ts";
@@ -51,6 +52,15 @@ export async function followBuild(
     await delay(BUILD_POLL_MS, undefined, { signal });
   }
   throw new CliError("failed", `Cannot wait any longer for deployment "${id}": it is still being built`);
+}
+
+/** As {@linkcode followBuild}, and shows the log. */
+export async function showBuild(
+  id: string,
+  { client, terminal, signal }: { client: ApiClient; terminal: Terminal; signal: AbortSignal },
+): Promise<ApiDeployment> {
+  const onLog = (line: BuildLog) => terminal.note(buildLogLine(line), levelColor(line.level));
+  return await followBuild(id, { client, signal, onLog });
 }
 
 /** Hands on the lines past the first `seen`; returns how many there are. A server that restarts ends the stream. */

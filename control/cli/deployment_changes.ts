@@ -1,6 +1,6 @@
 import type { DeploymentDiff, NamesDiff } from "../deployments/diff.ts";
 import type { ApiDeployment } from "./api_shapes.ts";
-import type { ApiClient } from "./client.ts";
+import { type ApiClient, deploymentPath } from "./client.ts";
 import { formatSince } from "./quantity.ts";
 import { printable } from "./terminal.ts";
 
@@ -20,7 +20,7 @@ export async function compareDeployments(
 ): Promise<ApiDeploymentDiff> {
   return await client.json({
     action: `compare deployments "${from}" and "${to}"`,
-    path: `/v1/deployments/${encodeURIComponent(from)}/diff`,
+    path: deploymentPath(from, "diff"),
     query: { to },
   });
 }

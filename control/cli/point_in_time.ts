@@ -1,20 +1,29 @@
 import { CliError } from "./cli_error.ts";
 import { parseDurationMs } from "./quantity.ts";
 
-/** How options name a point in time. */
-export const TIME_FORMS = "must be like 10m, 2h, 1d, or an ISO 8601 time";
-
 /**
  * The time that an option names, in ISO 8601: so long ago, or at that time. `undefined` if it was not given.
  *
  * @throws {CliError} `usage`
  */
-export function pointInTime(option: string, text: string | undefined): string | undefined {
+function pastTime(option: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  const agoMs = parseDurationMs(text);
-  const time = agoMs === undefined ? new Date(text) : new Date(Date.now() - agoMs);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
-  throw new CliError("usage", `Cannot use ${option} "${text}": ${TIME_FORMS}`);
+  const time = parseTime(text, "ago");
+  if (time !== undefined) return time;
+  throw new CliError(
+    "usage",
+    `Cannot use ${option} "${text}": must be like 10m, 2h, 1d, or an ISO 8601 time`,
+  );
+}
+
+/** "2h" as so long ago or from now, or an ISO 8601 time, in ISO 8601. `undefined` if it is neither. */
+export function parseTime(text: string, direction: "ago" | "from now"): string | undefined {
+  const spanMs = parseDurationMs(text);
+  const atMs = spanMs === undefined
+    ? Date.parse(text)
+    : Date.now() + (direction === "ago" ? -spanMs : spanMs);
+  const time = new Date(atMs);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
 /**
@@ -25,7 +34,7 @@ export function pointInTime(option: string, text: string | undefined): string | 
 export function timeRange(
   { since, until }: { since: string | undefined; until: string | undefined },
 ): { since: string | undefined; until: string | undefined } {
-  const range = { since: pointInTime("--since", since), until: pointInTime("--until", until) };
+  const range = { since: pastTime("--since", since), until: pastTime("--until", until) };
   if (range.since !== undefined && range.until !== undefined && range.since > range.until) {
     throw new CliError("usage", `Cannot use --since "${since}" with --until "${until}": it is later`);
   }

@@ -5,7 +5,7 @@ import { CliError, EXIT_CODE } from "./cli_error.ts";
 import { ApiClient } from "./client.ts";
 import { type Command, COMMON_OPTIONS, optionsOf, parseCommandLine, REMOTE_OPTIONS } from "./command.ts";
 import { resolveCredentials } from "./credentials.ts";
-import { linkedProject } from "./folder_link.ts";
+import { type FolderLink, linkedProject } from "./folder_link.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
 import type { InputStream } from "./prompt.ts";
 import { type OutputStream, Terminal } from "./terminal.ts";
@@ -158,12 +158,12 @@ async function run(
   deps: CliDeps,
 ): Promise<void> {
   let client: ApiClient | undefined;
-  const openClient = (link = linkedProject(deps.cwd)) => {
+  const openClient = (link: FolderLink | undefined) => {
     const flags = { url: values.url as string | undefined, token: values.token as string | undefined };
     const credentials = resolveCredentials(flags, deps.env, link);
     const linked = link?.url === credentials.url ? link.organization : undefined;
     const organization = (values.org as string | undefined) ?? (deps.env.ISOLA_ORG || linked);
-    return client ??= new ApiClient({ ...credentials, organization, signal: deps.signal });
+    return new ApiClient({ ...credentials, organization, signal: deps.signal });
   };
   try {
     // The values were read by the command's own options, which is what its type says of them.
@@ -174,7 +174,7 @@ async function run(
       json: values.json === true,
       terminal,
       deps,
-      client: openClient,
+      client: (link) => client ??= openClient(link ?? linkedProject(deps.cwd)),
       commands: loadCommands,
     });
   } finally {

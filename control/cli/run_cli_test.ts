@@ -15,6 +15,7 @@ Deno.test("a wrong command line is refused with 2, the wrong word, and the proba
     [["deploy"], "Cannot deploy without a project: name it with --project"],
     [["deploy", "a", "b", "-p", "x"], 'Cannot deploy "b" as well: one folder at a time'],
     [["projects", "rename"], 'Unknown action "rename" of projects: known are list, create, update, delete'],
+    [["orgs", "constructor"], 'Unknown action "constructor" of orgs: known are list, create, rename, delete'],
     [["projects", "create"], "Cannot create a project without its name"],
     [["deployments", "show"], "Cannot show a deployment without its id"],
     [["deployments"], "No project is named: give one with --project"],

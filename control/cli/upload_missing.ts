@@ -1,3 +1,4 @@
+import { ParallelWork } from "../parallel_work.ts";
 import type { ApiProject } from "./api_shapes.ts";
 import type { ApiClient } from "./client.ts";
 import { formatBytes } from "./quantity.ts";
@@ -24,10 +25,11 @@ export async function uploadMissing(
   if (terminal) listFiles(wanted, terminal);
 
   const progress = new UploadProgress(terminal, { files: wanted.length, bytes: totalBytes });
-  await inParallel(
-    wanted,
-    (file) => progress.during(file, (open) => client.uploadAsset(project.id, file, open)),
-  );
+  await using uploads = new ParallelWork(MAX_PARALLEL_UPLOADS);
+  for (const file of wanted) {
+    await uploads.add(() => progress.during(file, (open) => client.uploadAsset(project.id, file, open)));
+  }
+  await uploads.finish();
   terminal?.clearProgress();
 }
 
@@ -82,21 +84,4 @@ function listFiles(files: readonly SnapshotFile[], terminal: Terminal): void {
     terminal.note(`  ${path.padEnd(width)}  ${formatBytes(sizeBytes)}`, "dim");
   }
   if (files.length > listed.length) terminal.note(`  … and ${files.length - listed.length} more`, "dim");
-}
-
-/** After a failure nothing further is started, and what is under way is waited for. */
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  let failed = false;
-  const results = await Promise.allSettled(Array.from({ length: MAX_PARALLEL_UPLOADS }, async () => {
-    for (const item of queue) {
-      if (failed) return;
-      await work(item).catch((error: unknown) => {
-        failed = true;
-        throw error;
-      });
-    }
-  }));
-  const failure = results.find((result) => result.status === "rejected");
-  if (failure) throw failure.reason;
 }

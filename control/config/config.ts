@@ -9,7 +9,7 @@ import {
   STRUCTURES,
   type Structures,
 } from "./structures.ts";
-import { type Address, address, hostname, hostnames, integer, oneOf, text } from "./values.ts";
+import { type Address, address, hostname, hostnames, integer, oneOf, path, text } from "./values.ts";
 import { DEFAULT_LIMITS, type Limits } from "../model.ts";
 import { nearest } from "../nearest.ts";
 
@@ -89,9 +89,9 @@ const CONFIG_FILE = "isola.yaml";
 
 /** Every setting by its name in `isola.yaml`; the flag is `--idle-timeout-ms`, the variable `ISOLA_IDLE_TIMEOUT_MS`. */
 export const SETTINGS = {
-  dataDir: { schema: text(/^[^\0]+$/, "a path"), default: "./.isola", help: "all durable state" },
+  dataDir: { schema: path(), default: "./.isola", help: "all durable state" },
   secretKeyFile: {
-    schema: text(/^[^\0]+$/, "a path"),
+    schema: path(),
     help: "key of secrets (default: secret.key in dataDir)",
   },
   httpAddr: { schema: address(), default: "0.0.0.0:8000", help: "data plane, plain HTTP" },

@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from "node:util";
 import type { DeploymentRecord, Store } from "../store/mod.ts";
+import { isSameEnvironment } from "./environment.ts";
 
 /**
  * The environment of a deployment's build command: the project's variables of its context, but not the secret ones, because
@@ -19,7 +19,7 @@ export function isBuiltAlike(
 ): boolean {
   if (record.source.buildCommand === undefined) return true;
   const origin = record.redeployOf === null ? null : store.deployments.get(record.redeployOf);
-  return origin !== null && isDeepStrictEqual(plainVariables(store, origin), plainVariables(store, record));
+  return origin !== null && isSameEnvironment(plainVariables(store, origin), plainVariables(store, record));
 }
 
 function plainVariables(

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { commandOutput } from "./command_output.ts";
 import type { Finding } from "./finding.ts";
 
 const TIMEOUT_MS = 5000;
@@ -42,15 +43,6 @@ async function skewBeside(url: string): Promise<number | null> {
 
 /** `null` = there is no systemd to ask. */
 async function askSystemd(): Promise<boolean | null> {
-  try {
-    const command = new Deno.Command("timedatectl", {
-      args: ["show", "-P", "NTPSynchronized"],
-      stderr: "null",
-    });
-    const { success, stdout } = await command.output();
-    const answer = new TextDecoder().decode(stdout).trim();
-    return success && answer !== "" ? answer === "yes" : null;
-  } catch {
-    return null;
-  }
+  const answer = await commandOutput("timedatectl", ["show", "-P", "NTPSynchronized"]);
+  return answer ? answer === "yes" : null;
 }

@@ -1,4 +1,6 @@
 import type { Config } from "../config/config.ts";
+import { openFilesLimit } from "../open_files_limit.ts";
+import { commandOutput } from "./command_output.ts";
 import type { Finding } from "./finding.ts";
 
 const DENO = { major: 2, minor: 9 };
@@ -31,21 +33,17 @@ function checkMemory(maxIsolates: number, memoryBytes: number): Finding {
 
 async function checkOpenFiles(): Promise<Finding> {
   const check = "open files";
-  const limits = await Deno.readTextFile("/proc/self/limits").catch(() => "");
-  const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
-  if (soft === undefined) return { check, status: "ok", message: "no limit is known" };
-  if (Number(soft) >= MIN_OPEN_FILES) return { check, status: "ok", message: `up to ${soft}` };
+  const limit = await openFilesLimit();
+  if (limit === null) return { check, status: "ok", message: "no limit is known" };
+  if (limit >= MIN_OPEN_FILES) return { check, status: "ok", message: `up to ${limit}` };
   const advice = "Raise it: LimitNOFILE=65536 of the systemd unit, or ulimit -n 65536";
-  return { check, status: "warning", message: `up to ${soft}, about two for each visitor`, advice };
+  return { check, status: "warning", message: `up to ${limit}, about two for each visitor`, advice };
 }
 
 async function checkGit(): Promise<Finding> {
   const check = "git";
-  try {
-    const { success, stdout } = await new Deno.Command("git", { args: ["--version"], stderr: "null" })
-      .output();
-    if (success) return { check, status: "ok", message: new TextDecoder().decode(stdout).trim() };
-  } catch { /* It is not there. */ }
+  const version = await commandOutput("git", ["--version"]);
+  if (version !== null) return { check, status: "ok", message: version };
   const advice = "Install it to deploy by git push or from a repository: apt install git";
   return { check, status: "warning", message: "it is not there", advice };
 }

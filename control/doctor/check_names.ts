@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { isLocalName } from "../certificates/local_names.ts";
 import type { Config } from "../config/config.ts";
-import { lookUp } from "../domains/lookup.ts";
+import { lookUpAddresses } from "../domains/lookup.ts";
 import type { Finding } from "./finding.ts";
 
 const CHECK = "DNS";
@@ -12,9 +12,7 @@ export async function checkNames({ baseDomain, dns }: Config): Promise<Finding> 
     return { check: CHECK, status: "ok", message: `*.${baseDomain} is this machine for browsers and curl` };
   }
   const name = `doctor-${crypto.randomUUID().slice(0, 8)}.${baseDomain}`;
-  const [v4, v6] = await Promise.all([lookUp(name, "A", dns.servers), lookUp(name, "AAAA", dns.servers)]);
-  const found = [...v4.values, ...v6.values];
-  const failure = v4.failure ?? v6.failure;
+  const { values: found, failure } = await lookUpAddresses(name, dns.servers);
   const own = ownAddresses(dns.addresses);
   const record = `Set a DNS record: *.${baseDomain} A ${[...own][0] ?? "ADDRESS"}`;
   if (found.length === 0) {

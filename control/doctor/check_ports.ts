@@ -1,5 +1,7 @@
 import type { Address, Config } from "../config/config.ts";
+import { directClient } from "../direct_client.ts";
 import { dataDirOwner } from "../store/mod.ts";
+import { urlHost } from "../url_host.ts";
 import type { Finding } from "./finding.ts";
 
 const TIMEOUT_MS = 2000;
@@ -17,7 +19,7 @@ export async function checkPorts(config: Config): Promise<Finding[]> {
 }
 
 function checkPort(check: string, { hostname, port }: Address, isRunning: boolean): Finding {
-  const address = `${hostname}:${port}`;
+  const address = `${urlHost(hostname)}:${port}`;
   try {
     Deno.listen({ hostname, port }).close();
     return { check, status: "ok", message: `${address} is free${isRunning ? ", though a server runs" : ""}` };
@@ -36,12 +38,11 @@ function checkPort(check: string, { hostname, port }: Address, isRunning: boolea
 
 /** Whether an Isola server answers there. */
 async function answersHealth({ hostname, port }: Address): Promise<boolean> {
-  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "[::1]" : hostname;
-  // A proxy of the environment would be asked, also for loopback addresses.
-  using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: host, port } });
+  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  using client = directClient({ hostname: host, port });
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await fetch(`http://${host}:${port}/healthz`, { client, signal });
+    const response = await fetch(`http://${urlHost(host)}:${port}/healthz`, { client, signal });
     const { version } = await response.json();
     return typeof version === "string";
   } catch {

@@ -2,6 +2,7 @@ import { statfsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { isOpenToOthers } from "../secrets/secret_key.ts";
 import type { Finding } from "./finding.ts";
 
 const MIN_FREE_BYTES = 512 * 1024 ** 2;
@@ -90,8 +91,7 @@ function checkIntegrity(path: string): Finding {
 function checkKey(secretKeyFile: string): Finding {
   const check = "secrets";
   try {
-    const { mode } = Deno.statSync(secretKeyFile);
-    if (((mode ?? 0) & 0o077) === 0) {
+    if (!isOpenToOthers(Deno.statSync(secretKeyFile))) {
       return { check, status: "ok", message: `their key is "${secretKeyFile}"` };
     }
     return {

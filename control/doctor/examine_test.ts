@@ -49,17 +49,19 @@ Deno.test("a port that somebody else has is a problem, with what to do", () =>
     assert.equal(found.get("control address")?.status, "ok");
   }));
 
-Deno.test("a port of a server with another data directory is a problem, too", () =>
-  withDir(async (dir) => {
-    await using other = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      () => Response.json({ version: "0.1.0" }),
-    );
-    const env = { ...FREE, ISOLA_CONTROL_ADDR: `127.0.0.1:${other.addr.port}` };
-    assert.equal((await examined(dir, env)).get("control address")?.status, "problem");
-    using _store = await openStore(dir);
-    assert.match((await examined(dir, env)).get("control address")!.message, /is this server's$/);
-  }));
+for (const [hostname, host] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"]] as const) {
+  Deno.test(`a port at ${host} of a server with another data directory is a problem, too`, () =>
+    withDir(async (dir) => {
+      await using other = Deno.serve(
+        { hostname, port: 0, onListen() {} },
+        () => Response.json({ version: "0.1.0" }),
+      );
+      const env = { ...FREE, ISOLA_CONTROL_ADDR: `${host}:${other.addr.port}` };
+      assert.equal((await examined(dir, env)).get("control address")?.status, "problem");
+      using _store = await openStore(dir);
+      assert.match((await examined(dir, env)).get("control address")!.message, /is this server's$/);
+    }));
+}
 
 Deno.test("a certificate of the operator that cannot be used, or ends soon, is found", () =>
   withDir(async (dir) => {

@@ -1,5 +1,7 @@
 import { isPublicAddress } from "../../isolate/mod.ts";
+import { directClient } from "../direct_client.ts";
 import type { Domain } from "../model.ts";
+import { readAnswerStart } from "../read_answer_start.ts";
 import { verificationRecord } from "./dns_records.ts";
 
 /** Where a web server that the name leads to now has the proof (RFC 8615). */
@@ -28,26 +30,16 @@ export async function hasHttpProof(
 ): Promise<boolean> {
   const address = addresses.find(isAllowed);
   if (address === undefined) return false;
-  using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: address, port } });
+  using client = directClient({ hostname: address, port });
   try {
     const response = await fetch(`http://${domain.domain}${PROOF_PATH}`, {
       client,
       redirect: "manual",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const text = await beginning(response);
+    const text = await readAnswerStart(response, MAX_BYTES);
     return response.ok && text.trim() === verificationRecord(domain).content;
   } catch {
     return false;
   }
-}
-
-async function beginning({ body }: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_BYTES) break;
-  }
-  return text;
 }

@@ -41,6 +41,12 @@ export async function lookUp(
   }
 }
 
+/** Asks for the IPv4 and the IPv6 addresses of a name. Never throws. */
+export async function lookUpAddresses(name: string, servers: readonly string[]): Promise<Lookup> {
+  const [ipv4, ipv6] = await Promise.all([lookUp(name, "A", servers), lookUp(name, "AAAA", servers)]);
+  return { values: [...ipv4.values, ...ipv6.values], failure: ipv4.failure ?? ipv6.failure };
+}
+
 async function ask(
   name: string,
   type: "A" | "AAAA" | "TXT",

@@ -1,7 +1,7 @@
 import type { Domain } from "../model.ts";
 import { hasPublicName, type OutsideNames, verificationRecord } from "./dns_records.ts";
 import { hasHttpProof, type HttpProofOptions, PROOF_PATH } from "./http_proof.ts";
-import { type Lookup, lookUp } from "./lookup.ts";
+import { lookUp, lookUpAddresses } from "./lookup.ts";
 import { ownershipProblem } from "./ownership.ts";
 
 /** By what a domain is verified. */
@@ -17,8 +17,8 @@ export interface VerifyOptions extends OutsideNames {
 }
 
 /**
- * Asks the DNS, and the web server that the domain leads to, whether it is its organization's own. Returns `null` if it is, else what is missing, in words for the
- * one who registered it. Takes some seconds at most; never throws.
+ * Asks the DNS, and the web server that the domain leads to, whether it is its organization's own. Returns `null` if it
+ * is, else what is missing, in words for the one who registered it. Takes some seconds at most; never throws.
  */
 export async function verifyDomain(
   domain: Pick<Domain, "domain" | "token">,
@@ -28,7 +28,7 @@ export async function verifyDomain(
   const leads = byAddress && !isWildcard;
   const [texts, addresses, ownAddresses] = await Promise.all([
     lookUp(verificationRecord(domain).name, "TXT", dns.servers),
-    isWildcard ? null : addressesOf(domain.domain, dns.servers),
+    isWildcard ? null : lookUpAddresses(domain.domain, dns.servers),
     leads ? platformAddresses(baseDomain, dns.servers) : [],
   ]);
   const problem = ownershipProblem(domain, {
@@ -46,13 +46,8 @@ export async function verifyDomain(
 async function platformAddresses(baseDomain: string, servers: readonly string[]): Promise<string[]> {
   if (!hasPublicName(baseDomain)) return [];
   const names = [baseDomain, `isola-${crypto.randomUUID()}.${baseDomain}`];
-  const found = await Promise.all(names.map((name) => addressesOf(name, servers)));
+  const found = await Promise.all(names.map((name) => lookUpAddresses(name, servers)));
   return found.flatMap(({ values }) => values);
-}
-
-async function addressesOf(name: string, servers: readonly string[]): Promise<Lookup> {
-  const [ipv4, ipv6] = await Promise.all([lookUp(name, "A", servers), lookUp(name, "AAAA", servers)]);
-  return { values: [...ipv4.values, ...ipv6.values], failure: ipv4.failure ?? ipv6.failure };
 }
 
 function proofUrl({ domain }: Pick<Domain, "domain">): string {

@@ -53,6 +53,18 @@ Deno.test("a domain is verified by what the web server that it leads to serves",
   assert.equal(asked.length, 2);
 });
 
+Deno.test("a web server that has an IPv6 address only is asked as well", async () => {
+  await using dns = new TestDnsServer();
+  dns.records.set("shop.example", { AAAA: ["::1"] });
+  await using server = Deno.serve(
+    { hostname: "::1", port: 0, onListen() {} },
+    () => new Response("isola-verification=t0k3n"),
+  );
+  const http = { port: server.addr.port, isAllowed: () => true };
+  const options = { dns: { servers: [dns.address], addresses: [] }, baseDomain: "isola.test", http };
+  assert.equal(await verifyDomain(DOMAIN, options), null);
+});
+
 Deno.test("names under localhost are not looked for in the DNS", async () => {
   await using dns = new TestDnsServer();
   await verify(dns, DOMAIN, [], "apps.localhost");

@@ -1,5 +1,5 @@
 /** The process of `choosePaths()`: one choice as JSON on its standard input, its marks as JSON on its standard output. */
-import { globMatcher } from "../snapshot/deployed_paths.ts";
+import { globMatcher } from "../snapshot/path_matchers.ts";
 import type { PathChoice } from "./choose_paths.ts";
 
 const { paths, include, exclude }: PathChoice = await new Response(Deno.stdin.readable).json();

@@ -1,8 +1,7 @@
 import { posix } from "node:path";
-import { MAX_FILES } from "../api/deployments/assets.ts";
-import type { GitSettings } from "../model.ts";
+import { type GitSettings, MAX_FILES } from "../model.ts";
 import { isNeverDeployed, isSecretFile } from "../snapshot/deployed_paths.ts";
-import { type Entrypoint, findEntrypoint } from "../snapshot/find_entrypoint.ts";
+import { type Entrypoint, type EntrypointSources, findEntrypoint } from "../snapshot/find_entrypoint.ts";
 import { type FolderConfig, readFolderConfig } from "../snapshot/folder_config.ts";
 import { SnapshotError } from "../snapshot/snapshot_error.ts";
 import { Turn } from "../turn.ts";
@@ -106,7 +105,7 @@ async function chosenOf(
 
 function entrypointOf(
   { entrypoint, buildCommand }: CommitSettings,
-  sources: Omit<Parameters<typeof findEntrypoint>[0], "wanted">,
+  sources: Omit<EntrypointSources, "wanted">,
 ): Entrypoint {
   const wanted = entrypoint === null
     ? undefined

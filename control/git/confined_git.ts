@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { workingBwrap } from "../build/working_bwrap.ts";
 import { gitEnvironment } from "./git_environment.ts";
 import { unprivilegedUser } from "../unprivileged_user.ts";
 import { GitError, GitProcess } from "./git_process.ts";
@@ -65,7 +66,6 @@ export const GIT_BOUNDS: Readonly<GitBounds> = {
 /** Above the users that distributions and container engines give out, below those of sandboxes. */
 const GIT_UID = 1_899_999_999;
 const MAX_ANSWER_BYTES = 64 * 1024;
-const PROGRAM_DIRS = ["/usr/bin", "/bin", "/usr/local/bin"];
 /** Programs, libraries, certificates: nothing of them is the server's own. */
 const SYSTEM_PATHS = [
   ...["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store"],
@@ -105,7 +105,10 @@ export class ConfinedGit {
 
   /** Looks at what this machine has. */
   static async open(options: ConfinedGitOptions = {}): Promise<ConfinedGit> {
-    const bwrapPath = options.sandboxed === false ? undefined : await workingBwrap();
+    const bwrapPath = options.sandboxed === false ? undefined : await workingBwrap([
+      ...(Deno.uid() === 0 ? [] : ["--unshare-user"]),
+      ...["--unshare-net", "--unshare-pid", "--ro-bind", "/", "/", "--", "true"],
+    ]);
     return new ConfinedGit(bwrapPath, await ownUser(bwrapPath), options);
   }
 
@@ -252,30 +255,6 @@ async function outputOf(started: GitProcess, maxBytes: number): Promise<string> 
   }
   await process.success();
   return await new Blob(chunks).text();
-}
-
-async function workingBwrap(): Promise<string | undefined> {
-  if (Deno.build.os !== "linux") return undefined;
-  for (const dir of PROGRAM_DIRS) {
-    const args = [
-      ...(Deno.uid() === 0 ? [] : ["--unshare-user"]),
-      ...["--unshare-net", "--unshare-pid", "--ro-bind", "/", "/", "--", "true"],
-    ];
-    const command = new Deno.Command(join(dir, "bwrap"), {
-      args,
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    });
-    try {
-      if ((await command.output()).success) return join(dir, "bwrap");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
-        throw error;
-      }
-    }
-  }
-  return undefined;
 }
 
 /** The user that git becomes; nothing where the server is not root, or there are no walls that it could keep up inside. */

@@ -20,9 +20,6 @@ export interface Following {
   report(status: Pick<CommitStatus, "sha" | "state" | "description">, deploymentId: string | null): void;
 }
 
-/** What {@linkcode followBranches} needs from the rest of the server. */
-export type FollowDeps = CloseBranchDeps;
-
 /** That come of one look at a repository. */
 const MAX_DEPLOYMENTS = 20;
 
@@ -33,7 +30,7 @@ const MAX_DEPLOYMENTS = 20;
  * @returns Whether there are more than are deployed in one look.
  * @throws {GitError} The repository cannot be read, or does not have the production branch.
  */
-export async function followBranches(deps: FollowDeps, following: Following): Promise<boolean> {
+export async function followBranches(deps: CloseBranchDeps, following: Following): Promise<boolean> {
   const { project, link, remote } = following;
   const { gitLinks } = deps.store;
   const { heads, defaultBranch } = await remote.heads();

@@ -1,4 +1,7 @@
 import { type BuildBounds, watchBuild } from "../build/build_watch.ts";
+import { killGroup } from "../kill_group.ts";
+import { inOneLine } from "../one_line.ts";
+import { readStart } from "../read_start.ts";
 
 /** How {@linkcode GitProcess} looks after a process. */
 export interface GitProcessOptions {
@@ -47,7 +50,7 @@ export class GitProcess implements AsyncDisposable {
   ) {
     this.#child = child;
     this.#what = command;
-    this.#stderr = readStart(child.stderr);
+    this.#stderr = readStart(child.stderr, MAX_STDERR_BYTES);
     // One that ends before it has read all of it says why by its exit.
     if (stdin !== undefined) new Response(stdin).body!.pipeTo(child.stdin).catch(() => {});
     this.#watch = watchBuild(child.pid, bounds, (what) => this.#end(`took ${what}`));
@@ -97,13 +100,7 @@ export class GitProcess implements AsyncDisposable {
     if (this.#ended) return;
     this.#ended = true;
     this.#breach ??= breach;
-    try {
-      Deno.kill(-this.#child.pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound) && (error as { code?: string }).code !== "ESRCH") {
-        throw error;
-      }
-    }
+    killGroup(this.#child.pid);
   }
 }
 
@@ -112,16 +109,5 @@ function firstError(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim()).filter(Boolean);
   const line = lines.find((each) => /^(?:fatal|error): /.test(each)) ?? lines[0] ?? "it said nothing";
   const text = line.replace(/^(?:fatal|error): /, "").replace(/\.$/, "");
-  return text.slice(0, MAX_ERROR_LENGTH).replaceAll(/\p{Cc}/gu, " ");
-}
-
-async function readStart(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    if (text.length < MAX_STDERR_BYTES) {
-      text += decoder.decode(chunk.subarray(0, MAX_STDERR_BYTES), { stream: true });
-    }
-  }
-  return text;
+  return inOneLine(text, MAX_ERROR_LENGTH);
 }

@@ -1,19 +1,20 @@
-import { basename, join } from "node:path";
-import { endLeftProcesses } from "../../isolate/mod.ts";
+import { join } from "node:path";
 import { ApiError } from "../api/errors.ts";
+import { endLeftCommands } from "../end_left_commands.ts";
 import type { Project } from "../model.ts";
 import { previewHostname } from "../routes.ts";
 import { StoreError } from "../store/mod.ts";
+import type { CloseBranchDeps } from "./close_branch.ts";
 import type { CommitStatus } from "./commit_status.ts";
 import type { ConfinedGit } from "./confined_git.ts";
-import { followBranches, type FollowDeps } from "./follow_branches.ts";
+import { followBranches } from "./follow_branches.ts";
 import { GitError } from "./git_process.ts";
 import { RemoteRepository } from "./remote_repository.ts";
 import { StatusReports } from "./status_reports.ts";
 import { WayOut } from "./way_out.ts";
 
 /** What {@linkcode RepositoryFollower} works with. */
-export interface FollowerOptions extends Omit<FollowDeps, "follower"> {
+export interface FollowerOptions extends Omit<CloseBranchDeps, "follower"> {
   git: ConfinedGit;
   /** For what is fetched; of nobody else. Absolute. */
   dir: string;
@@ -226,9 +227,7 @@ function isTimeout(error: unknown): boolean {
 export async function openFollower(options: FollowerOptions): Promise<RepositoryFollower> {
   await Deno.mkdir(options.dir, { recursive: true, mode: 0o700 });
   const dir = await Deno.realPath(options.dir);
-  await endLeftProcesses((program, args) =>
-    basename(program) === "bwrap" && args.some((arg) => arg.startsWith(`${dir}/`))
-  );
+  await endLeftCommands(dir);
   for await (const { name } of Deno.readDir(dir)) await Deno.remove(join(dir, name), { recursive: true });
   await Deno.mkdir(join(dir, "empty"), { mode: 0o755 });
   return new RepositoryFollower({ ...options, dir });

@@ -2,11 +2,8 @@ import type { AccessLog } from "../model.ts";
 import type { AccessBatch, AccessEntry } from "../../runner/mod.ts";
 import type { Database } from "../store/mod.ts";
 import { accessRecord } from "./access_record.ts";
-import { Followers } from "./followers.ts";
-import { LineWriter } from "./line_writer.ts";
+import { LineLog, type LineLogOptions } from "./line_log.ts";
 import type { LogPage, LogQuery } from "./log_query.ts";
-import type { LogReader } from "./log_reader.ts";
-import type { OtlpLogs } from "./otlp_logs.ts";
 
 /** Which requests of a project are wanted. `null` = all. */
 export interface AccessLogFilter {
@@ -23,39 +20,32 @@ export interface AccessLogFilter {
 export type AccessLogQuery = AccessLogFilter & Omit<LogQuery, "table" | "scope" | "q" | "filters">;
 
 /** What access logs work with. */
-export interface AccessLogsOptions {
-  database: Database;
-  reader: LogReader;
+export interface AccessLogsOptions extends LineLogOptions {
   /** The project of a deployment; `undefined` = it is gone. */
   projectOf(deploymentId: string): string | undefined;
-  /** Gets every request, too; `null` = nobody does. */
-  exporter: Pick<OtlpLogs, "add"> | null;
-  /** Told of each line that goes to the database, by its project. */
-  written(projectId: string): void;
 }
 
 /** The requests of projects that want to know of them: kept for a while, searched, followed live. */
 export class AccessLogs {
-  readonly #options: AccessLogsOptions;
-  readonly #writer: LineWriter<AccessLog>;
-  readonly #followers = new Followers<AccessLog>();
+  /** By their projects. */
+  readonly lines: LineLog<AccessLog>;
+  readonly #projectOf: AccessLogsOptions["projectOf"];
   #missedByRunners = 0;
-  #closed = false;
 
-  constructor(options: AccessLogsOptions) {
-    this.#options = options;
-    this.#writer = new LineWriter(options.database, {
-      insert: (projectId, line) => {
-        options.written(projectId);
-        insert(options.database, projectId, line);
-      },
+  constructor({ projectOf, ...options }: AccessLogsOptions) {
+    this.#projectOf = projectOf;
+    this.lines = new LineLog(options, {
+      table: "access",
+      insert,
       dropped: withMissing,
+      skipped: withMissing,
+      record: (_, line) => accessRecord(line),
     });
   }
 
   /** Requests that found no room since the start, here or in a runner. Each log says itself how many of its own. */
   get droppedCount(): number {
-    return this.#missedByRunners + this.#writer.droppedCount;
+    return this.#missedByRunners + this.lines.droppedCount;
   }
 
   /**
@@ -63,41 +53,30 @@ export class AccessLogs {
    * nothing: a runner that waits for it overwhelms nobody.
    */
   async append({ entries, dropped }: AccessBatch, region: string): Promise<void> {
-    if (this.#closed) return;
+    if (this.lines.isClosed) return;
     const lines = entries.map((entry) => accessLine(entry, region));
     for (const { count, last } of dropped.values()) {
       this.#missedByRunners += count;
       lines.push(withMissing(count, accessLine(last, region)));
     }
     for (const [deploymentId, ofDeployment] of Map.groupBy(lines, (line) => line.deploymentId)) {
-      const projectId = this.#options.projectOf(deploymentId);
-      if (projectId === undefined) continue;
-      this.#followers.push(projectId, ofDeployment);
-      this.#writer.add(projectId, ofDeployment);
-      this.#options.exporter?.add(ofDeployment.map(accessRecord));
+      const projectId = this.#projectOf(deploymentId);
+      if (projectId !== undefined) this.lines.append(projectId, ofDeployment);
     }
-    await this.#writer.settle();
+    await this.lines.settle();
   }
 
   /**
    * A page of past requests, those not yet on disk included.
    *
-   * @throws as {@linkcode LogReader.read} does
+   * @throws as {@linkcode LineLog.query} does
    */
   async query(
     { projectId, q, statuses, deploymentIds, regions, ...page }: AccessLogQuery,
     signal: AbortSignal,
   ): Promise<LogPage> {
-    await this.#writer.settle();
-    const filters = {
-      ...(statuses === null ? {} : { status: statuses.map(String) }),
-      ...(deploymentIds === null ? {} : { deployment: deploymentIds }),
-      ...(regions === null ? {} : { region: regions }),
-    };
-    return await this.#options.reader.read(
-      { table: "access", scope: projectId, q, filters, ...page },
-      signal,
-    );
+    const filters = { status: statuses?.map(String) ?? null, deployment: deploymentIds, region: regions };
+    return await this.lines.query({ scope: projectId, q, filters, ...page }, signal);
   }
 
   /**
@@ -106,28 +85,7 @@ export class AccessLogs {
    * @returns `null` when there are too many readers.
    */
   follow(filter: AccessLogFilter, signal: AbortSignal): AsyncIterableIterator<AccessLog> | null {
-    return this.#followers.follow(filter.projectId, {
-      accepts: (line) => matches(filter, line),
-      skipped: withMissing,
-    }, signal);
-  }
-
-  /** Ends the live readers of a project that was deleted. Its lines go with age. */
-  endFollowers(projectId: string): void {
-    this.#followers.end(projectId);
-  }
-
-  /** Ends all live readers. */
-  endAllFollowers(): void {
-    this.#followers.endAll();
-  }
-
-  /** Ends all readers and writes everything that waits. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#followers.close();
-    this.#writer.close();
+    return this.lines.follow(filter.projectId, (line) => matches(filter, line), signal);
   }
 }
 

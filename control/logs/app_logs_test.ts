@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { AppLog, LogLevel } from "../model.ts";
 import { STEADY_AFTER_MS, SteadyClock } from "../steady_clock.ts";
+import { believedClock } from "../testing/believed_clock.ts";
 import { openStore } from "../store/mod.ts";
 import type { AppLogQuery, AppLogs } from "./app_logs.ts";
 import { MAX_FOLLOW_BUFFER } from "./follower.ts";
@@ -140,14 +141,6 @@ Deno.test("what does not fit the queue is dropped, and a line says how much", ()
     assert.match((await query(logs, "b")).entries[0]!.message, /^1 log lines were dropped/);
   }));
 
-/** A clock that is believed. */
-function steadyClock(): SteadyClock {
-  let elapsedMs = 0;
-  const clock = new SteadyClock(() => Date.now() + elapsedMs, () => performance.now() + elapsedMs);
-  elapsedMs = STEADY_AFTER_MS;
-  return clock;
-}
-
 Deno.test("old lines, and the oldest of too many of a deployment, are deleted", () =>
   withLogs(async (logs, store) => {
     const now = Date.now() + STEADY_AFTER_MS;
@@ -169,7 +162,7 @@ Deno.test("old lines, and the oldest of too many of a deployment, are deleted", 
       "13",
       "14",
     ]);
-  }, { maxAgeMs: 60_000, maxLinesPerLog: 10, clock: steadyClock() }));
+  }, { maxAgeMs: 60_000, maxLinesPerLog: 10, clock: believedClock() }));
 
 Deno.test("what does not fit the size is deleted, the oldest first, and the file does not grow beyond", () =>
   withLogs(async (logs, store, dir) => {
@@ -238,9 +231,9 @@ Deno.test("readers end with their deployment, and with the log", () =>
   withLogs(async (logs) => {
     const { signal } = new AbortController();
     const [a, b] = ["a", "b"].map((deploymentId) => logs.follow({ ...ALL, deploymentId }, signal)!.next());
-    logs.endFollowers("a");
+    logs.lines.end("a");
     assert.equal((await a)?.done, true);
-    logs.close();
+    logs.lines.close();
     assert.equal((await b)?.done, true);
     assert.equal(logs.follow({ ...ALL, deploymentId: "a" }, signal), null);
   }));

@@ -120,7 +120,6 @@ export class BuildLogs {
   }
 
   #write(deploymentId: string, lines: readonly BuildLog[]): void {
-    if (lines.length === 0) return;
     const last = this.#database.get<{ seq: number; line: number }>(
       `SELECT seq, coalesce((SELECT max(line) FROM build_logs WHERE deployment_seq = seq), 0) AS line
        FROM deployments WHERE id = ?`,

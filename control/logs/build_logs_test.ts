@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openStore, type Store } from "../store/mod.ts";
+import { PLAIN_DEPLOYMENT } from "../store/testing/plain_deployment.ts";
 import { type BuildLogs, MAX_BUILD_CHARS, MAX_BUILD_LINES } from "./build_logs.ts";
 import { openLogs } from "./log_store.ts";
 
@@ -10,17 +11,7 @@ async function withBuild(work: (logs: BuildLogs, id: string, store: Store) => vo
     using logs = openLogs(dir, store);
     const organizationId = store.organizations.first().id;
     const project = store.projects.create({ organizationId, name: "app", description: "" });
-    const { id } = store.deployments.create({
-      projectId: project.id,
-      description: "",
-      source: { entrypoint: "x", importMap: null, lockFile: null, compilerOptions: null },
-      files: {},
-      env: {},
-      net: null,
-      limits: {},
-      domains: null,
-      production: null,
-    });
+    const { id } = store.deployments.create({ ...PLAIN_DEPLOYMENT, projectId: project.id });
     await work(logs.build, id, store);
   } finally {
     await Deno.remove(dir, { recursive: true });

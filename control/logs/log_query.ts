@@ -7,8 +7,8 @@ export interface LogQuery {
   scope: string;
   /** Text that the line contains, in any case; `null` = all. */
   q: string | null;
-  /** Allowed values by the table's names of filters; without one, all are. */
-  filters: Readonly<Record<string, readonly string[]>>;
+  /** Allowed values by the table's names of filters; `null`, or without one, all are. */
+  filters: Readonly<Record<string, readonly string[] | null>>;
   /** Unix ms, inclusive. @default {0} */
   sinceMs: number | null;
   /** Unix ms, inclusive. @default {now and later} */

@@ -1,12 +1,8 @@
 import { SteadyClock } from "../steady_clock.ts";
-import type { Database } from "../store/mod.ts";
-import { Turn } from "../turn.ts";
+import { type Database, OldRows } from "../store/mod.ts";
+import { nextTurn } from "../turn.ts";
 import { LOG_TABLES, type LogTableName } from "./log_tables.ts";
 
-/** Rows deleted in one transaction: about 3 ms of the event loop. */
-const BATCH = 500;
-/** Lines counted in one step, in the index alone: about 2 ms. */
-const COUNTED = 20_000;
 /** A log is counted when it has so many new lines, of those that are kept of it. */
 const COUNTED_EVERY = 1 / 20;
 /** Logs whose new lines are known; of more, only those that grow fast are counted. */
@@ -34,10 +30,11 @@ export class LogRetention {
   /** New lines of each log since it was counted. */
   readonly #added = noLogs();
   #isPruning = false;
-  #stopped = false;
+  readonly #oldRows: OldRows;
 
   constructor(database: Database, options: RetentionOptions) {
     this.#database = database;
+    this.#oldRows = new OldRows(database);
     this.#options = {
       maxAgeMs: 14 * DAY_MS,
       maxLinesPerLog: 100_000,
@@ -73,53 +70,37 @@ export class LogRetention {
 
   /** Ends a pruning under way at its next step. */
   stop(): void {
-    this.#stopped = true;
+    this.#oldRows.stop();
   }
 
   async #prune(): Promise<void> {
     const nowMs = this.#options.clock.steadyMs();
     if (nowMs !== null) {
-      for (const table of TABLES) await this.#deleteAll(table, "time < ?", nowMs - this.#options.maxAgeMs);
+      for (const table of TABLES) {
+        await this.#oldRows.deleteBefore({ table }, nowMs - this.#options.maxAgeMs);
+      }
     }
     for (const table of TABLE_NAMES) {
+      const { name, scope: column } = LOG_TABLES[table];
       for (const [scope, added] of this.#added[table]) {
         if (added < this.#options.maxLinesPerLog * COUNTED_EVERY) continue;
         this.#added[table].delete(scope);
-        await this.#pruneLog(table, scope);
+        await this.#oldRows.deleteBeyond(
+          { table: name, where: `${column} = ?`, parameters: [scope] },
+          this.#options.maxLinesPerLog,
+        );
       }
       if (this.#added[table].size > MAX_KNOWN) this.#added[table].clear();
     }
     await this.#pruneBytes();
   }
 
-  async #pruneLog(table: LogTableName, scope: string): Promise<void> {
-    const { name, scope: column } = LOG_TABLES[table];
-    const turn = new Turn();
-    let oldest = { time: Number.MAX_SAFE_INTEGER, id: 0 };
-    for (let rest = this.#options.maxLinesPerLog; rest > 0; rest -= COUNTED) {
-      if (this.#stopped) return;
-      const older = this.#database.get<{ time: number; id: number }>(
-        `SELECT time, id FROM ${name} WHERE ${column} = ? AND (time, id) < (?, ?)
-         ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?`,
-        scope,
-        oldest.time,
-        oldest.id,
-        Math.min(rest, COUNTED) - 1,
-      );
-      if (older === undefined) return;
-      oldest = older;
-      await turn.next();
-    }
-    await this.#deleteAll(name, `${column} = ? AND (time, id) < (?, ?)`, scope, oldest.time, oldest.id);
-  }
-
   /** Pages that become free are used again: the file does not grow beyond. */
   async #pruneBytes(): Promise<void> {
-    const turn = new Turn();
-    while (!this.#stopped && this.usedBytes > this.#options.maxBytes) {
+    while (!this.#oldRows.isStopped && this.usedBytes > this.#options.maxBytes) {
       const oldest = this.#oldestTable();
-      if (oldest === undefined || this.#deleteSome(oldest, "TRUE ORDER BY time") === 0) return;
-      await turn.next();
+      if (oldest === undefined || this.#oldRows.deleteOldest(oldest) === 0) return;
+      await nextTurn();
     }
   }
 
@@ -131,18 +112,6 @@ export class LogRetention {
       )
     );
     return first.toSorted((a, b) => a.time - b.time)[0]?.table;
-  }
-
-  async #deleteAll(table: string, where: string, ...parameters: (string | number)[]): Promise<void> {
-    const turn = new Turn();
-    while (!this.#stopped && this.#deleteSome(table, where, ...parameters) === BATCH) await turn.next();
-  }
-
-  #deleteSome(table: string, where: string, ...parameters: (string | number)[]): number {
-    return this.#database.run(
-      `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE ${where} LIMIT ${BATCH})`,
-      ...parameters,
-    );
   }
 }
 

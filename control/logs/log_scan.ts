@@ -119,6 +119,7 @@ function statements({ table, q, order, filters }: LogQuery): Statements {
   const parameter = (value: string) => `?${6 + parameters.push(value)}`;
   if (q !== null) conditions.push(`contains(${text}, ${parameter(q.toLowerCase())})`);
   for (const [filter, values] of Object.entries(filters)) {
+    if (values === null) continue;
     const allowed = parameter(JSON.stringify(values));
     conditions.push(`${expressions[filter]} IN (SELECT value FROM json_each(${allowed}))`);
   }

@@ -3,6 +3,7 @@ import { openDatabase, type Store } from "../store/mod.ts";
 import { AccessLogs } from "./access_logs.ts";
 import { AppLogs } from "./app_logs.ts";
 import { BuildLogs } from "./build_logs.ts";
+import type { LineLogOptions } from "./line_log.ts";
 import { LogReader } from "./log_reader.ts";
 import { LogRetention, type RetentionOptions } from "./log_retention.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -48,18 +49,16 @@ export function openLogs(
   const database = openDatabase(path, { migrations: MIGRATIONS, durability: "normal" });
   const retained = new LogRetention(database, retention);
   const reader = new LogReader(path);
-  const app = new AppLogs({
+  const options: LineLogOptions = {
     database,
     reader,
     exporter,
-    written: (deploymentId) => retained.touched("app", deploymentId),
-  });
+    written: (table, scope) => retained.touched(table, scope),
+  };
+  const app = new AppLogs(options);
   const access = new AccessLogs({
-    database,
-    reader,
-    exporter,
+    ...options,
     projectOf: (deploymentId) => projectOf(store, deploymentId),
-    written: (projectId) => retained.touched("access", projectId),
   });
   const build = new BuildLogs(store.database);
   const pruning = setInterval(() => {
@@ -69,8 +68,8 @@ export function openLogs(
     clearInterval(pruning);
     retained.stop();
     reader[Symbol.dispose]();
-    app.close();
-    access.close();
+    app.lines.close();
+    access.lines.close();
     build.close();
     database.close();
   };
@@ -80,16 +79,16 @@ export function openLogs(
     build,
     stats: () => ({
       bytes: retained.usedBytes,
-      dropped: { app: app.droppedCount, access: access.droppedCount },
+      dropped: { app: app.lines.droppedCount, access: access.droppedCount },
     }),
     prune: () => retained.prune(),
     end: (deploymentId) => {
-      app.endFollowers(deploymentId);
+      app.lines.end(deploymentId);
       build.end(deploymentId);
     },
     endAll() {
-      app.endAllFollowers();
-      access.endAllFollowers();
+      app.lines.endAll();
+      access.lines.endAll();
       build.endAll();
     },
     close,

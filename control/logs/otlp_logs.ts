@@ -1,5 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { readRetryAfter } from "../certificates/acme/retry_after.ts";
 import type { LogLevel } from "../model.ts";
+import { inOneLine } from "../one_line.ts";
+import { readAnswerStart } from "../read_answer_start.ts";
 import { otlpRequest, type OtlpResource } from "./otlp_request.ts";
 
 /** Records that wait to be sent; more are dropped and counted. */
@@ -128,11 +131,11 @@ export class OtlpLogs implements AsyncDisposable {
         redirect: "error",
         signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), this.#late.signal]),
       });
-      const answer = await readStart(response);
+      const answer = await readAnswerStart(response, MAX_ANSWER_BYTES);
       if (response.ok) return partialSuccess(answer);
       const reason = `the collector answered ${response.status}`;
       return RETRYABLE.includes(response.status)
-        ? { retryAfterMs: retryAfterMs(response.headers.get("retry-after")), reason }
+        ? { retryAfterMs: readRetryAfter(response.headers.get("retry-after"), Date.now()) ?? 0, reason }
         : { refused: Infinity, reason };
     } catch (error) {
       return { retryAfterMs: 0, reason: (error as Error).message };
@@ -152,39 +155,15 @@ export class OtlpLogs implements AsyncDisposable {
   }
 }
 
-/** The beginning of an answer, whose end is not waited for. */
-async function readStart(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) break;
-  }
-  return text;
-}
-
 /** `ExportLogsServiceResponse`; a collector that says nothing has taken all. */
 function partialSuccess(answer: string): Outcome {
   try {
     const { rejectedLogRecords = 0, errorMessage = "" } = JSON.parse(answer).partialSuccess ?? {};
     return {
       refused: Math.max(0, Number(rejectedLogRecords) || 0),
-      reason: `the collector rejected them: ${inOneLine(String(errorMessage))}`,
+      reason: `the collector rejected them: ${inOneLine(String(errorMessage), MAX_REASON_LENGTH)}`,
     };
   } catch {
     return { refused: 0, reason: "" };
   }
-}
-
-function inOneLine(text: string): string {
-  return text.slice(0, MAX_REASON_LENGTH).replaceAll(/\p{Cc}/gu, " ");
-}
-
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfterMs(header: string | null): number {
-  if (header === null) return 0;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Math.max(0, ms || 0);
 }

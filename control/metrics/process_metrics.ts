@@ -1,5 +1,6 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import process from "node:process";
+import { openFilesLimit } from "../open_files_limit.ts";
 import { counter, gauge, type Metric } from "./exposition.ts";
 
 /** What Prometheus' client libraries tell of every process, by the names that they use. */
@@ -20,12 +21,11 @@ export async function processMetrics(): Promise<Metric[]> {
 /** Only Linux tells them, by proc(5). */
 async function fileMetrics(): Promise<Metric[]> {
   if (Deno.build.os !== "linux") return [];
-  const [open, limits] = await Promise.all([readdir("/proc/self/fd"), readFile("/proc/self/limits", "utf8")]);
-  const [, max] = /^Max open files +(\d+)/m.exec(limits) ?? [];
+  const [open, max] = await Promise.all([readdir("/proc/self/fd"), openFilesLimit()]);
   return [
     gauge("process_open_fds", "Open file descriptors of the server process.", open.length),
-    ...(max === undefined ? [] : [
-      gauge("process_max_fds", "File descriptors that the server process may have open.", Number(max)),
+    ...(max === null ? [] : [
+      gauge("process_max_fds", "File descriptors that the server process may have open.", max),
     ]),
   ];
 }

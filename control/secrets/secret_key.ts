@@ -21,11 +21,15 @@ export async function readSecretKey(path: string): Promise<Uint8Array | null> {
   if (!KEY.test(text.trim())) {
     throw new Error(`Cannot use "${path}" as the key of secrets: must be ${KEY_BYTES} bytes in base64`);
   }
-  const { mode } = await Deno.stat(path);
-  if (mode !== null && (mode & GROUP_AND_OTHERS) !== 0) {
+  if (isOpenToOthers(await Deno.stat(path))) {
     console.error(`The key of secrets can be read by other users of this machine: chmod 600 "${path}"`);
   }
   return Buffer.from(text.trim(), "base64");
+}
+
+/** Whether other users of this machine can do anything with the file of a key. */
+export function isOpenToOthers({ mode }: Deno.FileInfo): boolean {
+  return mode !== null && (mode & GROUP_AND_OTHERS) !== 0;
 }
 
 /**

@@ -1,4 +1,6 @@
+import { SteadyClock } from "../steady_clock.ts";
 import type { Database } from "./database.ts";
+import { OldRows } from "./old_rows.ts";
 
 /** How much is kept. */
 export interface AuditOptions {
@@ -8,6 +10,8 @@ export interface AuditOptions {
   maxEntries?: number;
   /** Of one organization, so that none can drive out what others did. @default {100_000} */
   maxEntriesOfOne?: number;
+  /** By which entries are old. */
+  clock?: SteadyClock;
 }
 
 /** A change to record. */
@@ -65,13 +69,12 @@ interface Row extends AuditEntry {
   time: number;
 }
 
-const DEFAULTS: Required<AuditOptions> = {
+const DEFAULTS: Required<Omit<AuditOptions, "clock">> = {
   maxAgeMs: 366 * 24 * 60 * 60 * 1000,
   maxEntries: 500_000,
   maxEntriesOfOne: 100_000,
 };
-/** Rows deleted, or passed over, in one go, between two turns of the event loop. */
-const BATCH = 1000;
+const TABLE = "audit_log";
 /** Of each text of an entry; what is longer is cut. */
 const MAX_TEXT_LENGTH = 500;
 
@@ -79,11 +82,12 @@ const MAX_TEXT_LENGTH = 500;
 export class AuditLog {
   readonly #database: Database;
   readonly #options: Required<AuditOptions>;
-  #closed = false;
+  readonly #oldRows: OldRows;
 
   constructor(database: Database, options: AuditOptions = {}) {
     this.#database = database;
-    this.#options = { ...DEFAULTS, ...options };
+    this.#options = { ...DEFAULTS, clock: new SteadyClock(), ...options };
+    this.#oldRows = new OldRows(database);
   }
 
   /** Records a change that was just made. It is on disk when this returns. */
@@ -132,56 +136,27 @@ export class AuditLog {
 
   /** Deletes what is too old or too much, in short steps. */
   async prune(): Promise<void> {
-    const { maxAgeMs, maxEntries, maxEntriesOfOne } = this.#options;
-    await this.#deleteBefore("TRUE", [], { timeMs: Date.now() - maxAgeMs, id: 0 });
+    const { maxAgeMs, maxEntries, maxEntriesOfOne, clock } = this.#options;
+    const nowMs = clock.steadyMs();
+    if (nowMs !== null) await this.#oldRows.deleteBefore({ table: TABLE }, nowMs - maxAgeMs);
     for (let id = this.#organizationAfter(""); id !== null; id = this.#organizationAfter(id)) {
-      await this.#deleteBeyond(maxEntriesOfOne, "organization_id = ?", [id]);
+      const ofOne = { table: TABLE, where: "organization_id = ?", parameters: [id] };
+      await this.#oldRows.deleteBeyond(ofOne, maxEntriesOfOne);
     }
-    await this.#deleteBeyond(maxEntries, "TRUE", []);
+    await this.#oldRows.deleteBeyond({ table: TABLE }, maxEntries);
   }
 
   /** Ends a pruning under way at its next step. */
   close(): void {
-    this.#closed = true;
+    this.#oldRows.stop();
   }
 
   #organizationAfter(id: string): string | null {
-    return this.#closed ? null : this.#database.get<{ id: string | null }>(
+    return this.#oldRows.isStopped ? null : this.#database.get<{ id: string | null }>(
       "SELECT min(organization_id) AS id FROM audit_log WHERE organization_id > ?",
       id,
     )!.id;
   }
-
-  /** Keeps the newest of what `filter` says. */
-  async #deleteBeyond(kept: number, filter: string, parameters: string[]): Promise<void> {
-    let oldest: AuditCursor = { timeMs: Number.MAX_SAFE_INTEGER, id: 0 };
-    for (let left = kept; left > 0; left -= BATCH) {
-      if (this.#closed) return;
-      const found = this.#database.get<AuditCursor>(
-        `SELECT time AS timeMs, id FROM audit_log WHERE ${filter} AND (time, id) < (?, ?)
-         ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?`,
-        ...parameters,
-        oldest.timeMs,
-        oldest.id,
-        Math.min(left, BATCH) - 1,
-      );
-      if (found === undefined) return;
-      oldest = found;
-      await nextTurn();
-    }
-    await this.#deleteBefore(filter, parameters, oldest);
-  }
-
-  async #deleteBefore(filter: string, parameters: string[], { timeMs, id }: AuditCursor): Promise<void> {
-    const sql = `DELETE FROM audit_log WHERE id IN (
-      SELECT id FROM audit_log WHERE ${filter} AND (time, id) < (?, ?) LIMIT ${BATCH}
-    )`;
-    while (!this.#closed && this.#database.run(sql, ...parameters, timeMs, id) === BATCH) await nextTurn();
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** The open interval of positions that a query is about. */

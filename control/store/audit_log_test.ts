@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { AuditLog, type AuditQuery } from "./audit_log.ts";
 import { openDatabase } from "./database.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { believedClock } from "../testing/believed_clock.ts";
+import { SteadyClock } from "../steady_clock.ts";
 
 const ALL: AuditQuery = {
   organizationId: null,
@@ -64,7 +66,7 @@ Deno.test("what is too old or too much goes, the newest stays", async () => {
   for (let n = 0; n < 20; n++) few.write(`p${n}`);
   await few.log.prune();
   assert.deepEqual(few.targets(), ["p19", "p18", "p17", "p16", "p15"]);
-  using young = openLog({ maxAgeMs: -1 });
+  using young = openLog({ maxAgeMs: -1, clock: believedClock() });
   young.write("a");
   await young.log.prune();
   assert.deepEqual(young.targets(), []);
@@ -80,4 +82,13 @@ Deno.test("who changes much drives out nothing that others did", async () => {
   assert.deepEqual(few.targets({ organizationId: "o1" }), ["b", "a"]);
   const left = few.targets({ limit: 10_000 });
   assert.deepEqual([left.length, left.at(-1), left.at(-3)], [1503, "a", "p1500"]);
+});
+
+Deno.test("a clock that was set does not make entries old", async () => {
+  let offsetMs = 0;
+  using audit = openLog({ clock: new SteadyClock(() => Date.now() + offsetMs) });
+  audit.write("kept");
+  offsetMs = 10 * 366 * 24 * 60 * 60_000;
+  await audit.log.prune();
+  assert.deepEqual(audit.targets(), ["kept"]);
 });

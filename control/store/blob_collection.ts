@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { nextTurn } from "../turn.ts";
+import { blobPath } from "./blob_path.ts";
 import type { Database } from "./database.ts";
 
 /** Contents deleted in one go, between two turns of the event loop. */
@@ -49,7 +51,7 @@ function deleteBatch({ database, dir, pinned, before }: Collection): number[] {
     before,
     JSON.stringify(pinned),
   );
-  for (const { sha256 } of blobs) removeFile(join(dir, sha256.slice(0, 2), sha256));
+  for (const { sha256 } of blobs) removeFile(blobPath(dir, sha256));
   return blobs.map((blob) => blob.size);
 }
 
@@ -78,8 +80,4 @@ function removeFile(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

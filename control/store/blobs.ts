@@ -1,16 +1,17 @@
 import { createHash, type Hash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { MAX_FILES_BYTES } from "../model.ts";
+import { removeIfThere } from "../remove_if_there.ts";
 import { Turn } from "../turn.ts";
 import { collectBlobs, type CollectedBlobs } from "./blob_collection.ts";
+import { BLOB_MODE, blobPath } from "./blob_path.ts";
 import type { Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
 
 /** Writes at once; more are refused. */
 const MAX_CONCURRENT_PUTS = 256;
-/** The longest content: one file cannot be longer than a deployment may be (INTERFACE §4). */
-export const MAX_BLOB_BYTES = 2 ** 30;
-/** For everybody to read, for nobody to change. */
-const BLOB_MODE = 0o444;
+/** The longest content: one file cannot be longer than all of a deployment. */
+const MAX_BLOB_BYTES = MAX_FILES_BYTES;
 /** Content is read, hashed and written in pieces of at most so many bytes, so that the event loop gets its turns. */
 const CHUNK_BYTES = 256 * 1024;
 /** Hashes looked up in one go. */
@@ -60,7 +61,7 @@ export class Blobs {
 
   /** Where the content of that hash is, or would be. */
   path(sha256: string): string {
-    return join(this.#dir, sha256.slice(0, 2), sha256);
+    return blobPath(this.#dir, sha256);
   }
 
   /** A new name for a file on the same disk, which is removed at the next start if it is left there. */
@@ -102,7 +103,7 @@ export class Blobs {
   /**
    * Stores content; durable when this resolves. A stream is read to its end or cancelled.
    *
-   * @throws {StoreError} `busy`, `tooLarge` (past {@linkcode MAX_BLOB_BYTES}), or `hashMismatch` (not the announced hash).
+   * @throws {StoreError} `busy`, `tooLarge` (past {@linkcode MAX_FILES_BYTES}), or `hashMismatch` (not the announced hash).
    */
   async put(source: Uint8Array | ReadableStream<Uint8Array>, options: PutOptions = {}): Promise<StoredBlob> {
     if (this.#putting >= MAX_CONCURRENT_PUTS) {
@@ -189,7 +190,7 @@ export class Blobs {
       const round = this.#round;
       this.#round = [];
       try {
-        const directories = new Set(round.map(({ blob }) => join(this.#dir, blob.sha256.slice(0, 2))));
+        const directories = new Set(round.map(({ blob }) => dirname(this.path(blob.sha256))));
         await Promise.all([...directories].map(syncDirectory));
         this.#insert(round.map(({ blob }) => blob));
         for (const { done } of round) done.resolve();
@@ -221,7 +222,7 @@ export class Blobs {
  * data directory's lock may call it.
  */
 export async function openBlobs(database: Database, dir: string): Promise<Blobs> {
-  await Deno.remove(join(dir, "tmp"), { recursive: true }).catch(ignoreNotFound);
+  await removeIfThere(join(dir, "tmp"));
   await Deno.mkdir(join(dir, "tmp"), { recursive: true });
   for (let first = 0; first < 256; first++) {
     await Deno.mkdir(join(dir, first.toString(16).padStart(2, "0")), { recursive: true });
@@ -271,12 +272,4 @@ function gitHash(size: number): Hash {
 async function syncDirectory(path: string): Promise<void> {
   using directory = await Deno.open(path);
   await directory.sync();
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  await Deno.remove(path).catch(ignoreNotFound);
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -43,11 +43,8 @@ export const COLUMNS =
 /** What a row says. Its variables are opened when they are asked for. */
 export function readDeployment(row: DeploymentRow, secrets: SecretBox): DeploymentRecord {
   const { seq: _, ...fields } = row;
-  const variables = (sealed: string, column: string) =>
-    JSON.parse(secrets.openOrPlain(sealed, `deployments.${column} ${row.id}`)) as Record<
-      string,
-      string
-    >;
+  const variables = (sealed: string, column: "env" | "project_env") =>
+    JSON.parse(secrets.openOrPlain(sealed, variablesPlace(column, row.id))) as Record<string, string>;
   return {
     ...fields,
     source: JSON.parse(row.source) as SourceOptions,
@@ -64,4 +61,9 @@ export function readDeployment(row: DeploymentRow, secrets: SecretBox): Deployme
     domains: row.domains === null ? null : JSON.parse(row.domains) as string[],
     production: row.production === null ? null : row.production === 1,
   };
+}
+
+/** As what variables of a deployment are sealed. */
+export function variablesPlace(column: "env" | "project_env", id: string): string {
+  return `deployments.${column} ${id}`;
 }

@@ -3,7 +3,13 @@ import type { SecretBox } from "../secrets/secret_box.ts";
 import type { Branches } from "./branches.ts";
 import type { Database } from "./database.ts";
 import { newDeploymentId } from "./deployment_id.ts";
-import { COLUMNS, type DeploymentRecord, type DeploymentRow, readDeployment } from "./deployment_row.ts";
+import {
+  COLUMNS,
+  type DeploymentRecord,
+  type DeploymentRow,
+  readDeployment,
+  variablesPlace,
+} from "./deployment_row.ts";
 import { StoreError } from "./errors.ts";
 import type { Hostnames } from "./hostnames.ts";
 import { type Listed, type ListOptions, readPage } from "./listing.ts";
@@ -116,11 +122,7 @@ export class Deployments {
 
   /** Of all of a project's deployments. */
   ids(projectId: string): string[] {
-    const rows = this.#database.all<{ id: string }>(
-      "SELECT id FROM deployments WHERE project_id = ?",
-      projectId,
-    );
-    return rows.map(({ id }) => id);
+    return this.#ids("project_id = ?", projectId);
   }
 
   /** One page of a project's deployments; `q` is looked for in ids. */
@@ -133,40 +135,30 @@ export class Deployments {
 
   /** The ids of the deployments whose build has not ended, oldest first. */
   pending(): string[] {
-    return this.#database
-      .all<{ id: string }>("SELECT id FROM deployments WHERE status = 'pending' ORDER BY seq")
-      .map((row) => row.id);
+    return this.#ids("status = 'pending' ORDER BY seq");
   }
 
   /** Those still being built that are to be the project's production and would be newer than what is it, newest first. */
   pendingProduction(projectId: string): string[] {
-    const rows = this.#database.all<{ id: string }>(
-      `SELECT id FROM deployments
-       WHERE project_id = ?1 AND status = 'pending' AND context = 'production' AND seq > coalesce((
+    return this.#ids(
+      `project_id = ?1 AND status = 'pending' AND context = 'production' AND seq > coalesce((
          SELECT seq FROM projects JOIN deployments ON deployments.id = production_deployment_id WHERE projects.id = ?1
        ), 0)
        ORDER BY seq DESC`,
       projectId,
     );
-    return rows.map(({ id }) => id);
   }
 
   /** Those of a branch whose build has not ended, oldest first. */
   pendingOf(projectId: string, branch: string): string[] {
-    return this.#database
-      .all<{ id: string }>(
-        "SELECT id FROM deployments WHERE project_id = ? AND branch = ? AND status = 'pending' ORDER BY seq",
-        projectId,
-        branch,
-      )
-      .map((row) => row.id);
+    return this.#ids("project_id = ? AND branch = ? AND status = 'pending' ORDER BY seq", projectId, branch);
   }
 
   /** Gives a deployment that is still being built other variables of its project. One that has succeeded is never changed. */
   renewVariables(id: string, projectEnv: Record<string, string>): void {
     this.#database.run(
       "UPDATE deployments SET project_env = ? WHERE id = ? AND status = 'pending'",
-      this.#secrets.seal(JSON.stringify(projectEnv), `deployments.project_env ${id}`),
+      this.#secrets.seal(JSON.stringify(projectEnv), variablesPlace("project_env", id)),
       id,
     );
   }
@@ -220,6 +212,14 @@ export class Deployments {
     return this.#database.get<DeploymentRow>(`SELECT ${COLUMNS} FROM deployments WHERE id = ?`, id);
   }
 
+  #ids(where: string, ...parameters: string[]): string[] {
+    const rows = this.#database.all<{ id: string }>(
+      `SELECT id FROM deployments WHERE ${where}`,
+      ...parameters,
+    );
+    return rows.map(({ id }) => id);
+  }
+
   #setProduction(id: string): boolean {
     const now = new Date().toISOString();
     return this.#database.transaction(() => {
@@ -246,8 +246,8 @@ export class Deployments {
       record.status,
       record.description,
       JSON.stringify(record.source),
-      this.#secrets.seal(JSON.stringify(record.env), `deployments.env ${record.id}`),
-      this.#secrets.seal(JSON.stringify(record.projectEnv), `deployments.project_env ${record.id}`),
+      this.#secrets.seal(JSON.stringify(record.env), variablesPlace("env", record.id)),
+      this.#secrets.seal(JSON.stringify(record.projectEnv), variablesPlace("project_env", record.id)),
       record.context,
       JSON.stringify(record.databases),
       record.redeployOf,

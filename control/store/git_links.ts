@@ -153,21 +153,33 @@ export class GitLinks {
         projectId,
         MAX_DELIVERIES,
       );
-      this.#touch(projectId, "delivered_at");
+      this.#database.run(
+        "UPDATE git_links SET delivered_at = ? WHERE project_id = ?",
+        new Date().toISOString(),
+        projectId,
+      );
       return true;
     });
   }
 
   /** Records that the repository was looked at. */
   synced(projectId: string, error: string | null): void {
-    this.#database.run("UPDATE git_links SET sync_error = ? WHERE project_id = ?", error, projectId);
-    this.#touch(projectId, "synced_at");
+    this.#database.run(
+      "UPDATE git_links SET synced_at = ?, sync_error = ? WHERE project_id = ?",
+      new Date().toISOString(),
+      error,
+      projectId,
+    );
   }
 
   /** Records that a commit status was sent. */
   reported(projectId: string, error: string | null): void {
-    this.#database.run("UPDATE git_links SET status_error = ? WHERE project_id = ?", error, projectId);
-    this.#touch(projectId, "status_at");
+    this.#database.run(
+      "UPDATE git_links SET status_at = ?, status_error = ? WHERE project_id = ?",
+      new Date().toISOString(),
+      error,
+      projectId,
+    );
   }
 
   /** The projects whose repositories are to be looked at again, the one that waits longest first. */
@@ -257,14 +269,6 @@ export class GitLinks {
 
   #openCredential({ projectId, credential }: Pick<Row, "projectId" | "credential">): GitCredential | null {
     return credential && JSON.parse(this.#secrets.open(credential, credentialPlace(projectId)));
-  }
-
-  #touch(projectId: string, column: "delivered_at" | "synced_at" | "status_at"): void {
-    this.#database.run(
-      `UPDATE git_links SET ${column} = ? WHERE project_id = ?`,
-      new Date().toISOString(),
-      projectId,
-    );
   }
 }
 

@@ -9,7 +9,7 @@
  * for (const id of store.pendingDeployments()) builds.submit(id);
  * ```
  */
-export { type Blobs, MAX_BLOB_BYTES, type PutOptions, type StoredBlob } from "./blobs.ts";
+export type { Blobs, PutOptions, StoredBlob } from "./blobs.ts";
 export type { AcmeAccounts } from "./acme_accounts.ts";
 export type { Branches } from "./branches.ts";
 export type {
@@ -33,6 +33,7 @@ export { StoreError, type StoreErrorCode } from "./errors.ts";
 export type { GitCredential, GitLinks } from "./git_links.ts";
 export { type Hostnames, type HostnameTarget, resolveTemplate, type TemplateNames } from "./hostnames.ts";
 export type { Listed, ListOptions } from "./listing.ts";
+export { OldRows } from "./old_rows.ts";
 export type { Organizations, OrganizationSort } from "./organizations.ts";
 export type { Projects, ProjectSort } from "./projects.ts";
 export { storageProblem } from "./storage_problem.ts";

@@ -96,8 +96,8 @@ export class Projects {
   }
 
   /**
-   * Changes what is given. A new name changes the project's hostnames at once; of trust and of the access log, whoever knows of routes
-   * hears too.
+   * Changes what is given. A new name changes the project's hostnames at once; of trust and of the access log, whoever knows
+   * of routes hears, too.
    *
    * @returns The project, or `null` if there is none.
    * @throws {StoreError} `nameTaken`.

@@ -74,6 +74,15 @@ export class Variables {
     return this.read(projectId).shown;
   }
 
+  /** The names alone: nothing is opened. */
+  names(projectId: string): string[] {
+    const rows = this.#database.all<Pick<Row, "name">>(
+      "SELECT DISTINCT name FROM project_variables WHERE project_id = ? ORDER BY name",
+      projectId,
+    );
+    return rows.map(({ name }) => name);
+  }
+
   /** What a deployment of that context gets. */
   resolve(projectId: string, context: DeploymentContext): Record<string, string> {
     const rows = this.#database.all<Row>(

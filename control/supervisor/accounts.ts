@@ -1,5 +1,6 @@
 import type { Sandbox } from "../../isolate/mod.ts";
 import type { IsolateUsage } from "../../runner/mod.ts";
+import { doneWithin } from "../done_within.ts";
 import type { UsageDelta } from "../usage/mod.ts";
 import type { Lessee } from "./lessee.ts";
 import { UsageMeter } from "./usage_meter.ts";
@@ -47,7 +48,7 @@ export class Accounts implements Disposable {
     await Promise.all(Array.from(lessees, async (lessee) => {
       // Not later than the answer arrives: what the lessee says next may be that the lease is over.
       const answer = lessee.usage().then((usages) => this.#report(lessee.id, usages));
-      await within(answer, USAGE_TIMEOUT_MS);
+      await doneWithin(answer, USAGE_TIMEOUT_MS);
     }));
   }
 
@@ -95,15 +96,5 @@ export class Accounts implements Disposable {
   #take({ deploymentId, sandbox, meter }: Account, now: number) {
     meter.transfer(sandbox.traffic());
     this.#tell(deploymentId, meter.take(now));
-  }
-}
-
-async function within(work: Promise<void>, timeoutMs: number): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timeoutMs);
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,9 +1,8 @@
 import type { IsolatePhase } from "../supervisor/lifecycle_events.ts";
 import type { StartObserver } from "../supervisor/start_observer.ts";
+import { isExporting } from "./is_exporting.ts";
 import { StartTraces } from "./start_traces.ts";
 
-/** Where the registered implementation of `@opentelemetry/api` is found: Deno's own, if it is on (`OTEL_DENO`). */
-const API_SYMBOL = Symbol.for("opentelemetry.js.api.1");
 const SCOPE = "isola.control";
 
 /** What the control plane exports through `@opentelemetry/api`. */
@@ -11,11 +10,6 @@ export interface Telemetry {
   readonly starts: StartObserver;
   /** Exports how many isolates there are, from now on. */
   gauge(isolates: () => Readonly<Record<IsolatePhase, number>>): void;
-}
-
-/** Whether Deno exports what it is told. */
-export function isExporting(): boolean {
-  return API_SYMBOL in globalThis;
 }
 
 /** Loads the library, but only if Deno exports what it is told; else `null`. */

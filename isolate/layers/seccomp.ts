@@ -29,9 +29,11 @@ import {
 /** Which sockets a sandbox may open. */
 export type SandboxSockets = "tcp4" | "ipv4";
 
+type Arch = "x86_64" | "aarch64";
+
 /** What {@linkcode seccompFilter} works with. */
 export interface SeccompFilterOptions {
-  arch: "x86_64" | "aarch64";
+  arch: Arch;
   /**
    * 1: for whoever is still to start Deno and to become the sandbox's user.
    * 2: for the process in its final form; refuses all that 1 does.
@@ -90,25 +92,13 @@ const MSG_FASTOPEN = 0x2000_0000;
  */
 export function seccompFilter(options: SeccompFilterOptions): Uint8Array<ArrayBuffer> {
   const { arch, stage } = options;
-  const numberOf = ([x86, arm]: SyscallNumbers) => arch === "x86_64" ? x86 : arm;
-  const refuse = ({ calls }: SyscallGroup, errno: number) =>
-    Object.values(calls).map(numberOf).flatMap((number) =>
-      number === null ? [] : ifEqual(number, fail(errno))
-    );
-  const check = ([name, judge]: [string, Piece]) => {
-    const number = numberOf(CHECKED[name as keyof typeof CHECKED].numbers);
-    return number === null ? [] : ifEqual(number, judge);
-  };
-  return encodeProgram([
-    ...load(DATA.architecture),
-    ...ifNoneOf([AUDIT_ARCH[arch]], KILL_PROCESS),
-    ...load(DATA.number),
-    // The x32 calls of x86-64 have numbers far above.
-    ...ifGreater(LAST_KNOWN_SYSCALL, fail(ENOSYS)),
-    ...refuse(ABSENT, ENOSYS),
-    ...[...NEVER, ...(stage === 2 ? NEVER_AGAIN : [])].flatMap((group) => refuse(group, EPERM)),
-    ...Object.entries(judgements(options)).flatMap(check),
-    ...ALLOW,
+  const groups = [...NEVER, ...(stage === 2 ? NEVER_AGAIN : [])];
+  return judgeCalls(arch, (ifCalled) => [
+    ...refuseUnknown(ifCalled),
+    ...groups.flatMap(numbersOf).flatMap((numbers) => ifCalled(numbers, fail(EPERM))),
+    ...Object.entries(judgements(options)).flatMap(([name, judge]) =>
+      ifCalled(CHECKED[name as keyof typeof CHECKED].numbers, judge)
+    ),
   ]);
 }
 
@@ -117,22 +107,11 @@ export function seccompFilter(options: SeccompFilterOptions): Uint8Array<ArrayBu
  *
  * @returns `struct sock_filter[]`
  */
-export function settledFilter(arch: SeccompFilterOptions["arch"]): Uint8Array<ArrayBuffer> {
-  const numberOf = ([x86, arm]: SyscallNumbers) => arch === "x86_64" ? x86 : arm;
-  const ifCalled = (numbers: SyscallNumbers, then: Piece) => {
-    const number = numberOf(numbers);
-    return number === null ? [] : ifEqual(number, then);
-  };
-  return encodeProgram([
-    ...load(DATA.architecture),
-    ...ifNoneOf([AUDIT_ARCH[arch]], KILL_PROCESS),
-    ...load(DATA.number),
-    ...SETTLED.flatMap(({ calls }) => Object.values(calls)).flatMap((numbers) =>
-      ifCalled(numbers, fail(EPERM))
-    ),
+export function settledFilter(arch: Arch): Uint8Array<ArrayBuffer> {
+  return judgeCalls(arch, (ifCalled) => [
+    ...SETTLED.flatMap(numbersOf).flatMap((numbers) => ifCalled(numbers, fail(EPERM))),
     ...ifCalled(CHECKED.open.numbers, refuseBits(1, OPEN_CREATES)),
     ...ifCalled(CHECKED.openat.numbers, refuseBits(2, OPEN_CREATES)),
-    ...ALLOW,
   ]);
 }
 
@@ -142,23 +121,45 @@ export function settledFilter(arch: SeccompFilterOptions["arch"]): Uint8Array<Ar
  *
  * @returns `struct sock_filter[]`
  */
-export function toolFilter(arch: SeccompFilterOptions["arch"]): Uint8Array<ArrayBuffer> {
-  const ifCalled = ([x86, arm]: SyscallNumbers, then: Piece) => {
+export function toolFilter(arch: Arch): Uint8Array<ArrayBuffer> {
+  const never = NEVER.flatMap(({ calls }) => Object.entries(calls)).filter(([name]) => !FOR_TOOLS.has(name));
+  return judgeCalls(arch, (ifCalled) => [
+    ...refuseUnknown(ifCalled),
+    ...never.flatMap(([, numbers]) => ifCalled(numbers, fail(EPERM))),
+    ...ifCalled(CHECKED.unshare.numbers, fail(EPERM)),
+    ...ifCalled(CHECKED.clone.numbers, refuseBits(0, CLONE_NAMESPACES)),
+  ]);
+}
+
+/** A piece for one call; nothing where the architecture does not have it. */
+type IfCalled = (numbers: SyscallNumbers, then: Piece) => Piece;
+
+/** A program that judges by the number of a call and allows what is not judged. */
+function judgeCalls(arch: Arch, judge: (ifCalled: IfCalled) => Piece): Uint8Array<ArrayBuffer> {
+  const ifCalled: IfCalled = ([x86, arm], then) => {
     const number = arch === "x86_64" ? x86 : arm;
     return number === null ? [] : ifEqual(number, then);
   };
-  const never = NEVER.flatMap(({ calls }) => Object.entries(calls)).filter(([name]) => !FOR_TOOLS.has(name));
   return encodeProgram([
     ...load(DATA.architecture),
     ...ifNoneOf([AUDIT_ARCH[arch]], KILL_PROCESS),
     ...load(DATA.number),
-    ...ifGreater(LAST_KNOWN_SYSCALL, fail(ENOSYS)),
-    ...Object.values(ABSENT.calls).flatMap((numbers) => ifCalled(numbers, fail(ENOSYS))),
-    ...never.flatMap(([, numbers]) => ifCalled(numbers, fail(EPERM))),
-    ...ifCalled(CHECKED.unshare.numbers, fail(EPERM)),
-    ...ifCalled(CHECKED.clone.numbers, refuseBits(0, CLONE_NAMESPACES)),
+    ...judge(ifCalled),
     ...ALLOW,
   ]);
+}
+
+/** Calls that are not known yet, and those that no program can look into, do not exist. */
+function refuseUnknown(ifCalled: IfCalled): Piece {
+  return [
+    // The x32 calls of x86-64 have numbers far above.
+    ...ifGreater(LAST_KNOWN_SYSCALL, fail(ENOSYS)),
+    ...numbersOf(ABSENT).flatMap((numbers) => ifCalled(numbers, fail(ENOSYS))),
+  ];
+}
+
+function numbersOf({ calls }: SyscallGroup): SyscallNumbers[] {
+  return Object.values(calls);
 }
 
 /** What decides over calls by their arguments. Each ends by a verdict, because it loads over the call's number. */

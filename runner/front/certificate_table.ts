@@ -1,6 +1,7 @@
 import type { Certificate, CertificateChanges } from "../contract.ts";
 import { NoDelay } from "./no_delay.ts";
-import { ServedCertificate, wildcardOf } from "./served_certificate.ts";
+import { ServedCertificate } from "./served_certificate.ts";
+import { wildcardOf } from "../wildcard_of.ts";
 
 /** Which certificate a visitor is served with, by the server name that it asks for. */
 export class CertificateTable implements Disposable {

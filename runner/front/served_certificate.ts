@@ -2,6 +2,7 @@ import type { Certificate } from "../contract.ts";
 import type { CoveredNames } from "../http1/request_head.ts";
 import { type InnerConnection, InnerListener } from "./inner_listener.ts";
 import type { NoDelay } from "./no_delay.ts";
+import { wildcardOf } from "../wildcard_of.ts";
 
 /** A certificate that visitors are served with. It costs next to nothing until the first of them comes. */
 export class ServedCertificate implements CoveredNames {
@@ -44,10 +45,4 @@ export class ServedCertificate implements CoveredNames {
   close(): void {
     this.#listener?.close();
   }
-}
-
-/** The name under which a wildcard certificate covers a hostname (RFC 9525 §6.3): its first label, whole, is the wildcard. */
-export function wildcardOf(hostname: string): string {
-  const dot = hostname.indexOf(".");
-  return dot === -1 ? "" : `*${hostname.slice(dot)}`;
 }

@@ -4,7 +4,8 @@ import type { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "../errors.ts";
 import { canonicalAddress } from "../front/address.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
-import { decodeLatin1, OCTET, OCTETS } from "./octets.ts";
+import { decodeLatin1 } from "./octets.ts";
+import { malformed, readRequestLine } from "./request_line.ts";
 import type { Client, TrustedProxies } from "../front/trusted_proxies.ts";
 import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 
@@ -54,7 +55,6 @@ export interface RequestHead {
 
 /** A `node:http` or `Deno.serve` app takes 100, and we add some. */
 const MAX_FIELDS = 90;
-const MAX_METHOD_BYTES = 32;
 /** This edge's name in `CDN-Loop` (RFC 8586 §2). */
 const CDN_ID = "isola";
 const CDN_LOOP_LINE = `cdn-loop: ${CDN_ID}\r\n`;
@@ -63,22 +63,8 @@ const MAX_LOOPS = 8;
 const WEBSOCKET_KEY = /^[A-Za-z0-9+/]{22}==$/;
 const WEBSOCKET_VERSION = "13";
 const NO_OPTIONS: readonly string[] = [];
-const SCHEME = /^https?:\/\//i;
 
-const CR = 0x0d;
-const LF = 0x0a;
-const SPACE = 0x20;
 const SLASH = 0x2f;
-const QUESTION = 0x3f;
-/** `HTTP/1.1 CRLF`; the digit before the CRLF may be 0. */
-const VERSION = new TextEncoder().encode("HTTP/1.1\r\n");
-const VERSION_DIGIT = 7;
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-function malformed(what: string): GatewayError {
-  return new GatewayError("BAD_REQUEST", `Cannot read a request: ${what}`);
-}
 
 /** What the fields of one head say; -1 and `null` = nothing. */
 interface Said {
@@ -120,16 +106,6 @@ const NOTHING_SAID: Readonly<Said> = {
   forwarded: null,
 };
 
-/** Where the target of a request line lies. */
-interface Target {
-  /** Of an absolute form. */
-  authority: string | null;
-  start: number;
-  end: number;
-  lineEnd: number;
-  isOld: boolean;
-}
-
 /**
  * Reads the request heads of one visitor's connection, strictly to RFC 9112, and writes what an isolate gets of them
  * (INTERFACE §3). The request target goes out in absolute form (RFC 9112 §3.2.2), so that `request.url` in the app is the
@@ -163,33 +139,31 @@ export class RequestReader {
    * @throws {GatewayError} `BAD_REQUEST`, `URI_TOO_LONG`; `LOOP_DETECTED` past 8 passes through this edge.
    */
   read(bytes: Uint8Array, start: number, end: number, out: ByteBuffer): RequestHead {
-    const methodEnd = methodEndOf(bytes, start);
-    const method = methodOf(bytes, start, methodEnd);
-    const target = readTarget(bytes, methodEnd + 1);
-    this.#readFields(bytes, target.lineEnd, end, null);
+    const line = readRequestLine(bytes, start);
+    this.#readFields(bytes, line.end, end, null);
     const said = this.#said;
     const options = said.connection === null ? NO_OPTIONS : listOf(said.connection);
     if (options.some((option) => option !== "close" && option !== "keep-alive")) {
-      this.#readFields(bytes, target.lineEnd, end, new Set(options));
+      this.#readFields(bytes, line.end, end, new Set(options));
     }
-    if (target.end - target.start > this.#maxUriBytes) {
+    if (line.targetEnd - line.targetStart > this.#maxUriBytes) {
       throw new GatewayError(
         "URI_TOO_LONG",
         `Cannot read a request: a target over ${this.#maxUriBytes} bytes`,
       );
     }
-    const { authority, client, origin, hostLine, forwarded } = this.#addressedTo(target.authority, bytes);
+    const { authority, client, origin, hostLine, forwarded } = this.#addressedTo(line.authority, bytes);
 
-    out.copy(bytes, start, methodEnd + 1);
+    out.copy(bytes, start, line.methodEnd + 1);
     out.copy(origin);
-    if (bytes[target.start] !== SLASH) out.text("/");
-    out.copy(bytes, target.start, target.end);
+    if (bytes[line.targetStart] !== SLASH) out.text("/");
+    out.copy(bytes, line.targetStart, line.targetEnd);
     out.copy(hostLine);
     out.copyPieces(bytes, this.#pieces);
     out.copy(forwarded);
     out.text(said.cdnLoop === null ? CDN_LOOP_LINE : `cdn-loop: ${cdnLoop(said.cdnLoop)}\r\n`);
 
-    const { isOld } = target;
+    const { method, isOld } = line;
     const { chunked } = said;
     if (chunked && (said.contentLength !== -1 || isOld)) {
       throw malformed("transfer-encoding where none may be");
@@ -248,65 +222,6 @@ export class RequestReader {
 /** What only responses are asked for. */
 function isPassedOn(kind: number): boolean {
   return kind === FIELD.other || kind === FIELD.date || kind === FIELD.strictTransport;
-}
-
-function methodEndOf(bytes: Uint8Array, start: number): number {
-  let at = start;
-  while (OCTETS[bytes[at]!]! & OCTET.token) at++;
-  if (at === start || at - start > MAX_METHOD_BYTES || bytes[at] !== SPACE) {
-    throw malformed("malformed method");
-  }
-  return at;
-}
-
-/** The most usual ones without decoding them. */
-function methodOf(bytes: Uint8Array, start: number, end: number): string {
-  const isGet = end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 &&
-    bytes[start + 2] === 0x54;
-  return isGet ? "GET" : decodeLatin1(bytes, start, end);
-}
-
-function readTarget(bytes: Uint8Array, start: number): Target {
-  let at = start;
-  let authority: string | null = null;
-  if (bytes[at] !== SLASH) {
-    while (OCTETS[bytes[at]!]! & OCTET.path) at++;
-    const text = decodeLatin1(bytes, start, at);
-    const scheme = SCHEME.exec(text);
-    if (scheme === null) throw malformed("target in neither origin form nor absolute form");
-    const path = text.indexOf("/", scheme[0].length);
-    at = path === -1 ? at : start + path;
-    authority = decodeLatin1(bytes, start + scheme[0].length, at);
-  }
-  const pathStart = at;
-  let seen = 0;
-  for (; OCTETS[bytes[at]!]! & OCTET.path; at++) seen |= bytes[at]!;
-  if (bytes[at] === QUESTION) {
-    for (at++; OCTETS[bytes[at]!]! & OCTET.query; at++) seen |= bytes[at]!;
-  }
-  if (bytes[at] !== SPACE) throw malformed("malformed target");
-  if (seen > 0x7f && !isUtf8(bytes.subarray(pathStart, at))) throw malformed("target that is not UTF-8");
-  const versionStart = at + 1;
-  if (!isVersion(bytes, versionStart)) throw malformed("neither HTTP/1.1 nor HTTP/1.0");
-  const isOld = bytes[versionStart + VERSION_DIGIT] === 0x30;
-  return { authority, start: pathStart, end: at, lineEnd: versionStart + VERSION.length, isOld };
-}
-
-function isVersion(bytes: Uint8Array, start: number): boolean {
-  for (let i = 0; i < VERSION.length; i++) {
-    const octet = bytes[start + i];
-    if (octet !== VERSION[i] && !(i === VERSION_DIGIT && octet === 0x30)) return false;
-  }
-  return true;
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    utf8.decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function note(scanner: FieldScanner, said: Said): void {
@@ -386,20 +301,4 @@ function cdnLoop(received: string): string {
     throw new GatewayError("LOOP_DETECTED", `Cannot forward a request after ${passes} passes`);
   }
   return `${received}, ${CDN_ID}`;
-}
-
-/**
- * Whether `bytes[start, end)`, in which no head ends, cannot become a request, so that nobody has to wait for the rest.
- *
- * @param searched Index up to which that is known not to be so, but for the request line.
- */
-export function isHopeless(bytes: Uint8Array, start: number, searched: number, end: number): boolean {
-  if (start === end) return false;
-  const first = bytes[start]!;
-  if (first !== CR && (OCTETS[first]! & OCTET.token) === 0) return true;
-  for (let at = Math.max(searched, start + 1); at < end; at++) {
-    if (bytes[at] === LF && bytes[at - 1] !== CR) return true;
-  }
-  const lineEnd = bytes.subarray(start, end).indexOf(LF) + 1;
-  return lineEnd > 0 && (lineEnd < VERSION.length || !isVersion(bytes, start + lineEnd - VERSION.length));
 }

@@ -3,7 +3,8 @@ import type { ByteBuffer } from "./byte_buffer.ts";
 import { GatewayError } from "../errors.ts";
 import { headEnd } from "./field_scanner.ts";
 import { Patience } from "./patience.ts";
-import { isHopeless, type Peer, type RequestHead, RequestReader } from "./request_head.ts";
+import { type Peer, type RequestHead, RequestReader } from "./request_head.ts";
+import { isHopeless } from "./request_line.ts";
 import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 
 /** What an idle connection costs. */

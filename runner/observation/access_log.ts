@@ -36,18 +36,14 @@ export class AccessLog implements Disposable {
     else if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#sendNext(), FLUSH_DELAY_MS);
   }
 
-  /** Sends all that waits. */
-  flush(): void {
+  /** Sends all that waits. Idempotent. */
+  [Symbol.dispose](): void {
     while (this.#waiting.length > 0) this.#sendNext();
   }
 
-  [Symbol.dispose](): void {
+  #sendNext(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-  }
-
-  #sendNext(): void {
-    this[Symbol.dispose]();
     this.#isTaken = false;
     this.#send({ entries: this.#waiting.splice(0, MAX_BATCH), dropped: this.#dropped });
     this.#dropped = new Map();

@@ -183,7 +183,7 @@ Deno.test("entries that nobody takes wait up to a bound, and what is missing is 
     ["a", { count: 7, last: entry("a") }],
     ["b", { count: 1, last: entry("b") }],
   ]);
-  log.flush();
+  log[Symbol.dispose]();
   const batches = sent.slice(1);
   assert.equal(batches.reduce((count, { entries }) => count + entries.length, 0), MAX_WAITING);
   assert.ok(batches.every(({ entries }) => entries.length <= 256));

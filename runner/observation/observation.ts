@@ -1,6 +1,6 @@
 import type { AccessEntry, TraceContext } from "../contract.ts";
 import type { ByteBuffer } from "../http1/byte_buffer.ts";
-import { type ErrorCode, GatewayError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import { fieldIn, pathIn } from "../http1/outbound_head.ts";
 import type { RequestHead } from "../http1/request_head.ts";
 import type { VisitorConnection } from "../http1/visitor_connection.ts";
@@ -83,27 +83,27 @@ export class Observation {
   }
 
   /** There is no response, or it breaks off; perhaps an error page takes its place. */
-  failed(error: unknown): void {
+  failed(code: ErrorCode): void {
     this.#isComplete = false;
-    if (this.#options.visitor.gone) return;
-    this.#errorCode = error instanceof GatewayError ? error.code : "ORIGIN_UNAVAILABLE";
+    if (!this.#options.visitor.gone) this.#errorCode = code;
   }
 
   /** It is over. */
   end(): void {
     const { record, trace, sent } = this.#options;
-    const entry = record !== null || trace?.isSampled === true ? this.#entry() : null;
-    trace?.end(this.#outcome(), entry && { entry, sent });
+    const outcome = this.#outcome();
+    const entry = record !== null || trace?.isSampled === true ? this.#entry(outcome) : null;
+    trace?.end(outcome, entry && { entry, sent });
     if (entry !== null) record?.(entry);
   }
 
-  #entry(): AccessEntry {
+  #entry(outcome: Outcome): AccessEntry {
     const { deploymentId, head, visitor, sent } = this.#options;
     return {
       timeMs: this.#timeMs,
       host: head.authority.hostname,
       path: pathIn(sent),
-      ...this.#outcome(),
+      ...outcome,
       requestBytes: visitor.requestBytes,
       responseBytes: visitor.responseBytes,
       deploymentId,

@@ -36,6 +36,6 @@ export class Observer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.accessLog.flush();
+    this.accessLog[Symbol.dispose]();
   }
 }

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { AuditLog } from "../../store/mod.ts";
 import type { ApiEnv } from "../deps.ts";
-import { type MatchedRoute, matchedRoute } from "./matched_route.ts";
+import { type MatchedRoute, matchedRoute, shapeOf } from "./matched_route.ts";
 
 const VERBS: Readonly<Record<string, string>> = {
   POST: "create",
@@ -29,7 +29,7 @@ export function audited(audit: AuditLog): MiddlewareHandler<ApiEnv> {
     await next();
     const route = matchedRoute(c);
     if (route === null || route.method === "GET" || c.res.status >= 400) return;
-    if (UNRECORDED.includes(shapeOf(route)) || c.res.headers.has("idempotency-replayed")) return;
+    if (UNRECORDED.includes(callOf(route)) || c.res.headers.has("idempotency-replayed")) return;
     recordChange(c, audit, {
       action: actionOf(route),
       target: await createdId(c, route) ?? lastParameter(c),
@@ -60,8 +60,8 @@ export function recordChange(
 
 /** A call in words: a verb and a noun. */
 export function actionOf(route: MatchedRoute): string {
-  const shape = shapeOf(route);
-  if (WORDS[shape] !== undefined) return WORDS[shape];
+  const words = WORDS[callOf(route)];
+  if (words !== undefined) return words;
   const segments = route.pattern.split("/").filter(Boolean);
   const nouns = segments.filter((segment) => !segment.startsWith(":"));
   const last = nouns.at(-1) ?? "";
@@ -71,8 +71,8 @@ export function actionOf(route: MatchedRoute): string {
   return `${verb} ${singular(noun)}`.replaceAll("_", " ");
 }
 
-function shapeOf({ method, pattern }: MatchedRoute): string {
-  return `${method} ${pattern.replace(/:[^/]+/g, ":")}`;
+function callOf(route: MatchedRoute): string {
+  return `${route.method} ${shapeOf(route)}`;
 }
 
 function singular(noun: string): string {

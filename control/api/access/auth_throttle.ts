@@ -54,7 +54,9 @@ export class AuthThrottle {
       count: isNew ? 1 : before.count + 1,
       untilMs: isNew ? now + this.#options.windowMs : before.untilMs,
     });
-    if (this.#failures.size > this.#options.maxAddresses) removeFirst(this.#failures);
+    if (this.#failures.size > this.#options.maxAddresses) {
+      this.#failures.delete(this.#failures.keys().next().value!);
+    }
   }
 
   /** Notes that a token was known. */
@@ -63,17 +65,10 @@ export class AuthThrottle {
     const good = key(address, text);
     this.#good.delete(good);
     this.#good.add(good);
-    if (this.#good.size > this.#options.maxAddresses) removeFirst(this.#good);
+    if (this.#good.size > this.#options.maxAddresses) this.#good.delete(this.#good.values().next().value!);
   }
 }
 
 function key(address: string, text: string): string {
   return `${networkOf(address)} ${createHash("sha256").update(text).digest("base64")}`;
-}
-
-function removeFirst<Key>(collection: Map<Key, unknown> | Set<Key>): void {
-  for (const first of collection.keys()) {
-    collection.delete(first);
-    return;
-  }
 }

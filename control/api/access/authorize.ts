@@ -3,7 +3,7 @@ import type { Principal, Role } from "../../store/mod.ts";
 import { hasRole } from "./access.ts";
 import type { ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
-import { type MatchedRoute, matchedRoute } from "./matched_route.ts";
+import { type MatchedRoute, matchedRoute, shapeOf } from "./matched_route.ts";
 
 /** Where another role is needed than `read` to read and `write` for all else. Names of parameters do not matter. */
 const ROLES = new Map<string, Role>(
@@ -39,10 +39,10 @@ export function authorize(): MiddlewareHandler<ApiEnv> {
 }
 
 /** Why a token may not make a call at all, whatever it is about; `null` if it may. */
-export function prohibition(principal: Principal, { method, pattern }: MatchedRoute): string | null {
-  const shape = pattern.replace(/:[^/]+/g, ":");
-  const isRead = method === "GET";
-  const role = ROLES.get(`${method} ${shape}`) ?? (isRead ? "read" : "write");
+function prohibition(principal: Principal, route: MatchedRoute): string | null {
+  const shape = shapeOf(route);
+  const isRead = route.method === "GET";
+  const role = ROLES.get(`${route.method} ${shape}`) ?? (isRead ? "read" : "write");
   if (!hasRole(principal, role)) {
     return `the access token "${principal.name}" has the role "${principal.role}", this needs "${role}"`;
   }

@@ -52,7 +52,7 @@ export function loginRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/v1/device/token", async (c) => {
       const { deviceCode } = await readJson(c.req.raw, device, MAX_BODY_BYTES);
-      return c.json(redeem(c, deps, logins, logins.get(deviceCode)), 200, { "cache-control": "no-store" });
+      return c.json(redeem(c, deps, logins, deviceCode), 200, { "cache-control": "no-store" });
     })
     .get("/login", (c) => {
       const code = c.req.query("code") ?? "";
@@ -79,7 +79,7 @@ function deployctlSignIn(deps: ApiDeps, logins: DeviceLogins<Grant>): SignIn {
   return {
     begin: (address) =>
       deps.health().status === "draining" ? null : logins.begin({ client: "deployctl", address }),
-    redeem: (c, { deviceCode }) => redeem(c, deps, logins, logins.get(deviceCode)),
+    redeem: (c, { deviceCode }) => redeem(c, deps, logins, deviceCode),
     end: (login) => logins.end(login),
   };
 }
@@ -89,8 +89,9 @@ function redeem(
   c: Context<ApiEnv>,
   { store }: ApiDeps,
   logins: DeviceLogins<Grant>,
-  login: DeviceLogin<Grant> | null,
+  deviceCode: string,
 ) {
+  const login = logins.get(deviceCode);
   if (login === null) throw new ApiError("loginExpired", "The login has expired: begin again");
   if (login.grant === null) throw new ApiError("loginPending", "Nobody has let this login in yet");
   logins.end(login);

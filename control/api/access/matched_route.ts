@@ -10,6 +10,11 @@ export interface MatchedRoute {
 
 const PREFIX = /^(?:\/api)?(?:\/v1)?(?=\/)/;
 
+/** A pattern for comparing: names of parameters do not matter. `/projects/:projectId` is `/projects/:`. */
+export function shapeOf({ pattern }: MatchedRoute): string {
+  return pattern.replace(/:[^/]+/g, ":");
+}
+
 /** The route that answers a request; `null` if there is none. Middleware, which answers to every method, is none. */
 export function matchedRoute(c: Context): MatchedRoute | null {
   const route = matchedRoutes(c).find(({ method }) => method !== "ALL");

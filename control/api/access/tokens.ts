@@ -6,6 +6,7 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import { readJson, readQuery } from "../input.ts";
 import { findOrganization } from "./organizations.ts";
+import { rfc3339 } from "../logs/rfc3339.ts";
 import { listQuery, pageLinks } from "../paging.ts";
 import { findProject } from "../projects/projects.ts";
 
@@ -15,7 +16,7 @@ const body = z.object({
   role: z.enum(["admin", "write", "deploy", "read"]),
   organizationId: z.string().nullish(),
   projectId: z.string().nullish(),
-  expiresAt: z.iso.datetime({ offset: true, message: "must be a time as in RFC 3339" }).nullish(),
+  expiresAt: rfc3339.nullish(),
 });
 
 /** What a new token is to be. */

@@ -2,7 +2,6 @@ import { deploymentJson } from "../deployments/deployment_json.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Project } from "../../model.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";
-import { type ProjectJson, projectJson } from "./project_json.ts";
 
 /** `Deployment` of the client. */
 export interface DeployedJson {
@@ -19,7 +18,7 @@ export interface DeployedJson {
   updatedAt: string;
 }
 
-/** `Build` of the client: a deployment, or what is to become one. */
+/** `Build` of the client, without its project: a deployment, or what is to become one. */
 export interface BuildJson {
   id: string;
   deploymentId: string;
@@ -27,7 +26,6 @@ export interface BuildJson {
   deployment: DeployedJson | null;
   /** An `error` among them says that the build failed. */
   logs: { type: string; code?: string; ctx?: string }[];
-  project: ProjectJson;
   relatedCommit?: {
     hash: string;
     branch?: string;
@@ -53,7 +51,6 @@ export function buildJson(
     deploymentId: record.id,
     deployment: failed ? null : deployedJson(deps, record, project),
     logs: failed ? [{ type: "error", code: "deploymentFailed", ctx: failure }] : [],
-    project: projectJson(deps.store, project),
     ...relatedCommit(record),
     createdAt: record.createdAt,
   };

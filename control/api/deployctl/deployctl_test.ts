@@ -256,7 +256,7 @@ Deno.test("a redeployment is answered when it is served; then the old one can be
   const client = clientOf(api);
   const origin = await api.deployment(await api.project("shop"), { envVars: { A: "1", B: "2" } });
   api.succeed(origin);
-  const body = { prod: true, env_vars: { A: null, C: "3" } };
+  const body = { prod: true, env_vars: { A: null, C: "3" }, description: "again" };
   const path = `/v1/deployments/${origin}/redeploy?internal=true`;
   const redeployed = await building(
     api,
@@ -267,7 +267,8 @@ Deno.test("a redeployment is answered when it is served; then the old one can be
     `shop-${redeployed.id}.isola.test:8000`,
     "shop.isola.test:8000",
   ]);
-  assert.deepEqual(api.store.deployments.get(redeployed.id)!.env, { B: "2", C: "3" });
+  const { env, description } = api.store.deployments.get(redeployed.id)!;
+  assert.deepEqual([env, description], [{ B: "2", C: "3" }, "again"]);
   assert.equal(await client.json(`/v1/deployments/${origin}`, { method: "DELETE" }), null);
   assert.deepEqual(api.ended, [origin]);
   for (

@@ -1,24 +1,22 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { redeployBody } from "../deployments/create_body.ts";
-import { checkDatabases } from "../projects/databases.ts";
 import { deploymentJson } from "../deployments/deployment_json.ts";
+import { readChanges } from "../deployments/redeploy_changes.ts";
 import { findDeployment } from "../deployments/deployments.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { readJson, readQuery } from "../input.ts";
 import { ndjsonResponse } from "../logs/log_streams.ts";
-import { afterDeletion } from "../projects/projects.ts";
+import { deleteDeployment } from "../projects/projects.ts";
 import { redeploy } from "../../deployments/redeploy.ts";
 import { buildErrors } from "./build_errors.ts";
 import { buildJson, publicHosts } from "./build_json.ts";
 import { buildOutcome } from "./build_outcome.ts";
 import { namedDeployment, namedProject } from "./named_project.ts";
-import { nestedManifest, readManifest } from "./nested_manifest.ts";
+import { MAX_MANIFEST_LENGTH, nestedManifest, readManifest } from "./nested_manifest.ts";
+import { projectJson } from "./project_json.ts";
 import { pushDeployment } from "./push_deployment.ts";
 import { projectStats } from "./stats.ts";
-
-/** The longest manifest: of the most files that a deployment may have, their paths long. */
-const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
 
 /** Pages are counted from 0 here. */
 const listQuery = z.object({
@@ -44,7 +42,7 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/projects/:project/assets/negotiate", async (c) => {
       const { id } = namedProject(c, store, c.req.param("project"));
-      const { files } = await readManifest(await readJson(c.req.raw, nestedManifest, MAX_MANIFEST_BYTES));
+      const { files } = await readManifest(await readJson(c.req.raw, nestedManifest, MAX_MANIFEST_LENGTH));
       const hashes = [...files.values()].map(({ gitSha1 }) => gitSha1);
       return c.json((await store.blobs.byGitSha1(id, hashes)).missing);
     })
@@ -56,12 +54,14 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
       const errors = record.status === "failed"
         ? await buildErrors(deps.logs.build.list(record.id))
         : undefined;
-      return c.json(buildJson(deps, record, project, errors));
+      return c.json({
+        ...buildJson(deps, record, project, errors),
+        project: projectJson(store, project),
+      });
     })
     .delete("/v1/deployments/:deployment", async (c) => {
       const { record } = findDeployment(c, store, c.req.param("deployment"));
-      store.deployments.delete(record.id);
-      await afterDeletion(deps, [record.id]);
+      await deleteDeployment(deps, record.id);
       // The one answer of /v1 that has no body: this client wants JSON.
       return c.json(null);
     })
@@ -78,6 +78,7 @@ function list(c: Context<ApiEnv>, deps: ApiDeps): Response {
     sort: "created_at",
     order: "desc",
   });
+  const shown = projectJson(deps.store, project);
   const paging = {
     page,
     count: items.length,
@@ -85,19 +86,17 @@ function list(c: Context<ApiEnv>, deps: ApiDeps): Response {
     totalCount: total,
     totalPages: Math.ceil(total / limit),
   };
-  return c.json([items.map((record) => buildJson(deps, record, project)), paging]);
+  const builds = items.map((record) => ({ ...buildJson(deps, record, project), project: shown }));
+  return c.json([builds, paging]);
 }
 
 /** Unlike that of /v1 it is answered when the new deployment is served: the client shows its domains, and deletes the old. */
 async function redeployDeployment(c: Context<ApiEnv>, deps: ApiDeps): Promise<Response> {
   const { record, project } = findDeployment(c, deps.store, c.req.param("deployment")!);
-  const { prod, env_vars, databases } = await readJson(c.req.raw, prodBody);
-  checkDatabases(deps, project.organizationId, databases ?? {});
-  const created = redeploy(deps, record, {
-    env: env_vars ?? {},
-    databases: databases ?? {},
-    ...(typeof prod === "boolean" ? { production: prod } : {}),
-  });
+  const { prod, ...body } = await readJson(c.req.raw, prodBody);
+  const deployer = { project, principal: c.get("principal") };
+  const changes = readChanges(deps, deployer, { ...body, production: prod ?? body.production });
+  const created = redeploy(deps, record, changes);
   const { built, project: current } = await buildOutcome(deps, created, c.req.raw.signal);
   return c.json({ ...deploymentJson(deps, built, current), domains: publicHosts(deps, built, current) });
 }

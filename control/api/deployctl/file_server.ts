@@ -1,5 +1,5 @@
+import { addStaticSite } from "../../deployments/manifest.ts";
 import type { Manifest } from "../../model.ts";
-import { STATIC_SITE_ENTRYPOINT, staticSiteFiles } from "../../snapshot/static_site.ts";
 import type { Blobs } from "../../store/mod.ts";
 import type { FlatManifest } from "./nested_manifest.ts";
 
@@ -11,16 +11,12 @@ export function isFileServer(url: string): boolean {
   return FILE_SERVER.test(url);
 }
 
-/** Adds a server of the files instead of it, which needs no network to be built. Returns its entry point. */
-export async function addFileServer(
+/** Adds a server of the files instead of it. Returns its entry point. */
+export function addFileServer(
   blobs: Blobs,
   files: Manifest,
   given: FlatManifest["files"],
 ): Promise<string> {
   const served = [...given].map(([path, { gitSha1, size }]) => ({ path, gitSha1, sizeBytes: size }));
-  for (const [path, content] of staticSiteFiles(served)) {
-    const { sha256, size } = await blobs.put(content);
-    files[path] = { kind: "file", sha256, size };
-  }
-  return STATIC_SITE_ENTRYPOINT;
+  return addStaticSite(blobs, files, served);
 }

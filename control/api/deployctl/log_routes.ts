@@ -1,12 +1,14 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
-import { ApiError } from "../errors.ts";
 import { parseJson } from "../input.ts";
 import { ndjsonResponse } from "../logs/log_streams.ts";
+import type { LogPage } from "../../logs/mod.ts";
+import { tooManyReaders } from "../logs/logs.ts";
+import { unixMs } from "../logs/rfc3339.ts";
+import { doneWithin } from "../../done_within.ts";
 import type { AppLog } from "../../model.ts";
 import { namedDeployment, namedProject } from "./named_project.ts";
-import { settledWithin } from "./settled_within.ts";
 
 /** So that no proxy ends a connection that is silent. */
 const PING_INTERVAL_MS = 15_000;
@@ -16,15 +18,12 @@ const PAGE = 500;
 const MAX_PAGES = 100;
 const MAX_LINES = 10_000;
 
-const time = z.iso.datetime({ offset: true, message: "must be a time as in RFC 3339" })
-  .transform((text) => Date.parse(text)).nullish();
-
 /** `LogQueryRequestParams` of the client. */
 const logQuery = z.object({
   regions: z.array(z.string()).nullish(),
   levels: z.array(z.enum(["error", "warning", "info", "debug"])).nullish(),
-  since: time,
-  until: time,
+  since: unixMs.nullish(),
+  until: unixMs.nullish(),
   /** Texts that all are in the message. */
   q: z.array(z.string()).nullish(),
   limit: z.int().min(1).transform((limit) => Math.min(limit, MAX_LINES)).nullish(),
@@ -64,15 +63,14 @@ function liveLogs(
   deploymentId: string,
   signal: AbortSignal,
 ): AsyncGenerator<LiveLog, void, void> {
-  const lines = logs.app.follow({ deploymentId, q: null, levels: null, regions: null }, signal);
-  if (lines === null) throw new ApiError("overloaded", "Too many readers follow logs: try again");
-  return withPings(lines);
+  const all = { deploymentId, q: null, levels: null, regions: null };
+  return withPings(logs.app.follow(all, signal) ?? tooManyReaders());
 }
 
 async function* withPings(lines: AsyncIterableIterator<AppLog>): AsyncGenerator<LiveLog, void, void> {
   yield { type: "ready" };
   for (let next = lines.next();; next = lines.next()) {
-    while (!await settledWithin(next, PING_INTERVAL_MS)) yield { type: "ping" };
+    while (!await doneWithin(next, PING_INTERVAL_MS)) yield { type: "ping" };
     const { done, value } = await next;
     if (done) return;
     yield { type: "message", ...value };
@@ -90,9 +88,9 @@ async function pastLogs(
   const [longest = null, ...others] = (q ?? []).toSorted((a, b) => b.length - a.length);
   const wanted = limit ?? 100;
   const found: AppLog[] = [];
-  let cursor = null;
+  let cursor: LogPage["next"] = null;
   for (let page = 0; page < MAX_PAGES && found.length < wanted; page++) {
-    const { text, next }: Awaited<ReturnType<typeof logs.app.query>> = await logs.app.query({
+    const { text, next } = await logs.app.query({
       deploymentId,
       q: longest,
       levels: levels ?? null,

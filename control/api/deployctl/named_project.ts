@@ -3,6 +3,7 @@ import { admits } from "../access/access.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import type { Project } from "../../model.ts";
+import { productionOf } from "../projects/projects.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";
 
 /**
@@ -42,7 +43,6 @@ export function namedDeployment(
 }
 
 function latestDeployment(store: ApiDeps["store"], project: Project): DeploymentRecord | null {
-  if (project.productionDeploymentId !== null) return store.deployments.get(project.productionDeploymentId);
   const newest = { page: 1, limit: 1, q: null, sort: "created_at", order: "desc" } as const;
-  return store.deployments.list(project.id, newest).items[0] ?? null;
+  return productionOf(store, project) ?? store.deployments.list(project.id, newest).items[0] ?? null;
 }

@@ -1,10 +1,13 @@
 import { z } from "zod";
-import { AssetTree } from "../deployments/asset_tree.ts";
-import { gitSha1, MAX_FILES } from "../deployments/assets.ts";
+import { AssetTree, refusedAsset } from "../deployments/asset_tree.ts";
+import { gitSha1 } from "../deployments/assets.ts";
 import { ApiError } from "../errors.ts";
+import { MAX_FILES } from "../../model.ts";
 import { Turn } from "../../turn.ts";
 import { isObject } from "../projects/variables.ts";
 
+/** The longest manifest, in characters: of the most files that a deployment may have, their paths long. */
+export const MAX_MANIFEST_LENGTH = 4 * 2 ** 20;
 /** Entries of all kinds, directories included. */
 const MAX_ENTRIES = 4 * MAX_FILES;
 
@@ -45,19 +48,14 @@ export async function readManifest({ entries }: z.infer<typeof nestedManifest>):
       if (turn.isOver()) await turn.next();
       const path = prefix + name;
       const { data, error } = entry.safeParse(value);
-      if (error !== undefined) throw refused(path, error.issues[0]!.message);
-      if (++count > MAX_ENTRIES || files.size + symlinks.size > MAX_FILES) throw tooMany();
+      if (error !== undefined) throw refusedAsset(path, error.issues[0]!.message);
       if (data.kind === "directory") ahead.push([`${path}/`, data.entries]);
       else if (data.kind === "symlink") symlinks.set(path, data.target);
       else files.set(path, data);
+      if (++count > MAX_ENTRIES || files.size + symlinks.size > MAX_FILES) throw tooMany();
     }
   }
-  if (files.size + symlinks.size > MAX_FILES) throw tooMany();
   return { files, symlinks, tree: new AssetTree(new Set(files.keys()), symlinks) };
-}
-
-function refused(path: string, problem: string): ApiError {
-  return new ApiError("badRequest", `Cannot take asset "${path.slice(0, 200)}": ${problem}`);
 }
 
 function tooMany(): ApiError {

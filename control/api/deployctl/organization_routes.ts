@@ -15,8 +15,9 @@ export function organizationRoutes({ store }: ApiDeps): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .get("/organizations", async (c) => {
       const { organizationId } = c.get("principal");
-      const visible = await all((options) => store.organizations.list(organizationId, options));
-      return c.json(visible.map(organizationJson));
+      return c.json(
+        await all((options) => store.organizations.list(organizationId, options), organizationJson),
+      );
     })
     .post("/organizations", async (c) => {
       const { name } = await readJson(c.req.raw, organizationBody);
@@ -25,22 +26,24 @@ export function organizationRoutes({ store }: ApiDeps): Hono<ApiEnv> {
     .get("/organizations/:organization", async (c) => {
       const organization = findOrganization(c, store, c.req.param("organization"));
       const { projectId } = c.get("principal");
-      const projects = await all((options) => store.projects.list(organization.id, options));
-      const visible = projects.filter(({ id }) => projectId === null || id === projectId);
-      return c.json({
-        ...organizationJson(organization),
-        projects: visible.map((project) => projectJson(store, project)),
-      });
+      const projects = await all(
+        (options) => store.projects.list(organization.id, options, projectId),
+        (project) => projectJson(store, project),
+      );
+      return c.json({ ...organizationJson(organization), projects });
     });
 }
 
 /** All pages of a list, by name. Between them the event loop gets its turn. */
-async function all<Item>(list: (options: ListOptions<"name">) => Listed<Item>): Promise<Item[]> {
+async function all<Item, Shown>(
+  list: (options: ListOptions<"name">) => Listed<Item>,
+  show: (item: Item) => Shown,
+): Promise<Shown[]> {
   const turn = new Turn();
-  const found: Item[] = [];
+  const found: Shown[] = [];
   for (let page = 1; page <= MAX_SHOWN / PAGE; page++) {
     const { items } = list({ page, limit: PAGE, q: null, sort: "name", order: "asc" });
-    found.push(...items);
+    found.push(...items.map(show));
     if (items.length < PAGE) break;
     if (turn.isOver()) await turn.next();
   }

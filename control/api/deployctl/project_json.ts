@@ -37,7 +37,7 @@ export function projectJson(store: Store, project: Project): ProjectJson {
     hasProductionDeployment: project.productionDeploymentId !== null,
     organizationId: project.organizationId,
     organization: organizationJson(store.organizations.get(project.organizationId)!),
-    envVars: store.variables.list(project.id).map(({ name }) => name),
+    envVars: store.variables.names(project.id),
     createdAt: project.createdAt,
     updatedAt: project.updatedAt,
   };

@@ -4,7 +4,7 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { readJson } from "../input.ts";
 import { findOrganization } from "../access/organizations.ts";
 import { projectName } from "../projects/project_name.ts";
-import { createProject, deleteProject } from "../projects/projects.ts";
+import { createProject, deleteProject, productionOf } from "../projects/projects.ts";
 import type { Project } from "../../model.ts";
 import { StoreError } from "../../store/mod.ts";
 import { buildJson } from "./build_json.ts";
@@ -24,12 +24,11 @@ export function projectRoutes(deps: ApiDeps): Hono<ApiEnv> {
     .on("POST", ["/projects", "/projects/"], (c) => create(c, deps))
     .get("/projects/:project", (c) => {
       const project = namedProject(c, store, c.req.param("project"));
-      const production = project.productionDeploymentId === null
-        ? null
-        : store.deployments.get(project.productionDeploymentId);
+      const production = productionOf(store, project);
+      const shown = projectJson(store, project);
       return c.json({
-        ...projectJson(store, project),
-        productionDeployment: production && buildJson(deps, production, project),
+        ...shown,
+        productionDeployment: production && { ...buildJson(deps, production, project), project: shown },
       });
     })
     .patch("/projects/:project", async (c) => {
@@ -87,9 +86,7 @@ async function create(c: Context<ApiEnv>, { store }: ApiDeps): Promise<Response>
 
 /** The databases that the production of a project has. */
 function databasesOf({ store, region }: ApiDeps, project: Project) {
-  const production = project.productionDeploymentId === null
-    ? null
-    : store.deployments.get(project.productionDeploymentId);
+  const production = productionOf(store, project);
   return Object.entries(production?.databases ?? {}).slice(0, MAX_SHOWN).flatMap(([bindingName, id]) => {
     const database = store.databases.get(id);
     if (database === null) return [];

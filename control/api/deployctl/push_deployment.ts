@@ -8,21 +8,19 @@ import { parseJson } from "../input.ts";
 import { ndjsonResponse } from "../logs/log_streams.ts";
 import { sourcePath } from "../deployments/source_path.ts";
 import { assertDeployable, submitDeployment } from "../../deployments/submit.ts";
-import type { Manifest, Project, SourceOptions } from "../../model.ts";
+import { type Manifest, MAX_FILES, type Project, type SourceOptions } from "../../model.ts";
+import { doneWithin } from "../../done_within.ts";
 import { buildOutcome } from "./build_outcome.ts";
 import { deployedJson } from "./build_json.ts";
 import { addFileServer, isFileServer } from "./file_server.ts";
 import { type FormPart, formParts } from "./form_parts.ts";
-import { type FlatManifest, nestedManifest, readManifest } from "./nested_manifest.ts";
-import { settledWithin } from "./settled_within.ts";
+import { type FlatManifest, MAX_MANIFEST_LENGTH, nestedManifest, readManifest } from "./nested_manifest.ts";
 import { Upload } from "./upload.ts";
 
-/** The longest `request` part: a manifest of the most files that a deployment may have, their paths long. */
-const MAX_REQUEST_LENGTH = 4 * 2 ** 20;
 /** Forms whose `request` is read at once; more are refused. */
 const MAX_READING = 16;
 /** One `request`, and a `file` for each file. */
-const MAX_PARTS = 10_001;
+const MAX_PARTS = 1 + MAX_FILES;
 /** Between two events about the upload, and, so that no proxy ends a connection that is silent, about the build. */
 const PROGRESS_INTERVAL_MS = 250;
 const KEEP_ALIVE_INTERVAL_MS = 15_000;
@@ -88,7 +86,7 @@ async function* deploy(
     yield { type: "load", url: `file:///src/${entrypoint}`, seen: 1, total: 1 };
     yield { type: "uploadComplete" };
     const outcome = buildOutcome(deps, record, signal);
-    while (!await settledWithin(outcome, KEEP_ALIVE_INTERVAL_MS)) yield { type: "uploadComplete" };
+    while (!await doneWithin(outcome, KEEP_ALIVE_INTERVAL_MS)) yield { type: "uploadComplete" };
     const { built, project: current } = await outcome;
     yield { type: "success", ...deployedJson(deps, built, current) };
   } catch (error) {
@@ -132,10 +130,10 @@ async function readText({ content }: FormPart): Promise<string> {
   let text = "";
   for await (const chunk of content) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_REQUEST_LENGTH) {
+    if (text.length > MAX_MANIFEST_LENGTH) {
       throw new ApiError(
         "bodyTooLarge",
-        `The "request" of the form is longer than ${MAX_REQUEST_LENGTH} characters`,
+        `The "request" of the form is longer than ${MAX_MANIFEST_LENGTH} characters`,
       );
     }
   }
@@ -151,7 +149,7 @@ async function* receive(
 ): AsyncGenerator<Progress, Manifest, void> {
   const upload = await Upload.begin(deps.store.blobs, id, manifest);
   const received = upload.receive(parts);
-  while (!await settledWithin(received, PROGRESS_INTERVAL_MS)) {
+  while (!await doneWithin(received, PROGRESS_INTERVAL_MS)) {
     // The client shows it beside files to upload, and fails if it has none.
     if (upload.currentBytes > 0) yield { type: "staticFile", ...upload.progress };
   }

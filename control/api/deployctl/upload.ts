@@ -1,4 +1,5 @@
 import { checkSizes } from "../deployments/assets.ts";
+import { manifestOf } from "../../deployments/manifest.ts";
 import { ApiError } from "../errors.ts";
 import type { Manifest } from "../../model.ts";
 import type { Blobs, StoredBlob } from "../../store/mod.ts";
@@ -74,10 +75,7 @@ export class Upload {
       [path, { gitSha1 }],
     ): [string, StoredBlob] => [path, found.get(gitSha1)!]);
     checkSizes(blobs.map(([path, { size }]) => [path, size]));
-    const manifest: Manifest = {};
-    for (const [path, { sha256, size }] of blobs) manifest[path] = { kind: "file", sha256, size };
-    for (const [path, target] of this.#symlinks) manifest[path] = { kind: "symlink", target };
-    return manifest;
+    return manifestOf(blobs, this.#symlinks);
   }
 
   #lookUp(): ReturnType<Blobs["byGitSha1"]> {

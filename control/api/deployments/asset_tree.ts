@@ -1,4 +1,4 @@
-import { MAX_FILES } from "./assets.ts";
+import { MAX_FILES } from "../../model.ts";
 import { ApiError } from "../errors.ts";
 
 /** As many links are followed in one path as Linux does (path_resolution(7)). */
@@ -29,7 +29,7 @@ export class AssetTree {
     const directories = new Set<string>();
     for (const path of [...files, ...links.keys()]) {
       const problem = pathProblem(path);
-      if (problem !== null) throw refused(path, problem);
+      if (problem !== null) throw refusedAsset(path, problem);
       for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
         const directory = path.slice(0, at);
         if (directories.has(directory)) break;
@@ -41,13 +41,15 @@ export class AssetTree {
     }
     for (const directory of directories) {
       if (files.has(directory) || links.has(directory)) {
-        throw refused(directory, "it is a file or link and a directory at once");
+        throw refusedAsset(directory, "it is a file or link and a directory at once");
       }
     }
     for (const [path, target] of links) {
-      if (target === "" || target.includes("\0")) throw refused(path, "its target is empty or contains NUL");
+      if (target === "" || target.includes("\0")) {
+        throw refusedAsset(path, "its target is empty or contains NUL");
+      }
       if (isLonger(target, MAX_PATH_BYTES)) {
-        throw refused(path, `its target is longer than ${MAX_PATH_BYTES} bytes`);
+        throw refusedAsset(path, `its target is longer than ${MAX_PATH_BYTES} bytes`);
       }
       this.#resolve(path, path);
     }
@@ -66,23 +68,23 @@ export class AssetTree {
     for (let segment = ahead.pop(); segment !== undefined; segment = ahead.pop()) {
       if (segment === "" || segment === ".") continue;
       if (segment === "..") {
-        if (at === "") throw refused(subject, "it leads out of the deployment");
+        if (at === "") throw refusedAsset(subject, "it leads out of the deployment");
         at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
         continue;
       }
       const next = at === "" ? segment : `${at}/${segment}`;
       this.#walked += next.length + LOOKUP_COST;
       if (next.length > MAX_PATH_BYTES || this.#walked > MAX_WALKED) {
-        throw refused(subject, "the links of the deployment lead through too many or too long paths");
+        throw refusedAsset(subject, "the links of the deployment lead through too many or too long paths");
       }
       const target = this.#links.get(next);
       if (target === undefined) {
         at = next;
         continue;
       }
-      if (target.startsWith("/")) throw refused(subject, `its target "${target}" is not relative`);
+      if (target.startsWith("/")) throw refusedAsset(subject, `its target "${target}" is not relative`);
       if (++followed > MAX_LINKS_FOLLOWED) {
-        throw refused(subject, `it leads through more than ${MAX_LINKS_FOLLOWED} links, or in a circle`);
+        throw refusedAsset(subject, `it leads through more than ${MAX_LINKS_FOLLOWED} links, or in a circle`);
       }
       ahead.push(...target.split("/").reverse());
     }
@@ -114,7 +116,8 @@ function isLonger(text: string, maxBytes: number): boolean {
   return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
 }
 
-function refused(path: string, problem: string): ApiError {
+/** Something of a deployment cannot be taken, which is named. */
+export function refusedAsset(path: string, problem: string): ApiError {
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
   return new ApiError("badRequest", `Cannot take asset "${shown}": ${problem}`);
 }

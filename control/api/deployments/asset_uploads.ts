@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { gitSha1, MAX_FILES } from "./assets.ts";
+import { MAX_FILES } from "../../model.ts";
+import { gitSha1 } from "./assets.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import { readJson } from "../input.ts";

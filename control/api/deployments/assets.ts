@@ -1,10 +1,7 @@
 import { z } from "zod";
+import { MAX_FILES_BYTES } from "../../model.ts";
 import { ApiError } from "../errors.ts";
 
-/** Files and links of one deployment (INTERFACE §4). */
-export const MAX_FILES = 10_000;
-/** Of all together. */
-export const MAX_FILE_BYTES = 2 ** 30;
 const MAX_CODE_BYTES = 20 * 2 ** 20;
 /** What counts as code. */
 const CODE = /\.(?:[cm]?[jt]s|[jt]sx|wasm)$/i;
@@ -27,7 +24,7 @@ export class AssetSizes {
   add(path: string, size: number): void {
     this.#bytes += size;
     if (CODE.test(path)) this.#codeBytes += size;
-    if (this.#bytes > MAX_FILE_BYTES) throw tooMuch("files", MAX_FILE_BYTES);
+    if (this.#bytes > MAX_FILES_BYTES) throw tooMuch("files", MAX_FILES_BYTES);
     if (this.#codeBytes > MAX_CODE_BYTES) throw tooMuch("code", MAX_CODE_BYTES);
   }
 }

@@ -1,17 +1,19 @@
 import { z } from "zod";
-import type { Manifest } from "../../model.ts";
+import { manifestOf } from "../../deployments/manifest.ts";
+import { type Manifest, MAX_FILES, MAX_FILES_BYTES } from "../../model.ts";
 import type { Blobs, StoredBlob } from "../../store/mod.ts";
-import { AssetTree, pathProblem } from "./asset_tree.ts";
-import { AssetSizes, gitSha1, MAX_FILE_BYTES, MAX_FILES } from "./assets.ts";
+import { AssetTree, pathProblem, refusedAsset } from "./asset_tree.ts";
+import { AssetSizes, gitSha1 } from "./assets.ts";
 import { decodeBase64 } from "./base64_stream.ts";
 import { ApiError } from "../errors.ts";
+import { ParallelWork } from "../../parallel_work.ts";
 import type { JsonReader } from "./json_reader.ts";
 import { TextSpool } from "./text_spool.ts";
 
 /** Contents written at once. */
 const PARALLEL_PUTS = 16;
 /** The longest content as text: base64 is a third longer than what it stands for, and may have white space in it. */
-const MAX_TEXT_LENGTH = 1.5 * MAX_FILE_BYTES;
+const MAX_TEXT_LENGTH = 1.5 * MAX_FILES_BYTES;
 
 const schema = z.union(
   [
@@ -41,8 +43,7 @@ export class AssetIntake implements AsyncDisposable {
   readonly #uploaded = new Map<string, string>();
   readonly #links = new Map<string, string>();
   readonly #sizes = new AssetSizes();
-  readonly #puts = new Set<Promise<void>>();
-  #failure: unknown = null;
+  readonly #puts = new ParallelWork(PARALLEL_PUTS);
 
   constructor(blobs: Blobs, projectId: string) {
     this.#blobs = blobs;
@@ -57,8 +58,8 @@ export class AssetIntake implements AsyncDisposable {
   async read(body: JsonReader): Promise<void> {
     for await (const path of body.members()) {
       const problem = pathProblem(path);
-      if (problem !== null) throw refused(path, problem);
-      if (this.#paths.has(path)) throw refused(path, "it is there twice");
+      if (problem !== null) throw refusedAsset(path, problem);
+      if (this.#paths.has(path)) throw refusedAsset(path, "it is there twice");
       if (this.#paths.add(path).size > MAX_FILES) {
         throw new ApiError("badRequest", `Cannot take more than ${MAX_FILES} assets in one deployment`);
       }
@@ -72,8 +73,7 @@ export class AssetIntake implements AsyncDisposable {
    * @throws {ApiError} `badRequest`; `assetsMissing`: named content was not uploaded.
    */
   async finish(): Promise<ReceivedAssets> {
-    await Promise.all(this.#puts);
-    this.#throwFailure();
+    await this.#puts.finish();
     const tree = new AssetTree(new Set([...this.#stored.keys(), ...this.#uploaded.keys()]), this.#links);
     const { found, missing } = await this.#blobs.byGitSha1(this.#projectId, this.#uploaded.values());
     if (missing.length > 0) {
@@ -85,15 +85,12 @@ export class AssetIntake implements AsyncDisposable {
       this.#sizes.add(path, blob.size);
       this.#stored.set(path, blob);
     }
-    const files: Manifest = {};
-    for (const [path, { sha256, size }] of this.#stored) files[path] = { kind: "file", sha256, size };
-    for (const [path, target] of this.#links) files[path] = { kind: "symlink", target };
-    return { files, tree };
+    return { files: manifestOf(this.#stored, this.#links), tree };
   }
 
   /** Waits for what is being stored. What was stored of a refused deployment is collected later. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#puts);
+    await this.#puts[Symbol.asyncDispose]();
   }
 
   async #readAsset(path: string, body: JsonReader): Promise<void> {
@@ -104,13 +101,13 @@ export class AssetIntake implements AsyncDisposable {
       ? await this.#readFields(path, body, content)
       : await body.value();
     const parsed = schema.safeParse(given);
-    if (!parsed.success) throw refused(path, parsed.error.issues[0]!.message);
+    if (!parsed.success) throw refusedAsset(path, parsed.error.issues[0]!.message);
     const asset = parsed.data;
     if (asset.kind === "symlink") this.#links.set(path, asset.target);
     else if ("gitSha1" in asset) this.#uploaded.set(path, asset.gitSha1);
     else {
       if (asset.encoding !== "base64" && !content.isWellFormed) {
-        throw refused(path, "its content is not valid Unicode: use base64");
+        throw refusedAsset(path, "its content is not valid Unicode: use base64");
       }
       owned.move();
       await this.#put(path, content, asset.encoding ?? "utf-8");
@@ -128,13 +125,13 @@ export class AssetIntake implements AsyncDisposable {
         fields.set(name, await body.value());
         continue;
       }
-      if (fields.get(name) === content) throw refused(path, `it has "content" twice`);
+      if (fields.get(name) === content) throw refusedAsset(path, `it has "content" twice`);
       fields.set(name, content);
       for await (const piece of body.string()) {
         await content.add(piece);
-        this.#throwFailure();
+        this.#puts.throwFailure();
         if (content.length > MAX_TEXT_LENGTH) {
-          throw refused(path, `it is longer than ${MAX_FILE_BYTES} bytes`);
+          throw refusedAsset(path, `it is longer than ${MAX_FILES_BYTES} bytes`);
         }
       }
     }
@@ -143,7 +140,7 @@ export class AssetIntake implements AsyncDisposable {
 
   /** Stores content while the next is read, as soon as there is a place for it. */
   async #put(path: string, content: TextSpool, encoding: "utf-8" | "base64"): Promise<void> {
-    const store = async () => {
+    await this.#puts.add(async () => {
       try {
         await using text = content;
         const blob = await this.#blobs.put(await contentBytes(text, encoding), {
@@ -152,17 +149,9 @@ export class AssetIntake implements AsyncDisposable {
         this.#sizes.add(path, blob.size);
         this.#stored.set(path, blob);
       } catch (error) {
-        this.#failure ??= error instanceof SyntaxError ? refused(path, "its content is not base64") : error;
+        throw error instanceof SyntaxError ? refusedAsset(path, "its content is not base64") : error;
       }
-    };
-    const put: Promise<void> = store().finally(() => this.#puts.delete(put));
-    this.#puts.add(put);
-    if (this.#puts.size >= PARALLEL_PUTS) await Promise.race(this.#puts);
-    this.#throwFailure();
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== null) throw this.#failure;
+    });
   }
 }
 
@@ -177,8 +166,4 @@ async function contentBytes(
     return isShort ? Uint8Array.fromBase64(text) : ReadableStream.from(decodeBase64(text));
   }
   return isShort ? new TextEncoder().encode(text) : ReadableStream.from(text);
-}
-
-function refused(path: string, problem: string): ApiError {
-  return new ApiError("badRequest", `Cannot take asset "${path.slice(0, 200)}": ${problem}`);
 }

@@ -3,7 +3,7 @@ import type { Limits } from "../../model.ts";
 import { buildCommand } from "./build_command.ts";
 import { AssetIntake } from "./create_assets.ts";
 import { domainText, netTarget } from "../names.ts";
-import { isObject, variableProblem, variables } from "../projects/variables.ts";
+import { isObject, variableOverrides, variables } from "../projects/variables.ts";
 
 const MAX_NET_TARGETS = 1000;
 const MAX_NET_LENGTH = 64 * 1024;
@@ -49,17 +49,6 @@ const bindings = z.custom<Record<string, unknown>>(isObject, "must be an object"
     `can name "default" only`,
   );
 
-/** Over the variables that a deployment has; `null` removes one. */
-const variableChanges = z.custom<Record<string, string | null>>(isObject, "must be an object")
-  .superRefine((changes, context) => {
-    for (const [name, value] of Object.entries(changes)) {
-      const problem = value === null ? null : variableProblem(name, value);
-      if (problem !== null) {
-        context.addIssue({ code: "custom", message: problem, path: [name.slice(0, 200)] });
-      }
-    }
-  });
-
 /** `CreateDeploymentRequest` of the reference document, and what INTERFACE §6 adds. Assets are taken in while they arrive. */
 export const createBody = z.object({
   entryPointUrl: z.string().min(1),
@@ -80,8 +69,8 @@ export const createBody = z.object({
 
 /** `RedeployRequest` of the reference document, and what INTERFACE §6 adds. `null` changes nothing but within an object. */
 export const redeployBody = z.object({
-  envVars: variableChanges.nullish(),
-  env_vars: variableChanges.nullish(),
+  envVars: variableOverrides.nullish(),
+  env_vars: variableOverrides.nullish(),
   databases: bindings.pipe(z.record(z.string(), databaseId.nullable())).nullish(),
   description: z.string().max(1000).nullish(),
   production: z.boolean().nullish(),

@@ -1,10 +1,9 @@
 import type { z } from "zod";
 import { isManifestPath } from "../../build/manifest_path.ts";
 import { assertDeployable, submitDeployment } from "../../deployments/submit.ts";
-import type { SourceOptions } from "../../model.ts";
+import { MAX_FILES, type SourceOptions } from "../../model.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";
 import type { AssetTree } from "./asset_tree.ts";
-import { MAX_FILES } from "./assets.ts";
 import { AssetIntake } from "./create_assets.ts";
 import { createBody, readLimits, readNet } from "./create_body.ts";
 import { checkDomains, type Deployer } from "./create_domains.ts";

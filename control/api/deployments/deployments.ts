@@ -4,15 +4,16 @@ import type { Project } from "../../model.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";
 import { admits } from "../access/access.ts";
 import { assertFree, domainProblem } from "./create_domains.ts";
+import { redeployBody } from "./create_body.ts";
 import { createDeployment } from "./create_deployment.ts";
 import { deploymentJson } from "./deployment_json.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
-import { readQuery } from "../input.ts";
+import { readJson, readQuery } from "../input.ts";
 import { domainText } from "../names.ts";
 import { readChanges } from "./redeploy_changes.ts";
 import { listQuery, pageLinks } from "../paging.ts";
-import { afterDeletion, findProject } from "../projects/projects.ts";
+import { deleteDeployment, findProject } from "../projects/projects.ts";
 
 const query = listQuery(["id", "created_at"], "created_at");
 
@@ -38,8 +39,7 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .delete("/deployments/:deploymentId", async (c) => {
       const { record } = findDeployment(c, store, c.req.param("deploymentId"));
-      store.deployments.delete(record.id);
-      await afterDeletion(deps, [record.id]);
+      await deleteDeployment(deps, record.id);
       return c.body(null, 200);
     })
     .post("/deployments/:deploymentId/promote", async (c) => {
@@ -51,7 +51,8 @@ export function deploymentRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/deployments/:deploymentId/redeploy", async (c) => {
       const { record, project } = findDeployment(c, store, c.req.param("deploymentId"));
-      const changes = await readChanges(deps, { project, principal: c.get("principal") }, c.req.raw);
+      const body = await readJson(c.req.raw, redeployBody);
+      const changes = readChanges(deps, { project, principal: c.get("principal") }, body);
       return c.json(deploymentJson(deps, redeploy(deps, record, changes), project));
     })
     .route("/deployments/:deploymentId/domains", attachmentRoutes(deps));

@@ -1,5 +1,5 @@
 import { ApiError } from "../errors.ts";
-import { assertShallow } from "./json_depth.ts";
+import { assertShallow, parseText } from "./json_text.ts";
 
 /** Characters of one value that is parsed at once: that takes some milliseconds. */
 const MAX_VALUE_LENGTH = 2 ** 20;
@@ -88,7 +88,7 @@ export class JsonReader implements AsyncDisposable {
     const text = this.#text.slice(this.#at, end);
     assertShallow(text);
     this.#at = end;
-    return this.#parse(text);
+    return parseText(text);
   }
 
   /** Reads a string in pieces, none of which ends within a character. */
@@ -98,7 +98,7 @@ export class JsonReader implements AsyncDisposable {
     for (;;) {
       const end = closingQuote(this.#text, this.#at);
       const cut = end < 0 ? escapesEnd(this.#text, this.#at) : end;
-      const piece = highSurrogate + this.#parse(`"${this.#text.slice(this.#at, cut)}"`);
+      const piece = highSurrogate + parseText(`"${this.#text.slice(this.#at, cut)}"`);
       this.#at = cut;
       if (end >= 0) {
         this.#at++;
@@ -135,14 +135,6 @@ export class JsonReader implements AsyncDisposable {
     this.#text = pieces.join("");
     this.#at = 0;
     return arrived > before;
-  }
-
-  #parse(text: string): unknown {
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new ApiError("badRequest", `The request body is not JSON: ${(error as Error).message}`);
-    }
   }
 
   #unexpected(expected: string): ApiError {

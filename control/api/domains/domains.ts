@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { CertificateError } from "../../certificates/certificate_error.ts";
 import { checkCertificate } from "../../certificates/check_certificate.ts";
+import { doneWithin } from "../../done_within.ts";
 import { verifyDomain } from "../../domains/verify_domain.ts";
 import type { CertificateMaterial, Domain } from "../../model.ts";
 import { admits } from "../access/access.ts";
@@ -192,14 +193,10 @@ async function provision(
   certificates: NonNullable<ApiDeps["certificates"]>,
   { id, domain }: Domain,
 ): Promise<void> {
-  const enough = Promise.withResolvers<void>();
-  const timer = setTimeout(enough.resolve, MAX_PROVISION_WAIT_MS);
   try {
-    await Promise.race([certificates.provision(id), enough.promise]);
+    await doneWithin(certificates.provision(id), MAX_PROVISION_WAIT_MS);
   } catch (error) {
     const reason = (error as Error).message;
     throw new ApiError("provisioningFailed", `Cannot get a certificate for "${domain}": ${reason}`);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -106,21 +106,9 @@ function change(c: Context<ApiEnv>, deps: ApiDeps, projectId: string, before: Gi
 }
 
 function merged(before: GitSettings, given: Partial<GitSettings>): GitSettings {
-  const { url, provider, apiUrl, productionBranch, previews, rootDirectory, entrypoint, buildCommand } = {
-    ...before,
-    ...given,
-  };
-  const isOther = url !== null && url !== before.url;
-  return {
-    url,
-    provider: given.provider ?? (isOther ? providerOf(url) : provider),
-    apiUrl: given.apiUrl === undefined && isOther ? null : apiUrl,
-    productionBranch,
-    previews,
-    rootDirectory,
-    entrypoint,
-    buildCommand,
-  };
+  const settings = { ...before, ...given };
+  if (settings.url === null || settings.url === before.url) return settings;
+  return { ...settings, provider: given.provider ?? providerOf(settings.url), apiUrl: given.apiUrl ?? null };
 }
 
 function findLink({ store }: ApiDeps, projectId: string): GitLink {

@@ -63,14 +63,14 @@ export function pushRoutes(deps: ApiDeps): Hono<ApiEnv> {
     })
     .post("/:repository{[^/]+\\.git}/git-receive-pack", async (c) => {
       const project = findRepository(c, deps, "git-receive-pack");
-      const pushed = untilRevoked(bodyOf(c), deps.store.tokens, c.get("principal"));
-      const answer = await receivePush(pushed, {
+      const body = untilRevoked(bodyOf(c), deps.store.tokens, c.get("principal"));
+      const answer = await receivePush(body, {
         repositories,
         projectId: project.id,
         follower: {
-          async pushed(branches, tell) {
+          async pushed(pushed, tell) {
             recordChange(c, deps.store.audit, { action: "push", target: project.id });
-            await deployBranches(deps, { projectId: project.id, branches, tell });
+            await deployBranches(deps, { projectId: project.id, ...pushed, tell });
           },
         },
       });

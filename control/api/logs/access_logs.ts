@@ -4,23 +4,21 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { readQuery } from "../input.ts";
 import { ndjsonResponse, wantsNdjson } from "./log_streams.ts";
 import { tooManyReaders } from "./logs.ts";
-import { isPast, LOG_PARAMETERS, pastLogs } from "./past_logs.ts";
+import { commaList, isPast, LOG_PARAMETERS, pastLogs } from "./past_logs.ts";
 import { findProject } from "../projects/projects.ts";
 
 /** `404`, or the class `4xx`. */
 const STATUS = /^[1-5](?:\d\d|xx)$/;
 const CLASS_SIZE = 100;
 
-const list = z.string().transform((text) => text.split(","));
-
 const query = z.object({
   ...LOG_PARAMETERS,
-  status: list.pipe(
+  status: commaList.pipe(
     z.array(z.string().regex(STATUS, "must be a status, such as 404, or a class, such as 4xx")),
   )
     .transform((statuses) => statuses.flatMap(statusesOf)).optional(),
-  deployment: list.optional(),
-  region: list.optional(),
+  deployment: commaList.optional(),
+  region: commaList.optional(),
 });
 
 /** `/v1/projects/{id}/access_logs`: read as `app_logs` are, and with `status` and `deployment`. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LogsBusyError } from "../../logs/mod.ts";
 import { openNdjson } from "../testing/open_ndjson.ts";
 import { startTestApi } from "../testing/test_api.ts";
 
@@ -74,6 +75,23 @@ Deno.test("as JSON and without a time range, the log is its newest lines", async
   const { body } = await api.call("GET", `/v1/deployments/${id}/app_logs`);
   assert.equal(body.length, 100);
   assert.equal(body[0].message, "119");
+});
+
+Deno.test("who asks for past lines while too many do is told to try again, at either door", async () => {
+  await using api = await startTestApi();
+  const projectId = await api.project("shop");
+  const id = await api.deployment(projectId);
+  api.logs.app.query = api.logs.access.query = () => Promise.reject(new LogsBusyError());
+  for (
+    const path of [
+      `/v1/deployments/${id}/app_logs`,
+      `/v1/projects/${projectId}/access_logs`,
+      `/api/projects/shop/deployments/${id}/query_logs`,
+    ]
+  ) {
+    const { status, body, headers } = await api.call("GET", path);
+    assert.deepEqual([status, body.code, headers.get("retry-after")], [503, "overloaded", "1"], path);
+  }
 });
 
 Deno.test("wrong parameters of logs are named", async () => {

@@ -5,13 +5,12 @@ import { findDeployment } from "../deployments/deployments.ts";
 import { ApiError } from "../errors.ts";
 import { readQuery } from "../input.ts";
 import { jsonArrayResponse, ndjsonResponse, wantsNdjson } from "./log_streams.ts";
-import { isPast, LOG_PARAMETERS, pastLogs } from "./past_logs.ts";
+import { commaList, isPast, LOG_PARAMETERS, pastLogs } from "./past_logs.ts";
 
 const query = z.object({
   ...LOG_PARAMETERS,
-  level: z.string().transform((levels) => levels.split(","))
-    .pipe(z.array(z.enum(["error", "warning", "info", "debug"]))).optional(),
-  region: z.string().transform((regions) => regions.split(",")).optional(),
+  level: commaList.pipe(z.array(z.enum(["error", "warning", "info", "debug"]))).optional(),
+  region: commaList.optional(),
 });
 
 /** `/v1/deployments/{id}/build_logs` and `/app_logs`. */

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { type LogPage, type LogQuery, LogsBusyError } from "../../logs/mod.ts";
+import type { LogPage, LogQuery } from "../../logs/mod.ts";
 import type { ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import { wantsNdjson } from "./log_streams.ts";
@@ -17,6 +17,9 @@ const error = `must be 1 to ${MAX_LIMIT}, or "all"`;
 const limit = z.literal("all").or(
   z.coerce.number({ error }).int({ error }).min(1, { error }).max(MAX_LIMIT, { error }),
 );
+
+/** Several values of one query parameter. */
+export const commaList = z.string().transform((text) => text.split(","));
 
 /** The query parameters of every log, for {@linkcode readQuery}: the document's, and `limit=all`. */
 export const LOG_PARAMETERS = {
@@ -44,7 +47,7 @@ export function isPast({ since, until, cursor }: Pick<LogParameters, "since" | "
  * Answers with past lines: one page with a `Link` to the next, as JSON or as NDJSON; or, for `limit=all`, every line up to
  * now, as fast as the client takes them.
  *
- * @param read Reads one page; rejects with `LogsBusyError`.
+ * @param read Reads one page.
  */
 export async function pastLogs(
   c: Context<ApiEnv>,
@@ -67,12 +70,9 @@ export async function pastLogs(
         'Invalid request: "limit": "all" needs "Accept: application/x-ndjson"',
       );
     }
-    return exported((query, signal) => notBusy(read(query, signal)), {
-      ...query,
-      untilMs: query.untilMs ?? Date.now(),
-    });
+    return exported(read, { ...query, untilMs: query.untilMs ?? Date.now() });
   }
-  const { text, next } = await notBusy(read(query, c.req.raw.signal));
+  const { text, next } = await read(query, c.req.raw.signal);
   if (next !== null) c.header("link", cursorLink(c.req.url, writeCursor(next)));
   return c.body(text, 200, { "content-type": isNdjson ? "application/x-ndjson" : "application/json" });
 }
@@ -96,12 +96,4 @@ async function exported(
     cancel: () => gone.abort(),
   }, { highWaterMark: 0 });
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
-}
-
-async function notBusy(page: Promise<LogPage>): Promise<LogPage> {
-  try {
-    return await page;
-  } catch (error) {
-    throw error instanceof LogsBusyError ? new ApiError("overloaded", error.message) : error;
-  }
 }

@@ -1,10 +1,8 @@
 import { z } from "zod";
+import type { LogPage } from "../../logs/mod.ts";
 
-/** The position of an entry of a log: its time and, among those of the same time, its order of arrival. */
-export interface TimeCursor {
-  timeMs: number;
-  id: number;
-}
+/** The position of an entry of a log. */
+type TimeCursor = NonNullable<LogPage["next"]>;
 
 /** The query parameter `cursor`, as an earlier answer had it; may be left out. For {@linkcode readQuery}. */
 export const optionalCursor = z.string().transform((text, context): TimeCursor => {

@@ -8,7 +8,7 @@ import { deploymentJson } from "../deployments/deployment_json.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
 import { readJson, readQuery } from "../input.ts";
-import { findProject } from "./projects.ts";
+import { findProject, productionOf } from "./projects.ts";
 import { type GivenVariable, variableChanges, variableList } from "./variable_changes.ts";
 
 const query = z.object({
@@ -43,14 +43,15 @@ export function projectVariableRoutes(deps: ApiDeps): Hono<ApiEnv> {
  */
 function change(
   deps: ApiDeps,
-  project: Project,
+  { id, name }: Project,
   decide: (projectId: string) => readonly VariableChange[],
   options: z.infer<typeof query>,
 ) {
   const { store } = deps;
   return store.database.transaction(() => {
-    if (store.projects.get(project.id) === null) {
-      throw new ApiError("projectNotFound", `Project "${project.name}" was deleted meanwhile`);
+    const project = store.projects.get(id);
+    if (project === null) {
+      throw new ApiError("projectNotFound", `Project "${name}" was deleted meanwhile`);
     }
     const changes = decide(project.id);
     store.variables.change(project.id, changes);
@@ -89,8 +90,7 @@ function renewProduction(
     store.deployments.renewVariables(id, variables);
   }
   if (pending[0] !== undefined) return store.deployments.get(pending[0]);
-  const production = store.projects.get(project.id)?.productionDeploymentId ?? null;
-  const record = production === null ? null : store.deployments.get(production);
+  const record = productionOf(store, project);
   if (record === null || isSameEnvironment(record.projectEnv, variables)) return null;
   return redeploy(deps, record, { production: true });
 }

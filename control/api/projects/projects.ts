@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Project } from "../../model.ts";
-import { StoreError } from "../../store/mod.ts";
+import { type DeploymentRecord, StoreError } from "../../store/mod.ts";
 import { admits, hasRole } from "../access/access.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { ApiError } from "../errors.ts";
@@ -69,14 +69,28 @@ export function findProject(c: Context<ApiEnv>, store: ApiDeps["store"], project
   return project;
 }
 
+/** The deployment that is a project's production, or `null`. */
+export function productionOf(
+  { deployments }: Pick<ApiDeps["store"], "deployments">,
+  { productionDeploymentId }: Project,
+): DeploymentRecord | null {
+  return productionDeploymentId === null ? null : deployments.get(productionDeploymentId);
+}
+
 /** Deletes a project, and ends whatever still goes on for it. */
 export async function deleteProject(deps: ApiDeps, id: string): Promise<void> {
   await afterDeletion(deps, deps.store.projects.delete(id) ?? []);
-  deps.logs.access.endFollowers(id);
+  deps.logs.access.lines.end(id);
+}
+
+/** Deletes a deployment, and ends whatever still goes on for it. */
+export async function deleteDeployment(deps: ApiDeps, id: string): Promise<void> {
+  deps.store.deployments.delete(id);
+  await afterDeletion(deps, [id]);
 }
 
 /** Ends whatever still goes on for deployments that the store has deleted. */
-export async function afterDeletion(deps: ApiDeps, deploymentIds: readonly string[]): Promise<void> {
+async function afterDeletion(deps: ApiDeps, deploymentIds: readonly string[]): Promise<void> {
   for (const id of deploymentIds) {
     deps.builds.cancel(id);
     deps.logs.end(id);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isObject, MAX_VARIABLES, variableProblem } from "./variables.ts";
+import { isObject, MAX_VARIABLES, tooManyVariables, variableProblem } from "./variables.ts";
 
 const CONTEXTS = ["production", "preview"] as const;
 
@@ -27,7 +27,7 @@ export const variableChanges = z.custom<Record<string, unknown>>(
 )
   .transform((given, context) => {
     const entries = Object.entries(given);
-    if (entries.length > MAX_VARIABLES) return tooMany(context);
+    if (entries.length > MAX_VARIABLES) return tooManyVariables(context);
     return entries.flatMap(([name, change]) => {
       const whole = isObject(change) ? change : { value: change };
       return readVariable(name, whole, [name.slice(0, 200)], context);
@@ -72,9 +72,4 @@ function readVariable(
     context.addIssue({ code: "custom", message, path: [...path, ...below] });
   }
   return [];
-}
-
-function tooMany(context: z.RefinementCtx): never {
-  context.addIssue({ code: "custom", message: `has more than ${MAX_VARIABLES} variables` });
-  return z.NEVER;
 }

@@ -9,21 +9,31 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const RESERVED = /^(?:(?:DENO|LD|OTEL|ISOLA)_.*|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|.*_PROXY|__proto__)$/i;
 
 /** The environment of a deployment. Every wrong variable is named. */
-export const variables = z.custom<Record<string, unknown>>(isObject, "must be an object")
-  .transform((given, context) => {
+export const variables = z.custom<Record<string, string>>(isObject, "must be an object")
+  .superRefine((given, context) => {
     const entries = Object.entries(given);
-    if (entries.length > MAX_VARIABLES) {
-      context.addIssue({ code: "custom", message: `has more than ${MAX_VARIABLES} variables` });
-      return z.NEVER;
-    }
-    for (const [name, value] of entries) {
-      const problem = variableProblem(name, value);
-      if (problem !== null) {
-        context.addIssue({ code: "custom", message: problem, path: [name.slice(0, 200)] });
-      }
-    }
-    return given as Record<string, string>;
+    if (entries.length > MAX_VARIABLES) tooManyVariables(context);
+    else refuseWrong(entries, context);
   });
+
+/** What is changed of the environment of a deployment; `null` removes a variable. */
+export const variableOverrides = z.custom<Record<string, string | null>>(isObject, "must be an object")
+  .superRefine((given, context) =>
+    refuseWrong(Object.entries(given).filter(([, value]) => value !== null), context)
+  );
+
+/** Refuses a list of variables as a whole. */
+export function tooManyVariables(context: z.RefinementCtx): never {
+  context.addIssue({ code: "custom", message: `has more than ${MAX_VARIABLES} variables` });
+  return z.NEVER;
+}
+
+function refuseWrong(entries: [name: string, value: unknown][], context: z.RefinementCtx): void {
+  for (const [name, value] of entries) {
+    const problem = variableProblem(name, value);
+    if (problem !== null) context.addIssue({ code: "custom", message: problem, path: [name.slice(0, 200)] });
+  }
+}
 
 /** Why a deployment cannot have that variable, or `null`. */
 export function variableProblem(name: string, value: unknown): string | null {

@@ -1,3 +1,4 @@
+import { inOneLine } from "../../one_line.ts";
 import type { AcmeSubproblem } from "./acme_error.ts";
 import type { Answer } from "./answer.ts";
 
@@ -94,6 +95,5 @@ function stated(problem: Answer): { type: string; detail: string } {
 
 /** What a terminal or a log may show. */
 function plain(text: string): string {
-  // deno-lint-ignore no-control-regex -- A terminal must not obey it.
-  return text.slice(0, MAX_TEXT_LENGTH).replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, " ");
+  return inOneLine(text, MAX_TEXT_LENGTH);
 }

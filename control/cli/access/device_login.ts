@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiNewToken } from "../api_shapes.ts";
-import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
+import { unlessRefused } from "../unless_refused.ts";
 
 /** What a server says when a login begins. */
 interface DeviceCode {
@@ -41,23 +41,17 @@ export async function deviceLogin(
   for (;;) {
     const token = await redeem(client, deviceCode);
     if (token !== null) return token;
-    await delay(intervalMs, undefined, { signal }).catch((cause: unknown) => {
-      throw new CliError("interrupted", "Interrupted", { cause });
-    });
+    await delay(intervalMs, undefined, { signal });
   }
 }
 
 /** `null` = nobody has let it in yet. The server ends the waiting: then it fails. */
 async function redeem(client: ApiClient, deviceCode: string): Promise<ApiNewToken | null> {
-  try {
-    return await client.json({
-      action: "log in",
-      method: "POST",
-      path: "/v1/device/token",
-      json: { deviceCode },
-    });
-  } catch (error) {
-    if (error instanceof CliError && error.apiCode === "loginPending") return null;
-    throw error;
-  }
+  const call = client.json<ApiNewToken>({
+    action: "log in",
+    method: "POST",
+    path: "/v1/device/token",
+    json: { deviceCode },
+  });
+  return await unlessRefused(call, { code: "loginPending", instead: null });
 }

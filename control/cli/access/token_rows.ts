@@ -1,7 +1,7 @@
 import type { ApiProject, ApiToken } from "../api_shapes.ts";
-import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { formatAge, formatSince } from "../quantity.ts";
+import { unlessRefused } from "../unless_refused.ts";
 import { listOrganizations } from "./organization_calls.ts";
 
 /** A line of the table for each token: name, role, what it reaches, when it ends, last use, age, id. */
@@ -25,13 +25,9 @@ export async function tokenRows(client: ApiClient, tokens: readonly ApiToken[]):
 
 /** What was deleted meanwhile is shown by its id. */
 async function projectName(client: ApiClient, projectId: string): Promise<string> {
-  const call = { action: "read project", path: `/v1/projects/${projectId}` };
-  try {
-    return (await client.json<ApiProject>(call)).name;
-  } catch (error) {
-    if (error instanceof CliError && error.apiCode === "projectNotFound") return projectId;
-    throw error;
-  }
+  const call = client.json<ApiProject>({ action: "read project", path: `/v1/projects/${projectId}` });
+  const project = await unlessRefused(call, { code: "projectNotFound", instead: null });
+  return project?.name ?? projectId;
 }
 
 function endOf(expiresAt: string | null): string {

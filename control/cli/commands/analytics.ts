@@ -26,15 +26,23 @@ interface Analytics {
   values: (string | number)[][];
 }
 
-/** What was used in some time. */
-interface Use {
-  requests: number;
-  cpuSeconds: number;
-  uptimeSeconds: number;
-  memoryBytes: number;
-  inBytes: number;
-  outBytes: number;
+/** A column of the table: the field that it shows, and how. */
+interface Column {
+  title: string;
+  field: string;
+  format(value: number): string | number;
+  /** Of two times together. @default {their sum} */
+  add?(one: number, other: number): number;
 }
+
+const COLUMNS: readonly Column[] = [
+  { title: "REQUESTS", field: "requestCount", format: (count) => count },
+  { title: "CPU", field: "cpuSeconds", format: formatSeconds },
+  { title: "UP", field: "uptimeSeconds", format: formatSeconds },
+  { title: "MEMORY", field: "maxRssMemoryBytes", format: formatBytes, add: Math.max },
+  { title: "IN", field: "networkIngressBytes", format: formatBytes },
+  { title: "OUT", field: "networkEgressBytes", format: formatBytes },
+];
 
 /** `isola analytics`: what a project, or the organization, has used. */
 export const analytics = defineCommand({
@@ -62,38 +70,28 @@ export const analytics = defineCommand({
     const spanMs = since === undefined ? DAY_MS : endMs - Date.parse(since);
     const uses = addUp(found, spanMs > MAX_BY_HOUR_MS ? "day" : "hour");
     if (uses.size === 0) return terminal.note("Nothing was used in that time");
-    const rows = [...uses].map(([time, use]) => [time, ...cells(use)]);
-    rows.push(["all", ...cells([...uses.values()].reduce(add))]);
-    const header = ["TIME (UTC)", "REQUESTS", "CPU", "UP", "MEMORY", "IN", "OUT"];
+    const rows = [...uses, ["all", [...uses.values()].reduce(add)] as const].map(([time, use]) => [
+      time,
+      ...COLUMNS.map(({ format }, index) => format(use[index]!)),
+    ]);
+    const header = ["TIME (UTC)", ...COLUMNS.map(({ title }) => title)];
     terminal.printTable(header, rows);
   },
 });
 
-/** By the beginning of each hour or day in which something was used. */
-function addUp({ fields, values }: Analytics, unit: "hour" | "day"): Map<string, Use> {
-  const column = (name: string) => {
+/** What {@linkcode COLUMNS} come to, by the beginning of each hour or day in which something was used. */
+function addUp({ fields, values }: Analytics, unit: "hour" | "day"): Map<string, number[]> {
+  const indexOf = (name: string) => {
     const index = fields.findIndex((field) => field.name === name);
     if (index < 0) throw new CliError("failed", `Cannot read analytics: the server tells no "${name}"`);
-    return (row: (string | number)[]) => Number(row[index]);
+    return index;
   };
-  const [requests, cpuSeconds, uptimeSeconds] = ["requestCount", "cpuSeconds", "uptimeSeconds"].map(column);
-  const [memoryBytes, inBytes, outBytes] = [
-    "maxRssMemoryBytes",
-    "networkIngressBytes",
-    "networkEgressBytes",
-  ].map(column);
-  const time = fields.findIndex(({ name }) => name === "time");
-  const uses = new Map<string, Use>();
+  const time = indexOf("time");
+  const indexes = COLUMNS.map(({ field }) => indexOf(field));
+  const uses = new Map<string, number[]>();
   for (const row of values) {
-    const use: Use = {
-      requests: requests!(row),
-      cpuSeconds: cpuSeconds!(row),
-      uptimeSeconds: uptimeSeconds!(row),
-      memoryBytes: memoryBytes!(row),
-      inBytes: inBytes!(row),
-      outBytes: outBytes!(row),
-    };
-    if (Object.values(use).every((value) => value === 0)) continue;
+    const use = indexes.map((index) => Number(row[index]));
+    if (use.every((value) => value === 0)) continue;
     const text = String(row[time]);
     const key = unit === "day" ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 13)}:00`;
     const before = uses.get(key);
@@ -102,26 +100,14 @@ function addUp({ fields, values }: Analytics, unit: "hour" | "day"): Map<string,
   return uses;
 }
 
-function add(one: Use, other: Use): Use {
-  return {
-    requests: one.requests + other.requests,
-    cpuSeconds: one.cpuSeconds + other.cpuSeconds,
-    uptimeSeconds: one.uptimeSeconds + other.uptimeSeconds,
-    memoryBytes: Math.max(one.memoryBytes, other.memoryBytes),
-    inBytes: one.inBytes + other.inBytes,
-    outBytes: one.outBytes + other.outBytes,
-  };
+function add(one: readonly number[], other: readonly number[]): number[] {
+  return COLUMNS.map(({ add = sum }, index) => add(one[index]!, other[index]!));
 }
 
-function cells(
-  { requests, cpuSeconds, uptimeSeconds, memoryBytes, inBytes, outBytes }: Use,
-): (string | number)[] {
-  return [
-    requests,
-    formatElapsed(cpuSeconds * 1000),
-    formatElapsed(uptimeSeconds * 1000),
-    formatBytes(memoryBytes),
-    formatBytes(inBytes),
-    formatBytes(outBytes),
-  ];
+function sum(one: number, other: number): number {
+  return one + other;
+}
+
+function formatSeconds(seconds: number): string {
+  return formatElapsed(seconds * 1000);
 }

@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
-import { type ControlPlane, run, startControlPlane } from "../control_plane_test.ts";
-import { TempFolder } from "../snapshot/temp_folder_test.ts";
-
-async function deploy(plane: ControlPlane, project: string): Promise<string> {
-  using folder = new TempFolder();
-  folder.write("main.ts", project);
-  const { out } = await run(plane, ["deploy", folder.path, "-p", project, "--json"]);
-  return JSON.parse(out).deployment.id;
-}
+import { deployTo, run, startControlPlane } from "../control_plane_test.ts";
 
 Deno.test("what a project, or all of the organization, has used is added up, and told to programs in rows of 15 minutes", async () => {
   await using plane = await startControlPlane();
-  const [hello, shop] = [await deploy(plane, "hello"), await deploy(plane, "shop")];
+  const [hello, shop] = [await deployTo(plane, "hello"), await deployTo(plane, "shop")];
   const used = {
     cpuMs: 1500,
     uptimeMs: 60_000,

@@ -36,7 +36,6 @@ export const audit = defineCommand({
   remote: true,
   examples: ["isola audit --since 7d", "isola audit --by ci --json"],
   async run({ options, client, json, terminal }: Context) {
-    const isOneWanted = client().isOrganizationChosen;
     const records = await client().json<ApiAuditRecord[]>({
       action: "read the audit log",
       path: "/v1/audit",
@@ -44,7 +43,7 @@ export const audit = defineCommand({
         ...timeRange(options),
         limit: checkedLimit(options.limit),
         tokenId: options.by === undefined ? undefined : await tokenId(client(), options.by),
-        organizationId: isOneWanted ? (await client().organization()).id : undefined,
+        organizationId: await client().chosenOrganizationId(),
       },
     });
     if (json) return terminal.printJson(records);

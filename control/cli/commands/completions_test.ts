@@ -30,6 +30,7 @@ Deno.test("bash completes commands, their actions, options, and the values of op
   const cases: [words: string[], offers: string[]][] = [
     [["pro"], ["projects", "promote"]],
     [["--url", "http://x", "rollb"], ["rollback"]],
+    [["--org", "acme", "rollb"], ["rollback"]],
     [["projects", ""], ["create", "delete", "list", "update"]],
     [["--json", "projects", "cr"], ["create"]],
     [["projects", "create", ""], []],

@@ -1,13 +1,11 @@
 import { resolve } from "node:path";
-import { parseEnv } from "node:util";
 import type { ApiDeployment, ApiProject } from "../api_shapes.ts";
-import type { BuildLog } from "../../model.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
-import { deploymentUrls, deploySnapshot, followBuild } from "../deploy_snapshot.ts";
+import { deploymentUrls, deploySnapshot, showBuild } from "../deploy_snapshot.ts";
+import { parseDotenv } from "../env/dotenv.ts";
 import { readLink } from "../folder_link.ts";
-import { buildLogLine, levelColor } from "../log_lines.ts";
 import { formatElapsed } from "../quantity.ts";
 import { BlobHasher } from "../snapshot/git_blob.ts";
 import { type Snapshot, takeSnapshot } from "../snapshot/take_snapshot.ts";
@@ -108,8 +106,7 @@ async function build(
   { terminal, deps: { signal } }: Surroundings,
 ): Promise<ApiDeployment> {
   using _ = terminal.working("Building");
-  const onLog = (line: BuildLog) => terminal.note(buildLogLine(line), levelColor(line.level));
-  return await followBuild(id, { client, signal, onLog });
+  return await showBuild(id, { client, terminal, signal });
 }
 
 /**
@@ -124,7 +121,7 @@ export function readVariables(
   const variables: Record<string, string> = {};
   for (const file of options["env-file"]) {
     try {
-      Object.assign(variables, parseEnv(Deno.readTextFileSync(resolve(cwd, file))));
+      Object.assign(variables, parseDotenv(Deno.readTextFileSync(resolve(cwd, file))));
     } catch (error) {
       throw new CliError("usage", `Cannot read --env-file "${file}": ${(error as Error).message}`, {
         cause: error,

@@ -1,3 +1,4 @@
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { deploymentUrls } from "../deploy_snapshot.ts";
@@ -25,16 +26,12 @@ export const deployments = defineCommand({
   remote: true,
   examples: ["isola deployments --project hello", "isola deployments show a1b2c3d4e5f6"],
   async run(context) {
-    const { options, positionals: [action = "list", id], json, terminal } = context;
+    const { options, positionals: [action = "list", id] } = context;
     if (action === "list") return await list(context, options.project);
-    if (action !== "show" && action !== "delete") {
-      throw new CliError("usage", `Unknown action "${action}" of deployments: known are list, show, delete`);
-    }
+    const actions = { show, delete: remove };
+    const act = chosenAction(action, { of: "deployments", actions, besides: ["list"] });
     if (!id) throw new CliError("usage", `Cannot ${action} a deployment without its id`);
-    if (action === "show") return await show(context, id);
-    await context.client().deleteDeployment(id);
-    if (json) terminal.printJson({ id });
-    else terminal.print(`Deleted deployment "${id}"`);
+    await act(context, id);
   },
 });
 
@@ -54,6 +51,12 @@ async function list({ client, json, terminal }: CommandContext, name: string | u
     domains.join(" "),
   ]);
   terminal.printTable(["ID", "STATUS", "KIND", "AGE", "COMMIT", "HOSTS"], rows);
+}
+
+async function remove({ client, json, terminal }: CommandContext, id: string): Promise<void> {
+  await client().deleteDeployment(id);
+  if (json) terminal.printJson({ id });
+  else terminal.print(`Deleted deployment "${id}"`);
 }
 
 async function show({ client, json, terminal }: CommandContext, id: string): Promise<void> {

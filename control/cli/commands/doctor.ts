@@ -24,10 +24,10 @@ export const doctor = defineCommand({
   remote: false,
   examples: ["isola doctor", "isola doctor --config /etc/isola.yaml --json"],
   async run(context) {
-    const { options, deps, terminal } = context;
+    const { deps, terminal, json } = context;
     const findings = await examine(configOf(context, {}), deps.memoryBytes);
     const problems = findings.filter(({ status }) => status === "problem").length;
-    if (options.json === true) terminal.printJson(findings);
+    if (json) terminal.printJson(findings);
     else for (const finding of findings) print(finding);
     if (problems > 0) {
       const message = `${problems} problem${problems === 1 ? "" : "s"} found on this machine`;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { ApiDomain } from "../api_shapes.ts";
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { addDomain } from "../domains/add_domain.ts";
@@ -55,11 +56,7 @@ export const domains = defineCommand({
   async run(context) {
     const { positionals: [action = "list", name] } = context;
     if (action === "list") return await list(context);
-    const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (act === undefined) {
-      const known = ["list", ...Object.keys(ACTIONS)].join(", ");
-      throw new CliError("usage", `Unknown action "${action}" of domains: known are ${known}`);
-    }
+    const act = chosenAction(action, { of: "domains", actions: ACTIONS, besides: ["list"] });
     if (!name) throw new CliError("usage", `Cannot ${action} a domain without its name`);
     await act(context, name);
   },

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import type { ApiDomain } from "../api_shapes.ts";
-import { type ControlPlane, run, startControlPlane, testDeps, TOKEN } from "../control_plane_test.ts";
+import {
+  type ControlPlane,
+  deployTo,
+  run,
+  startControlPlane,
+  testDeps,
+  TOKEN,
+} from "../control_plane_test.ts";
 import { runCli } from "../run_cli.ts";
 import { TempFolder } from "../snapshot/temp_folder_test.ts";
-
-/** Deploys to project "hello"; returns the deployment's id. */
-async function deploy(plane: ControlPlane, folder: TempFolder): Promise<string> {
-  folder.write("main.ts", crypto.randomUUID());
-  const { out, err } = await run(plane, ["deploy", folder.path, "-p", "hello", "--json"]);
-  assert.notEqual(out, "", err);
-  return JSON.parse(out).deployment.id;
-}
 
 /** Sets the record that verifies a registered domain. */
 function setRecord(plane: ControlPlane, domain: string): void {
@@ -27,8 +26,7 @@ async function show(plane: ControlPlane, name: string): Promise<ApiDomain> {
 
 Deno.test("domains add shows the records, waits for them, attaches, and gets the certificate", async () => {
   await using plane = await startControlPlane();
-  using folder = new TempFolder();
-  const deployment = await deploy(plane, folder);
+  const deployment = await deployTo(plane, "hello");
   const deps = testDeps({ env: { ISOLA_URL: plane.url, ISOLA_TOKEN: TOKEN } });
   const adding = runCli(["domains", "add", "Shop.example.com", "-p", "hello"], deps);
   await deps.stderr.until(/Waiting: Cannot verify domain "shop\.example\.com": there is no TXT record/);
@@ -45,7 +43,7 @@ Deno.test("domains add shows the records, waits for them, attaches, and gets the
       `project      hello\ndeployment   ${deployment}\n`,
   );
 
-  const next = await deploy(plane, folder);
+  const next = await deployTo(plane, "hello");
   assert.equal((await run(plane, ["promote", next])).code, 0);
   assert.equal((await show(plane, "SHOP.example.com.")).deploymentId, next);
   const again = await run(plane, ["domains", "add", "shop.example.com", "-p", "hello", "--json"]);
@@ -62,8 +60,7 @@ Deno.test("domains add --no-wait ends with the records to set, and the same comm
   setRecord(plane, "*.example.com");
   const second = await run(plane, ["domains", "add", "*.example.com", "--json"]);
   assert.deepEqual([second.code, JSON.parse(second.out).isValidated], [0, true]);
-  using folder = new TempFolder();
-  const deployment = await deploy(plane, folder);
+  const deployment = await deployTo(plane, "hello");
   const attached = await run(plane, ["domains", "add", "*.example.com", "-p", "hello", "--json"]);
   assert.deepEqual([attached.code, JSON.parse(attached.out).deploymentId], [0, deployment]);
 });
@@ -86,8 +83,7 @@ Deno.test("a certificate that cannot be got fails the command with what to do ne
 
 Deno.test("domains are listed, verified, attached, detached and removed", async () => {
   await using plane = await startControlPlane();
-  using folder = new TempFolder();
-  const deployment = await deploy(plane, folder);
+  const deployment = await deployTo(plane, "hello");
   assert.match((await run(plane, ["domains"])).err, /^No domains yet/);
   for (const name of ["b.example.com", "a.example.com"]) {
     await run(plane, ["domains", "add", name, "--no-wait"]);

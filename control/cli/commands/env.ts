@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import type { DeploymentContext } from "../../model.ts";
+import type { ApiProject } from "../api_shapes.ts";
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { formatDotenv, parseDotenv } from "../env/dotenv.ts";
@@ -34,8 +36,7 @@ const OPTIONS = {
   "no-wait": { type: "boolean", help: "do not wait until the production has the change" },
 } as const satisfies Record<string, Option>;
 
-/** What the actions of `isola env` are called with. */
-export type EnvContext = CommandContext<typeof OPTIONS>;
+type EnvContext = CommandContext<typeof OPTIONS>;
 
 const DEFAULT_FILE = ".env";
 const STANDARD_STREAM = "-";
@@ -70,11 +71,7 @@ export const env = defineCommand({
   ],
   async run(context) {
     const { positionals: [action = "list", ...rest] } = context;
-    const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (act === undefined) {
-      const known = Object.keys(ACTIONS).join(", ");
-      throw new CliError("usage", `Unknown action "${action}" of env: known are ${known}`);
-    }
+    const act = chosenAction(action, { of: "env", actions: ACTIONS });
     await act(context, rest);
   },
 });
@@ -107,7 +104,8 @@ const ACTIONS: Record<string, (context: EnvContext, rest: string[]) => Promise<v
     for (const [name, value] of await valuesOf(context, assignments)) {
       changes[name] = { value, ...kind, contexts };
     }
-    await change(context, changes, `Set ${Object.keys(changes).join(", ")}`);
+    const project = await existingProject(context.client(), context.options.project);
+    await change(context, { project, changes, done: `Set ${Object.keys(changes).join(", ")}` });
   },
 
   async unset(context, names) {
@@ -124,7 +122,7 @@ const ACTIONS: Record<string, (context: EnvContext, rest: string[]) => Promise<v
       );
     }
     const changes = Object.fromEntries(names.map((name) => [name, { value: null, contexts }]));
-    await change(context, changes, `Removed ${names.join(", ")}`);
+    await change(context, { project, changes, done: `Removed ${names.join(", ")}` });
   },
 
   async pull(context, [file = DEFAULT_FILE]) {
@@ -156,17 +154,20 @@ const ACTIONS: Record<string, (context: EnvContext, rest: string[]) => Promise<v
     if (Object.keys(diff.changes).length > 0 && !options.yes && file !== STANDARD_STREAM) {
       await confirm(context, `Change these variables of "${project.name}"?`);
     }
-    await change(context, diff.changes, `Project "${project.name}" has the variables of ${file}`);
+    const done = `Project "${project.name}" has the variables of ${file}`;
+    await change(context, { project, changes: diff.changes, done });
   },
 };
 
 async function change(
   context: EnvContext,
-  changes: Record<string, ApiVariableChange>,
-  done: string,
+  { project, changes, done }: {
+    project: ApiProject;
+    changes: Record<string, ApiVariableChange>;
+    done: string;
+  },
 ): Promise<void> {
   const { client, options, json, terminal } = context;
-  const project = await existingProject(client(), options.project);
   const redeploy = !options["no-redeploy"];
   const { variables, deployment, overridden } = await changeVariables(client(), project, {
     changes,

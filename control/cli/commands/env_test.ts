@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
-import { type ControlPlane, Keyboard, run, startControlPlane } from "../control_plane_test.ts";
+import { type ControlPlane, deployTo, Keyboard, run, startControlPlane } from "../control_plane_test.ts";
 import { TempFolder } from "../snapshot/temp_folder_test.ts";
-
-/** Deploys something to project "shop"; returns the id. */
-async function deploy(plane: ControlPlane, ...args: string[]): Promise<string> {
-  using folder = new TempFolder();
-  folder.write("main.ts", crypto.randomUUID());
-  const { out, err } = await run(plane, ["deploy", folder.path, "-p", "shop", "--json", ...args]);
-  assert.notEqual(out, "", err);
-  return JSON.parse(out).deployment.id;
-}
 
 function env(plane: ControlPlane, args: string[], deps: Parameters<typeof run>[2] = {}) {
   return run(plane, ["env", ...args, "-p", "shop"], deps);
@@ -23,7 +14,7 @@ function production({ store }: ControlPlane): Record<string, string> {
 
 Deno.test("variables are set, listed and removed, and the production has them when the command ends", async () => {
   await using plane = await startControlPlane();
-  const first = await deploy(plane);
+  const first = await deployTo(plane, "shop");
   assert.match(
     (await env(plane, [])).err,
     /^Project "shop" has no variables yet: isola env set NAME=VALUE\n$/,
@@ -50,7 +41,7 @@ Deno.test("variables are set, listed and removed, and the production has them wh
       ["B", "2", "all"],
       ["KEY", "(secret)", "all"],
       [""],
-    ].map((cells) => cells[0] === "EMPTY" ? ["EMPTY", "all", "0s"] : cells),
+    ],
   );
 
   const removed = await env(plane, ["unset", "A", "B"]);
@@ -64,7 +55,7 @@ Deno.test("variables are set, listed and removed, and the production has them wh
 
 Deno.test("a value that is not on the command line is asked for, without showing it, or read from a pipe", async () => {
   await using plane = await startControlPlane();
-  await deploy(plane);
+  await deployTo(plane, "shop");
   const stdin = new Keyboard(["hunte\x7f\x7fter2"], true);
   const typed = await env(plane, ["set", "TYPED", "--secret"], { stdin });
   assert.match(typed.err, /^Value of TYPED: \nSet TYPED\n/);
@@ -85,14 +76,14 @@ Deno.test("a value that is not on the command line is asked for, without showing
 
 Deno.test("what a deployment was given itself goes over its project's, and whoever sets that is told", async () => {
   await using plane = await startControlPlane();
-  await deploy(plane, "--env", "A=own");
+  await deployTo(plane, "shop", "--env", "A=own");
   const { err } = await env(plane, ["set", "A=1", "B=2"]);
   assert.match(err, /^Set A, B\nThe production was deployed with its own A, which it keeps\n/);
 });
 
 Deno.test("variables that a program does not start with leave the production as it is, and the command fails", async () => {
   await using plane = await startControlPlane();
-  const first = await deploy(plane);
+  const first = await deployTo(plane, "shop");
   plane.nextBuild = { status: "failed", log: [{ level: "error", message: "no A please" }] };
   const { code, out, err } = await env(plane, ["set", "A=1"]);
   assert.deepEqual([code, out], [1, ""]);
@@ -103,7 +94,7 @@ Deno.test("variables that a program does not start with leave the production as 
 Deno.test("what is pulled into a file and pushed again changes nothing, and keeps what is secret", async () => {
   await using plane = await startControlPlane();
   using folder = new TempFolder();
-  await deploy(plane);
+  await deployTo(plane, "shop");
   const values = [
     "plain",
     "",
@@ -145,7 +136,7 @@ Deno.test("what is pulled into a file and pushed again changes nothing, and keep
 Deno.test("push shows the difference, asks whoever is at the terminal, and does nothing without a yes", async () => {
   await using plane = await startControlPlane();
   using folder = new TempFolder();
-  await deploy(plane);
+  await deployTo(plane, "shop");
   await env(plane, ["set", "A=1", "B=2"]);
   folder.write("vars", "A=1\nB=3\nC='4'\n");
   const push = (answer: string) =>
@@ -169,7 +160,7 @@ Deno.test("push shows the difference, asks whoever is at the terminal, and does 
 
 Deno.test("what env cannot do is refused with what is allowed", async () => {
   await using plane = await startControlPlane();
-  await deploy(plane);
+  await deployTo(plane, "shop");
   const cases: [string[], number, string][] = [
     [["show"], 2, 'Unknown action "show" of env: known are list, set, unset, pull, push'],
     [["set"], 2, "Cannot set nothing: give NAME=VALUE or NAME"],
@@ -191,7 +182,7 @@ Deno.test("what env cannot do is refused with what is allowed", async () => {
 
 Deno.test("rollback shows what it changes, and asks whoever is at the terminal", async () => {
   await using plane = await startControlPlane();
-  const first = await deploy(plane);
+  const first = await deployTo(plane, "shop");
   await env(plane, ["set", "A=s3cret"]);
   const second = plane.store.projects.getByName("shop")!.productionDeploymentId!;
   const rollback = (...lines: string[]) =>
@@ -208,7 +199,7 @@ Deno.test("rollback shows what it changes, and asks whoever is at the terminal",
   const yes = await rollback("yes");
   assert.equal(yes.out, `Deployment "${first}" is production again, instead of "${second}"\n`);
 
-  const third = await deploy(plane);
+  const third = await deployTo(plane, "shop");
   const { out, err } = await run(plane, ["promote", third, "--json"]);
   assert.match(err, /\nfiles {2}0 added, 1 changed, 0 removed\n {2}~ main\.ts\nvariables {2}\+A\n$/);
   assert.deepEqual(JSON.parse(out).changes.files.changed, ["main.ts"]);
@@ -216,10 +207,10 @@ Deno.test("rollback shows what it changes, and asks whoever is at the terminal",
 
 Deno.test("a preview is promoted with its own variables, or as a new deployment with those of production", async () => {
   await using plane = await startControlPlane();
-  await deploy(plane);
+  await deployTo(plane, "shop");
   await env(plane, ["set", "A=trial", "--context", "preview"]);
   await env(plane, ["set", "A=live", "--context", "production"]);
-  const preview = await deploy(plane);
+  const preview = await deployTo(plane, "shop");
   assert.match((await run(plane, ["promote", preview])).err, / {2}variables of previews\n/);
   assert.deepEqual(production(plane), { A: "trial" });
   const { out } = await run(plane, ["promote", preview, "--redeploy"]);

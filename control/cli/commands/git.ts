@@ -1,4 +1,5 @@
 import type { GitProvider } from "../../model.ts";
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { existingProject } from "../existing_project.ts";
@@ -73,11 +74,7 @@ export const git = defineCommand({
   ],
   async run(context) {
     const { positionals: [action = "show", ...rest] } = context;
-    const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (act === undefined) {
-      const known = Object.keys(ACTIONS).join(", ");
-      throw new CliError("usage", `Unknown action "${action}" of git: known are ${known}`);
-    }
+    const act = chosenAction(action, { of: "git", actions: ACTIONS });
     await act(context, rest[0]);
   },
 });

@@ -37,7 +37,7 @@ export const link = defineCommand({
       return terminal.print(`"${folder}" is project "${found.project}" on ${found.url}`);
     }
     const { name } = await existingProject(client(), options.project);
-    const organization = client().isOrganizationChosen ? (await client().organization()).id : undefined;
+    const organization = await client().chosenOrganizationId();
     const linked = { url: client().url, project: name, ...(organization && { organization }) };
     const path = saveLink(folder, linked);
     if (json) terminal.printJson({ folder, ...linked });

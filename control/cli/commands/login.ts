@@ -2,7 +2,7 @@ import { deviceLogin } from "../access/device_login.ts";
 import { readOwnToken } from "../access/token_calls.ts";
 import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { saveCredentials } from "../credentials.ts";
+import { givenToken, saveCredentials } from "../credentials.ts";
 
 const MAX_NAME_LENGTH = 60;
 
@@ -23,9 +23,10 @@ export const login = defineCommand({
     "ISOLA_TOKEN=… isola login --url https://control.example.com",
   ],
   async run(context) {
-    const { client, json, terminal, deps } = context;
+    const { options, client, json, terminal, deps } = context;
     const { url } = client();
-    const given = givenToken(context);
+    // Said now, not remembered: who logs in again wants another one.
+    const given = givenToken(options as { token?: string }, deps.env);
     const { name, role, token } = given === undefined
       ? await inBrowser(context)
       : { ...await readOwnToken(client()), token: given };
@@ -34,13 +35,6 @@ export const login = defineCommand({
     else terminal.print(`Logged in to ${url} as "${name}" (${role}); saved in ${path}`);
   },
 });
-
-/** Said now, not remembered: who logs in again wants another one. */
-function givenToken(
-  { options, deps: { env } }: Pick<CommandContext, "options" | "deps">,
-): string | undefined {
-  return (options.token as string | undefined) ?? (env.ISOLA_TOKEN || env.ISOLA_ADMIN_TOKEN || undefined);
-}
 
 async function inBrowser({ client, terminal, deps }: CommandContext) {
   if (!terminal.isInteractive) {

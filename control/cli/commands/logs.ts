@@ -119,7 +119,7 @@ async function show<Line extends { time: string }>(
   const signal = AbortSignal.any([deps.signal, stop.signal]);
   try {
     if (options.follow) await Promise.all(tails.map((tail) => tail.open(signal)));
-    const past = tails.map((tail, index) => numbered(index, tail.past(range)));
+    const past = tails.map((tail) => tail.past(range));
     for await (const { index, line } of mergeByTime(past)) print(index, sources[index]!, line);
     if (!options.follow) return;
     await Promise.all(tails.map((tail, index) => {
@@ -138,10 +138,6 @@ async function show<Line extends { time: string }>(
   } finally {
     stop.abort();
   }
-}
-
-async function* numbered<Line extends { time: string }>(index: number, lines: AsyncIterable<Line>) {
-  for await (const line of lines) yield { index, line, time: line.time };
 }
 
 async function showBuildLogs(

@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
-import { type ControlPlane, run, startControlPlane, testDeps, TOKEN } from "../control_plane_test.ts";
+import { deployTo, run, startControlPlane, testDeps, TOKEN } from "../control_plane_test.ts";
 import { runCli } from "../run_cli.ts";
-import { TempFolder } from "../snapshot/temp_folder_test.ts";
 
 const NOW = Date.now();
-
-/** Deploys to a project; returns the deployment's id. */
-async function deploy(plane: ControlPlane, project: string): Promise<string> {
-  using folder = new TempFolder();
-  folder.write("main.ts", crypto.randomUUID());
-  const { out } = await run(plane, ["deploy", folder.path, "-p", project, "--json"]);
-  return JSON.parse(out).deployment.id;
-}
 
 const line = (agoMs: number, message: string) => ({
   time: new Date(NOW - agoMs).toISOString(),
@@ -25,7 +16,7 @@ const messages = (out: string) =>
 
 Deno.test("the logs of several projects are shown as one, each line with its own", async () => {
   await using plane = await startControlPlane();
-  const [hello, shop] = [await deploy(plane, "hello"), await deploy(plane, "shop")];
+  const [hello, shop] = [await deployTo(plane, "hello"), await deployTo(plane, "shop")];
   plane.writeLog(hello, line(3000, "first"), line(1000, "third"));
   plane.writeLog(shop, line(2000, "second"));
   const both = ["-p", "hello", "-p", "shop"];
@@ -53,8 +44,8 @@ Deno.test("the logs of several projects are shown as one, each line with its own
 
 Deno.test("whoever follows a project's log sees that of its next production, from when it became that", async () => {
   await using plane = await startControlPlane();
-  const first = await deploy(plane, "hello");
-  const second = await deploy(plane, "hello");
+  const first = await deployTo(plane, "hello");
+  const second = await deployTo(plane, "hello");
   const stop = new AbortController();
   const deps = testDeps({ env: { ISOLA_URL: plane.url, ISOLA_TOKEN: TOKEN }, signal: stop.signal });
   plane.writeLog(first, line(0, "one"));
@@ -73,7 +64,7 @@ Deno.test("whoever follows a project's log sees that of its next production, fro
 
 Deno.test("a log is searched, and exported whole", async () => {
   await using plane = await startControlPlane();
-  const id = await deploy(plane, "hello");
+  const id = await deployTo(plane, "hello");
   plane.writeLog(id, ...Array.from({ length: 150 }, (_, index) => line(10_000 - index, `line ${index}`)));
   const show = async (...args: string[]) =>
     messages((await run(plane, ["logs", "-p", "hello", "--json", ...args])).out);
@@ -90,7 +81,7 @@ Deno.test("a log is searched, and exported whole", async () => {
 
 Deno.test("the requests of a project are shown, by status", async () => {
   await using plane = await startControlPlane();
-  const deploymentId = await deploy(plane, "hello");
+  const deploymentId = await deployTo(plane, "hello");
   const entry = {
     timeMs: NOW,
     method: "GET",

@@ -6,6 +6,7 @@ import {
   listOrganizations,
   renameOrganization,
 } from "../access/organization_calls.ts";
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
@@ -26,11 +27,7 @@ export const orgs = defineCommand({
   async run(context) {
     const { positionals: [action = "list", ...names], json, terminal } = context;
     if (action === "list") return await list(context);
-    const act = ACTIONS[action];
-    if (act === undefined) {
-      const known = ["list", ...Object.keys(ACTIONS)].join(", ");
-      throw new CliError("usage", `Unknown action "${action}" of orgs: known are ${known}`);
-    }
+    const act = chosenAction(action, { of: "orgs", actions: ACTIONS, besides: ["list"] });
     const { done, organization } = await act(context.client(), names);
     if (json) terminal.printJson(organization);
     else terminal.print(done);

@@ -1,4 +1,5 @@
 import type { ApiProject } from "../api_shapes.ts";
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient, ProjectChanges } from "../client.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
@@ -33,11 +34,7 @@ export const projects = defineCommand({
   async run(context) {
     const { positionals: [action = "list", name], json, terminal } = context;
     if (action === "list") return await list(context);
-    const act = ACTIONS[action];
-    if (act === undefined) {
-      const known = ["list", ...Object.keys(ACTIONS)].join(", ");
-      throw new CliError("usage", `Unknown action "${action}" of projects: known are ${known}`);
-    }
+    const act = chosenAction(action, { of: "projects", actions: ACTIONS, besides: ["list"] });
     if (!name) throw new CliError("usage", `Cannot ${action} a project without its name`);
     const { done, project } = await act(context, name);
     if (json) terminal.printJson(project);

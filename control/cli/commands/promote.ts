@@ -1,6 +1,6 @@
 import type { ApiDeployment } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
-import type { ApiClient } from "../client.ts";
+import { type ApiClient, deploymentPath } from "../client.ts";
 import { defineCommand, type Option } from "../command.ts";
 import { changeLines, compareDeployments } from "../deployment_changes.ts";
 import { putInForce } from "../env/put_in_force.ts";
@@ -54,7 +54,7 @@ async function redeploy(client: ApiClient, id: string): Promise<ApiDeployment> {
   return await client.json({
     action: `redeploy deployment "${id}"`,
     method: "POST",
-    path: `/v1/deployments/${encodeURIComponent(id)}/redeploy`,
+    path: deploymentPath(id, "redeploy"),
     json: { production: true },
   });
 }

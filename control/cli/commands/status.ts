@@ -5,6 +5,7 @@ import type { ApiClient } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { formatBytes, formatElapsed, formatSince } from "../quantity.ts";
 import type { Terminal } from "../terminal.ts";
+import { unlessRefused } from "../unless_refused.ts";
 
 /** `isola status`: the server, the layers around its isolates, and what the live ones use. */
 export const status = defineCommand({
@@ -29,12 +30,7 @@ export const status = defineCommand({
 
 /** `null` = the access token is not one of the machine. */
 async function readIsolates(client: ApiClient): Promise<IsolateInfo[] | null> {
-  try {
-    return await client.isolates();
-  } catch (error) {
-    if (error instanceof CliError && error.apiCode === "forbidden") return null;
-    throw error;
-  }
+  return await unlessRefused(client.isolates(), { code: "forbidden", instead: null });
 }
 
 function printServer(terminal: Terminal, { sandbox, ...server }: ApiHealth): void {

@@ -7,11 +7,12 @@ import {
 } from "../access/token_calls.ts";
 import { tokenRows } from "../access/token_rows.ts";
 import type { ApiRole, ApiToken } from "../api_shapes.ts";
+import { chosenAction } from "../chosen_action.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
 import { type CommandContext, defineCommand, type Option } from "../command.ts";
 import { existingProject } from "../existing_project.ts";
-import { parseDurationMs } from "../quantity.ts";
+import { parseTime } from "../point_in_time.ts";
 
 const ROLES: readonly ApiRole[] = ["admin", "write", "deploy", "read"];
 const OPTIONS = {
@@ -54,10 +55,7 @@ export const tokens = defineCommand({
   async run(context) {
     const { positionals: [action = "list", name] } = context;
     if (action === "list") return await list(context);
-    const act = action === "create" ? create : action === "revoke" ? revoke : undefined;
-    if (act === undefined) {
-      throw new CliError("usage", `Unknown action "${action}" of tokens: known are list, create, revoke`);
-    }
+    const act = chosenAction(action, { of: "tokens", actions: { create, revoke }, besides: ["list"] });
     if (!name) throw new CliError("usage", `Cannot ${action} an access token without its name`);
     await act(context, name);
   },
@@ -81,7 +79,7 @@ async function revoke({ client, json, terminal }: Context, nameOrId: string): Pr
 }
 
 async function list({ client, json, terminal }: Context): Promise<void> {
-  const organizationId = client().isOrganizationChosen ? (await client().organization()).id : undefined;
+  const organizationId = await client().chosenOrganizationId();
   const all = (await listTokens(client())).filter((token) =>
     organizationId === undefined || token.organizationId === organizationId
   );
@@ -121,9 +119,8 @@ async function boundOf(
 /** ISO 8601; `undefined` = it is not said. */
 function endTime(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  const fromNowMs = parseDurationMs(text);
-  const atMs = fromNowMs === undefined ? Date.parse(text) : Date.now() + fromNowMs;
-  if (!Number.isNaN(atMs)) return new Date(atMs).toISOString();
+  const time = parseTime(text, "from now");
+  if (time !== undefined) return time;
   throw new CliError("usage", `Cannot use --expires "${text}": must be 12h, 90d or an ISO 8601 time`);
 }
 

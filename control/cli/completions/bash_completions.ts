@@ -1,4 +1,10 @@
+import { REMOTE_OPTIONS } from "../command.ts";
 import type { CompletedCommand, CompletedOption } from "./completed_command.ts";
+
+/** What may stand before the command with a value, which is no command. */
+const VALUED = Object.entries(REMOTE_OPTIONS).flatMap(([name, { type }]) =>
+  type === "string" ? `--${name}` : []
+);
 
 /** A script for bash 4 and later, to be sourced. */
 export function bashCompletions(commands: readonly CompletedCommand[]): string {
@@ -7,7 +13,7 @@ _isola() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command="" index
   for ((index = 1; index < COMP_CWORD; index++)); do
     case "\${COMP_WORDS[index]}" in
-      --url|--token) ((index++)) ;;
+      ${VALUED.join("|")}) ((index++)) ;;
       -*) ;;
       *) command="\${COMP_WORDS[index]}"; break ;;
     esac

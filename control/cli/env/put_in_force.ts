@@ -1,8 +1,7 @@
 import type { ApiDeployment } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
 import type { CommandContext } from "../command.ts";
-import { followBuild } from "../deploy_snapshot.ts";
-import { buildLogLine, levelColor } from "../log_lines.ts";
+import { showBuild } from "../deploy_snapshot.ts";
 import { formatElapsed } from "../quantity.ts";
 
 /**
@@ -16,11 +15,7 @@ export async function putInForce(
 ): Promise<ApiDeployment> {
   const startedAt = performance.now();
   terminal.note(`Starting deployment ${id} with these variables`);
-  const deployment = await followBuild(id, {
-    client: client(),
-    signal,
-    onLog: (line) => terminal.note(buildLogLine(line), levelColor(line.level)),
-  });
+  const deployment = await showBuild(id, { client: client(), terminal, signal });
   if (deployment.status === "failed") {
     throw new CliError(
       "failed",

@@ -2,8 +2,6 @@ import type { DeploymentContext } from "../../model.ts";
 import { CliError } from "../cli_error.ts";
 import type { ApiVariable, ApiVariableChange } from "./variable_calls.ts";
 
-const ALL: readonly DeploymentContext[] = ["production", "preview"];
-
 /** What a file of variables would change in a project. */
 export interface VariablesDiff {
   added: string[];
@@ -22,7 +20,7 @@ export interface VariablesDiff {
  */
 export function oneOfEach(
   variables: readonly ApiVariable[],
-  contexts: readonly DeploymentContext[] = ALL,
+  contexts: readonly DeploymentContext[],
 ): ApiVariable[] {
   const relevant = variables.filter((one) => one.contexts.some((context) => contexts.includes(context)));
   const differing = relevant.find((one) => !contexts.every((context) => one.contexts.includes(context)));
@@ -44,7 +42,7 @@ export function oneOfEach(
 export function diffVariables(
   current: readonly ApiVariable[],
   file: Readonly<Record<string, string>>,
-  { contexts = ALL, secret }: { contexts?: readonly DeploymentContext[]; secret: boolean },
+  { contexts, secret }: { contexts: readonly DeploymentContext[]; secret: boolean },
 ): VariablesDiff {
   const before = new Map(oneOfEach(current, contexts).map((one) => [one.name, one]));
   const diff: VariablesDiff = { added: [], changed: [], removed: [], kept: [], changes: {} };

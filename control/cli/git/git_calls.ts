@@ -1,7 +1,7 @@
 import type { GitBranch, GitProvider, GitSettings } from "../../model.ts";
 import type { ApiProject } from "../api_shapes.ts";
-import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
+import { unlessRefused } from "../unless_refused.ts";
 
 /** The git settings of a project as the API shows them. */
 export interface ApiGitLink extends GitSettings {
@@ -22,12 +22,9 @@ export interface ApiGitChanges extends Partial<Omit<GitSettings, "provider">> {
 
 /** The git settings of a project; `undefined` = it has none. */
 export async function readGitLink(client: ApiClient, project: ApiProject): Promise<ApiGitLink | undefined> {
-  try {
-    return await client.json({ action: `read the git settings of "${project.name}"`, path: pathOf(project) });
-  } catch (error) {
-    if (error instanceof CliError && error.apiCode === "gitLinkNotFound") return undefined;
-    throw error;
-  }
+  const action = `read the git settings of "${project.name}"`;
+  const call = client.json<ApiGitLink>({ action, path: pathOf(project) });
+  return await unlessRefused(call, { code: "gitLinkNotFound", instead: undefined });
 }
 
 /** Changes what is given. */

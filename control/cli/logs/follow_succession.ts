@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../cli_error.ts";
 import type { ApiClient } from "../client.ts";
+import { unlessRefused } from "../unless_refused.ts";
 import { appLogPath, currentDeployment, type NamedSource } from "./log_sources.ts";
-import { LogTail } from "./log_tail.ts";
+import { isPassing, LogTail } from "./log_tail.ts";
 
 /** How long another production may go unnoticed. */
 const LOOK_INTERVAL_MS = 2000;
@@ -77,17 +78,13 @@ async function laterProduction(
       if (signal.aborted) break;
       if (!(error instanceof CliError)) throw error;
       // Anything else, such as a project that is gone, ends what is shown as well.
-      if (error.code !== "unreachable" && error.apiCode !== "overloaded") break;
+      if (!isPassing(error)) break;
     }
   }
   return null;
 }
 
 async function isProduction(client: ApiClient, deploymentId: string): Promise<boolean> {
-  try {
-    return (await client.deployment(deploymentId)).production;
-  } catch (error) {
-    if (error instanceof CliError && error.apiCode === "deploymentNotFound") return false;
-    throw error;
-  }
+  const call = client.deployment(deploymentId);
+  return (await unlessRefused(call, { code: "deploymentNotFound", instead: null }))?.production ?? false;
 }

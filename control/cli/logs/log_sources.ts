@@ -1,6 +1,6 @@
 import type { ApiDeployment } from "../api_shapes.ts";
 import { CliError } from "../cli_error.ts";
-import type { ApiClient } from "../client.ts";
+import { type ApiClient, deploymentPath } from "../client.ts";
 import { existingProject } from "../existing_project.ts";
 import type { LogSource } from "./log_tail.ts";
 
@@ -61,7 +61,7 @@ export async function accessLogSources(
 
 /** Where the API has what a deployment wrote. */
 export function appLogPath(deploymentId: string): string {
-  return `/v1/deployments/${encodeURIComponent(deploymentId)}/app_logs`;
+  return deploymentPath(deploymentId, "app_logs");
 }
 
 function named(targets: LogTargets): LogTargets {

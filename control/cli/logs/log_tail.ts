@@ -154,7 +154,8 @@ export class LogTail<Line extends { time: string }> {
   }
 }
 
-function isPassing(error: unknown): boolean {
+/** Whether the same call may succeed a little later. */
+export function isPassing(error: unknown): boolean {
   return error instanceof CliError && (error.code === "unreachable" || error.apiCode === "overloaded");
 }
 

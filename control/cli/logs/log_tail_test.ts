@@ -120,5 +120,5 @@ Deno.test("a whole log is read, oldest line first, whatever its length", () =>
 Deno.test("the lines of several logs are one, by time", async () => {
   const log = (...times: string[]) => ReadableStream.from(times.map((time) => ({ time })));
   const merged = await Array.fromAsync(mergeByTime([log("1", "4", "5"), log(), log("2", "4", "9")]));
-  assert.deepEqual(merged.map(({ time }) => time), ["1", "2", "4", "4", "5", "9"]);
+  assert.deepEqual(merged.map(({ line }) => line.time), ["1", "2", "4", "4", "5", "9"]);
 });

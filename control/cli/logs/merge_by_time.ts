@@ -1,7 +1,7 @@
-/** The lines of several logs, each oldest first, as those of one. */
+/** The lines of several logs, each oldest first, as those of one; with which of them each is of. */
 export async function* mergeByTime<Line extends { time: string }>(
   logs: readonly AsyncIterable<Line>[],
-): AsyncGenerator<Line, void, void> {
+): AsyncGenerator<{ index: number; line: Line }, void, void> {
   const iterators = logs.map((log) => log[Symbol.asyncIterator]());
   const heads = await Promise.all(iterators.map((iterator) => iterator.next()));
   while (true) {
@@ -12,7 +12,7 @@ export async function* mergeByTime<Line extends { time: string }>(
       }
     }
     if (first === null) return;
-    yield first.line;
+    yield first;
     heads[first.index] = await iterators[first.index]!.next();
   }
 }

@@ -1,7 +1,9 @@
 import { isAbsolute, posix, relative, resolve } from "node:path";
 import { CliError } from "../cli_error.ts";
 import { formatBytes } from "../quantity.ts";
-import { globMatcher, ignoreMatcher, isNeverDeployed, isSecretFile } from "../../snapshot/deployed_paths.ts";
+import { MAX_FILES, MAX_FILES_BYTES } from "../../model.ts";
+import { isNeverDeployed, isSecretFile } from "../../snapshot/deployed_paths.ts";
+import { globMatcher, ignoreMatcher } from "../../snapshot/path_matchers.ts";
 import type { FolderConfig } from "../../snapshot/folder_config.ts";
 
 /** A file to deploy. */
@@ -22,10 +24,6 @@ export interface FolderContents {
   /** Left out for a reason that the user should hear of. */
   leftOut: { path: string; reason: string }[];
 }
-
-/** INTERFACE §4: the server refuses more; said here before anything is hashed. */
-const MAX_FILES = 10_000;
-const MAX_TOTAL_BYTES = 1024 ** 3;
 
 /** Patterns of the ignore file in folder `base` ("" = root); paths are matched relative to it. */
 interface IgnoreRules {
@@ -122,9 +120,10 @@ function withParents(path: string): string[] {
   return path === "." ? [path] : [path, ...withParents(posix.dirname(path))];
 }
 
+/** The server refuses more as well; here it is said before anything is hashed. */
 function refuseTooMuch(root: string, files: number, bytes: number): void {
-  if (files <= MAX_FILES && bytes <= MAX_TOTAL_BYTES) return;
-  const limit = files > MAX_FILES ? `${MAX_FILES} files` : formatBytes(MAX_TOTAL_BYTES);
+  if (files <= MAX_FILES && bytes <= MAX_FILES_BYTES) return;
+  const limit = files > MAX_FILES ? `${MAX_FILES} files` : formatBytes(MAX_FILES_BYTES);
   throw new CliError(
     "failed",
     `Cannot deploy "${root}": more than ${limit}. Name what is not needed in .gitignore or "deploy.exclude" of deno.json`,

@@ -7,7 +7,7 @@ import type { DeploymentRecord } from "../../store/mod.ts";
 import { closeBranch } from "../close_branch.ts";
 import { deployCommit } from "../deploy_commit.ts";
 import { GitError } from "../git_process.ts";
-import { defaultBranch, type PushedBranches } from "./receive_push.ts";
+import type { Pushed } from "./receive_push.ts";
 
 /** Deployed of one push; whoever has more pushes again. */
 const MAX_DEPLOYMENTS = 20;
@@ -15,9 +15,8 @@ const MAX_DEPLOYMENTS = 20;
 const MAX_WAIT_MS = 10 * 60_000;
 
 /** What was pushed where, and how that is told. */
-export interface BranchesToDeploy {
+export interface BranchesToDeploy extends Pushed {
   projectId: string;
-  branches: PushedBranches;
   /** Shows a text to whoever pushes. */
   tell(text: string): void;
 }
@@ -25,7 +24,7 @@ export interface BranchesToDeploy {
 /** Deploys the branches of a push, and tells of each build until it has ended. What was deleted has no URL any more. */
 export async function deployBranches(
   deps: ApiDeps,
-  { projectId, branches, tell }: BranchesToDeploy,
+  { projectId, branches, defaultBranch, tell }: BranchesToDeploy,
 ): Promise<void> {
   const waited = AbortSignal.timeout(MAX_WAIT_MS);
   const deployments: { branch: string; id: string }[] = [];
@@ -35,7 +34,7 @@ export async function deployBranches(
     } else if (deployments.length === MAX_DEPLOYMENTS) {
       tell(`error: Only ${MAX_DEPLOYMENTS} branches of a push are deployed: push "${branch}" again`);
     } else {
-      const record = await deploy(deps, { projectId, branch, sha, tell });
+      const record = await deploy(deps, { projectId, branch, sha, defaultBranch, tell });
       if (record !== null) deployments.push({ branch, id: record.id });
     }
   }
@@ -51,18 +50,16 @@ export async function deployBranches(
 /** `null`, and why is told: it is not deployed. */
 async function deploy(
   deps: ApiDeps,
-  { projectId, branch, sha, tell }: {
-    projectId: string;
+  { projectId, branch, sha, defaultBranch, tell }: Omit<BranchesToDeploy, "branches"> & {
     branch: string;
     sha: string;
-    tell(text: string): void;
   },
 ): Promise<DeploymentRecord | null> {
   const { store, repositories } = deps;
   const project = store.projects.get(projectId);
   if (project === null) return null;
   const settings = store.gitLinks.get(projectId);
-  const production = settings?.productionBranch ?? await defaultBranch(repositories, projectId);
+  const production = settings?.productionBranch ?? defaultBranch;
   if (branch !== production && settings?.previews === false) {
     tell(`Not deploying ${branch}: only ${production} is, by the project's git settings`);
     return null;

@@ -22,13 +22,18 @@ const CONFIG = {
   "receive.shallowUpdate": "true",
 };
 
-/** What came of a push: the new commit of each branch, `null` of those that were deleted. */
-export type PushedBranches = ReadonlyMap<string, string | null>;
+/** What came of a push. */
+export interface Pushed {
+  /** The new commit of each branch, `null` of those that were deleted. */
+  branches: ReadonlyMap<string, string | null>;
+  /** The branch that a clone checks out, and that is the project's production unless its settings say another. */
+  defaultBranch: string;
+}
 
 /** Who is told of a push, and tells what becomes of it. */
 export interface PushFollower {
   /** Called once all branches of a push are what they are to be, while the client waits. */
-  pushed(branches: PushedBranches, tell: (text: string) => void): Promise<void>;
+  pushed(pushed: Pushed, tell: (text: string) => void): Promise<void>;
 }
 
 /**
@@ -71,16 +76,16 @@ interface Push {
 
 async function followUp(push: Push, answer: PushAnswer, follower: PushFollower): Promise<void> {
   const { repositories, projectId } = push;
-  let branches: PushedBranches;
+  let pushed: Pushed;
   try {
-    branches = await repositories.change(projectId, () => receive(push, answer));
+    pushed = await repositories.change(projectId, () => receive(push, answer));
   } catch (error) {
     answer.fail(refusalOf(error, projectId));
     return;
   }
-  if (branches.size === 0) return;
+  if (pushed.branches.size === 0) return;
   try {
-    await follower.pushed(branches, (text) => answer.tell(text));
+    await follower.pushed(pushed, (text) => answer.tell(text));
     await repositories.tidy(projectId);
   } catch (error) {
     console.error(`Cannot follow up a push to project "${projectId}":`, error);
@@ -91,7 +96,7 @@ async function followUp(push: Push, answer: PushAnswer, follower: PushFollower):
 async function receive(
   { repositories, projectId, commands, pack }: Push,
   answer: PushAnswer,
-): Promise<PushedBranches> {
+): Promise<Pushed> {
   const maxBytes = await repositories.room(projectId);
   if (maxBytes === 0) throw new GitError("the repository is full: delete branches, or push to a new project");
   assertFewBranches(await branchesOf(repositories, projectId), commands);
@@ -109,8 +114,10 @@ async function receive(
   }
   await git.success();
   const now = await branchesOf(repositories, projectId);
-  await setDefaultBranch(repositories, projectId, now);
-  return new Map([...commands.branches].filter(([branch, sha]) => (now.get(branch) ?? null) === sha));
+  return {
+    branches: new Map([...commands.branches].filter(([branch, sha]) => (now.get(branch) ?? null) === sha)),
+    defaultBranch: await setDefaultBranch(repositories, projectId, now),
+  };
 }
 
 /** @throws {GitError} It would have too many; each can be deleted. */
@@ -142,17 +149,12 @@ async function setDefaultBranch(
   repositories: Repositories,
   projectId: string,
   branches: ReadonlyMap<string, string>,
-): Promise<void> {
-  const current = await defaultBranch(repositories, projectId);
+): Promise<string> {
+  const current = (await repositories.output(projectId, ["symbolic-ref", "--short", "HEAD"], 4096)).trim();
   const next = [...DEFAULT_BRANCHES, current, ...branches.keys()].find((branch) => branches.has(branch));
-  if (next === undefined || next === current) return;
+  if (next === undefined || next === current) return current;
   await repositories.write(projectId, ["symbolic-ref", "HEAD", `refs/heads/${next}`]);
-}
-
-/** The branch that a clone checks out, and that is the project's production unless its settings say another. */
-export async function defaultBranch(repositories: Repositories, projectId: string): Promise<string> {
-  const output = await repositories.output(projectId, ["symbolic-ref", "--short", "HEAD"], 4096);
-  return output.trim();
+  return next;
 }
 
 function refusalOf(error: unknown, projectId: string): string {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ApiError } from "../../api/errors.ts";
 import { ConfinedGit } from "../confined_git.ts";
 import { FLUSH, packet } from "./pkt_line.ts";
-import { type PushedBranches, receivePush } from "./receive_push.ts";
+import { type Pushed, receivePush } from "./receive_push.ts";
 import { Repositories } from "./repositories.ts";
 
 const PROJECT = "11111111-2222-4333-8444-555555555555";
@@ -14,7 +14,7 @@ const CAPABILITIES = "report-status side-band-64k delete-refs";
 /** Repositories, and one from which is pushed without a server between. */
 class Bench implements AsyncDisposable {
   readonly repositories: Repositories;
-  readonly pushed: PushedBranches[] = [];
+  readonly pushed: Pushed["branches"][] = [];
   readonly #dir: string;
 
   private constructor(dir: string, git: ConfinedGit, maxRepositoryBytes?: number) {
@@ -74,7 +74,7 @@ class Bench implements AsyncDisposable {
       repositories: this.repositories,
       projectId: PROJECT,
       follower: {
-        pushed: (branches) => {
+        pushed: ({ branches }) => {
           this.pushed.push(branches);
           return Promise.resolve();
         },

@@ -1,5 +1,6 @@
 /** The program that `crash_test.ts` kills: deploys without end, and prints the id of each deployment once it is recorded. */
 import { openStore } from "../store.ts";
+import { PLAIN_DEPLOYMENT } from "./plain_deployment.ts";
 
 const store = await openStore(new URL(import.meta.url).searchParams.get("dir")!);
 const organizationId = store.organizations.first().id;
@@ -11,15 +12,9 @@ for (;;) {
   const blobs = await Promise.all(contents.map((bytes) => store.blobs.put(bytes)));
   const file = (index: number) => ({ kind: "file" as const, ...blobs[index]! });
   const { id } = store.deployments.create({
+    ...PLAIN_DEPLOYMENT,
     projectId: project.id,
-    description: "",
-    source: { entrypoint: "0", importMap: null, lockFile: null, compilerOptions: null },
     files: Object.fromEntries(blobs.slice(1).map((_, index) => [`${index}`, file(index + 1)])),
-    env: {},
-    net: null,
-    limits: {},
-    domains: null,
-    production: null,
   });
   console.log(`created ${id}`);
   store.deployments.finish(id, {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { connect } from "node:tls";
 import type { BenchOptions, Findings } from "../findings.ts";
+import { inParallel } from "../../in_parallel.ts";
 import { untilQuiet } from "../measures/quiet.ts";
 import { serverMemory } from "../measures/server_memory.ts";
 import { makeCertificate } from "../subjects/certificate.ts";
@@ -63,11 +64,7 @@ async function measure(config: string, names: readonly string[]): Promise<Certif
     const readyMs = performance.now() - startedAt;
     await untilQuiet([server.pid]);
     const { rssMiB } = await serverMemory(server.pid);
-    const next = names.values();
-    const visit = async () => {
-      for (const name of next) await handshake(port, name);
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, visit));
+    await inParallel(names, PARALLEL, (name) => handshake(port, name));
     await untilQuiet([server.pid]);
     const { rssMiB: usedRssMiB } = await serverMemory(server.pid);
     return { readyMs, rssMiB, usedRssMiB };

@@ -1,5 +1,6 @@
 import { firstByteMs } from "../measures/first_byte.ts";
 import type { BenchOptions, Findings } from "../findings.ts";
+import { inParallel } from "../../in_parallel.ts";
 import { type IsolaServer, startIsolaServer } from "../subjects/isola_server.ts";
 import { throughput } from "../measures/load.ts";
 import { prepareData, type PreparedDeployment } from "../subjects/prepared_data.ts";
@@ -78,9 +79,7 @@ function subjectOf({ pid, port }: IsolaServer, { host }: PreparedDeployment): Su
 }
 
 async function visitEach(server: IsolaServer, deployments: readonly PreparedDeployment[]): Promise<void> {
-  const next = deployments.values();
-  const visit = async () => {
-    for (const { host } of next) await firstByteMs(server.port, host);
-  };
-  await Promise.all(Array.from({ length: PARALLEL_STARTS }, visit));
+  await inParallel(deployments, PARALLEL_STARTS, async ({ host }) => {
+    await firstByteMs(server.port, host);
+  });
 }

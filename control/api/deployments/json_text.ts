@@ -25,3 +25,16 @@ export function assertShallow(text: string): void {
     }
   }
 }
+
+/**
+ * Parses a JSON text of a body, or a part of it.
+ *
+ * @throws {ApiError} `badRequest`.
+ */
+export function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ApiError("badRequest", `The request body is not JSON: ${(error as Error).message}`);
+  }
+}
