@@ -23,6 +23,7 @@ import {
   type Runner,
   startRunner,
   steerHere,
+  type Subhoster,
   TrustedProxies,
   type VisitorLimits,
 } from "./runner/mod.ts";
@@ -120,7 +121,7 @@ interface Listening {
 }
 
 interface LesseeOptions
-  extends Pick<Control, "supervisor" | "routing" | "certificates" | "access" | "responded"> {
+  extends Pick<Control, "acquire" | "supervisor" | "routing" | "certificates" | "access" | "responded"> {
   config: Config;
   http: ListenAddress;
   https: ListenAddress | null;
@@ -129,7 +130,7 @@ interface LesseeOptions
 /** A runner whose isolates are the supervisor's. */
 async function startLessee(
   id: string,
-  { config, http, https, supervisor, routing, certificates, access, responded }: LesseeOptions,
+  { config, http, https, acquire, supervisor, routing, certificates, access, responded }: LesseeOptions,
 ): Promise<Runner> {
   const runner = await startRunner(
     {
@@ -138,12 +139,13 @@ async function startLessee(
       redirect: config.httpRedirect === "on",
       limits: limitsOfOne(config),
       proxies: config.trustedProxies,
+      subhosters: subhostersOf(config),
       idleTimeoutMs: config.idleTimeoutMs,
       queueTimeoutMs: config.queueTimeoutMs,
     },
     { routes: routing.current, certificates: certificates.current },
     {
-      acquire: (deploymentId, trace) => supervisor.acquire(id, deploymentId, trace),
+      acquire: (deploymentId, context) => acquire(id, deploymentId, context),
       release: (usage) => supervisor.released(id, usage),
       broken: (usage, code) => supervisor.broken(id, usage, code),
       access,
@@ -169,6 +171,15 @@ async function startLessee(
 function limitsOfOne({ visitors, runners }: Config): VisitorLimits {
   const limits = { ...DEFAULT_VISITOR_LIMITS, ...visitors };
   return { ...limits, maxConnections: Math.ceil(limits.maxConnections / runners) };
+}
+
+/** What runners have to know of them. */
+function subhostersOf({ subhosting, limits }: Config): Subhoster[] {
+  return subhosting.map(({ id, secret, nextSecret, rpcRoots, limits: own }) => {
+    const { maxConcurrency, requestTimeoutMs } = { ...limits, ...own };
+    const secrets = nextSecret === null ? [secret] : [secret, nextSecret];
+    return { id, secrets, rpcRoots, maxConcurrency, requestTimeoutMs };
+  });
 }
 
 /** Who calls the control API: the proxies that are believed of visitors are believed of its callers, too. */
@@ -211,6 +222,7 @@ if (import.meta.main) {
     memoryBytes: Math.min(Deno.systemMemoryInfo().total, process.constrainedMemory()),
     version: metadata.version,
     exampleDir: fileURLToPath(new URL("./examples/hono", import.meta.url)),
+    subhostingExampleDir: fileURLToPath(new URL("./examples/subhosting", import.meta.url)),
     startServer,
   });
   if (isExporting()) await boundExit(code);

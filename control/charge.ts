@@ -15,6 +15,7 @@ import type { LogStore, OtlpLogs } from "./logs/mod.ts";
 import { collectMetrics, type Durations, type Responses } from "./metrics/mod.ts";
 import type { Routing } from "./routing.ts";
 import type { Store } from "./store/mod.ts";
+import type { Subhosting } from "./subhosting/subhosting.ts";
 import type { Supervisor } from "./supervisor/supervisor.ts";
 import type { UsageLedger } from "./usage/mod.ts";
 
@@ -49,6 +50,8 @@ export interface ChargeOptions {
   supervisor: Supervisor;
   routing: Routing;
   certificates: CertificateService;
+  /** `null` = there are no subhosters. */
+  subhosting: Subhosting | null;
   sandbox: SandboxLayers;
   /** A short path, under which sockets may be; it goes with the server. */
   socketsDir: string;
@@ -90,6 +93,7 @@ export async function takeCharge(options: ChargeOptions): Promise<Charge> {
     }),
   );
   taking.use(collectRegularly(store, repositories));
+  if (options.subhosting !== null) taking.use(options.subhosting.deliver());
   taking.defer(store.onRoutesChanged((projectId) => {
     if (store.projects.get(projectId) === null) repositories.attend(sweep(repositories));
   }));
@@ -174,6 +178,10 @@ function createControlApi(
     repositories,
     follower,
     isolates: () => supervisor.isolates(),
+    subhosting: {
+      status: () => options.subhosting?.status() ?? [],
+      refusedTokens: () => options.responses.refusedTokens,
+    },
     ended(deploymentId) {
       supervisor.retire(deploymentId);
       logs.end(deploymentId);

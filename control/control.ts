@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openSandboxHome, type SandboxLayers } from "../isolate/mod.ts";
-import type { AccessBatch, ResponseCounts } from "../runner/mod.ts";
+import type { AccessBatch, Acquired, ResponseCounts, Subhosted, TraceContext } from "../runner/mod.ts";
 import { type CertificateFeed, CertificateService } from "./certificates/certificate_service.ts";
 import { type Charge, type DataPlane, takeCharge } from "./charge.ts";
 import type { Config } from "./config/config.ts";
@@ -11,7 +11,11 @@ import { Launches } from "./launches.ts";
 import { deploymentResource, openLogs, OtlpLogs, otlpTarget } from "./logs/mod.ts";
 import { Durations, Responses } from "./metrics/mod.ts";
 import { Routing } from "./routing.ts";
+import { ordinaryObserver } from "./ordinary_observer.ts";
 import { openStore } from "./store/mod.ts";
+import { subhosterOf } from "./subhosting/subhoster_of.ts";
+import { Subhosting } from "./subhosting/subhosting.ts";
+import { tellAll } from "./supervisor/isolate_observer.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { loadTelemetry } from "./telemetry/telemetry.ts";
 import { urlHost } from "./url_host.ts";
@@ -23,6 +27,8 @@ const MAX_BACKGROUND_MS = 5 * 60_000;
 /** The control plane of one machine. */
 export interface Control extends AsyncDisposable {
   readonly supervisor: Supervisor;
+  /** A live isolate for a request, leased to `lesseeId`, or the error that the visitor gets. Never rejects. */
+  acquire(lesseeId: string, deploymentId: string, context?: AcquireContext): Promise<Acquired>;
   readonly routing: Routing;
   readonly certificates: CertificateFeed;
   /** Takes in what a runner says of requests that are over. */
@@ -44,6 +50,14 @@ export interface Control extends AsyncDisposable {
   serve(dataPlane: DataPlane): Promise<ServingControl>;
   /** From now on `/healthz` says that the server is about to end. */
   drain(): void;
+}
+
+/** What a request for an isolate comes with. */
+export interface AcquireContext {
+  /** Not set = it is not traced. */
+  trace?: TraceContext;
+  /** Not set = it is for an ordinary deployment. */
+  subhosted?: Subhosted;
 }
 
 /** The control plane when it answers. */
@@ -96,6 +110,7 @@ export async function openControl(
       layers: config.sandbox,
       allowPrivate: config.allowPrivate,
       sharedHeapMb: config.isolation === "shared" ? config.limits.memoryMb : undefined,
+      moduleIndexes: config.subhosting.length > 0,
       failed,
     }),
   );
@@ -109,6 +124,9 @@ export async function openControl(
     isolation: config.isolation,
     treesDir: join(home.programsDir, "trees"),
   });
+  const subhosting = config.subhosting.length === 0 ? null : opening.use(
+    await Subhosting.open({ ...config, subhosters: config.subhosting, box: store.secrets, logs }),
+  );
   const routing = new Routing(store, config);
   const certificates = opening.use(await CertificateService.open({ config, store, env }));
   const telemetry = await loadTelemetry();
@@ -124,9 +142,9 @@ export async function openControl(
       maxWaiters: MAX_WAITING_ACQUIRES,
       maxBackgroundMs: MAX_BACKGROUND_MS,
       memoryMb: config.limits.memoryMb,
-      launch: (deploymentId) => launches.get(deploymentId),
-      log: (deploymentId, line) => logs.app.append(deploymentId, [{ ...line, region: config.region }]),
-      usage: (deploymentId, delta) => usage.add(deploymentId, delta),
+      launch: (deploymentId) =>
+        (subhosterOf(deploymentId) === null ? launches : subhosting!).get(deploymentId),
+      observer: tellAll(ordinaryObserver({ ...config, logs, usage }), ...subhosting?.observers ?? []),
       coldStart: (waitedMs) => durations.coldStarts.observe(waitedMs / 1000),
       starts: telemetry?.starts,
     }),
@@ -136,6 +154,11 @@ export async function openControl(
   const owned = opening.move();
   return {
     supervisor,
+    acquire(lesseeId, deploymentId, { trace, subhosted } = {}) {
+      const acquire = () => supervisor.acquire(lesseeId, deploymentId, trace);
+      if (subhosted === undefined || subhosting === null) return acquire();
+      return subhosting.acquire(deploymentId, subhosted, acquire);
+    },
     routing,
     sandbox: home.layers,
     generatedToken: generatedToken ?? undefined,
@@ -162,6 +185,7 @@ export async function openControl(
         supervisor,
         routing,
         certificates,
+        subhosting,
         sandbox: home.layers,
         socketsDir: home.socketsDir,
         dataPlane,

@@ -265,6 +265,12 @@ export interface AppLog {
   region: string;
 }
 
+/** One line that a deployment of a subhoster printed. */
+export interface SubhostedLog extends AppLog {
+  /** As the subhoster calls it. */
+  deploymentId: string;
+}
+
 /** One request that is over, as the access log shows it. What is `null` there was not, or is not known. */
 export interface AccessLog {
   /** When its head had arrived. */

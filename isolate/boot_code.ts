@@ -6,7 +6,7 @@ const SANDBOX_DIR = new URL("./sandbox/", import.meta.url);
 /** What the sandbox's code and its keeper share. */
 const PROTOCOL = new URL("./protocol.ts", import.meta.url);
 /** What Deno starts: one module each, because a graph of forty takes 1.2 MB of every sandbox's memory. */
-const PROGRAMS = new Set(["guest", "host", "nested_guest", "shared_host"]);
+const PROGRAMS = new Set(["guest", "host", "nested_guest", "provided_guest", "shared_host"]);
 
 /**
  * Writes the code that runs inside sandboxes into a new directory, without its types: Deno then has nothing to compile or

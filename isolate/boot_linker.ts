@@ -10,7 +10,7 @@ const SPACES = / {2,}(?=[,;)={])/g;
  * Links modules into one that imports nothing but `node:` modules: each of them runs once, after those that it imports.
  *
  * It knows what `sandbox/` is written with: exported functions, classes and constants, imported by their names from
- * siblings; default imports of `node:` modules; no text over several lines.
+ * siblings; default imports of `node:` modules; no text over several lines. What the entry exports are functions.
  *
  * @param sources JavaScript by the names of its files, without extension
  * @throws {TypeError} when there is something else
@@ -37,7 +37,7 @@ export function linkModules(entry: string, sources: ReadonlyMap<string, string>)
   const main = link(entry);
   const imports = [...builtins].map((specifier) => `import ${identifier(specifier)} from "${specifier}";`);
   const program = [...imports, ...linked.values(), main].join("\n");
-  const [unknown] = /^(?:export|import) (?!\$).*/m.exec(program) ?? [];
+  const [unknown] = /^(?:export (?!(?:async )?function )|import (?!\$)).*/m.exec(program) ?? [];
   if (unknown !== undefined) throw new TypeError(`Cannot link "${entry}": it says "${unknown}"`);
   return program;
 }

@@ -3,6 +3,7 @@ import { SeededRandom } from "../tests/seeded_random.ts";
 import type { Enclosure } from "./enclosure.ts";
 import { openSandboxHome, type SandboxHome } from "./home.ts";
 import { bare } from "./layers/bare.ts";
+import type { Program, ProvidedFiles } from "./program.ts";
 import { type AppLogLine, MAX_LINE_BYTES, MAX_LINES_PER_SECOND } from "./log_intake.ts";
 import { encodeLine, type FromSandbox, MAX_LINE_BYTES as MAX_MESSAGE_BYTES, readLines } from "./protocol.ts";
 import { type Sandbox, startSandbox } from "./sandbox.ts";
@@ -34,6 +35,9 @@ const MESSAGES: unknown[] = [
   { type: "dropped", count: "many" },
   { type: "pending", id: 1, count: 0 },
   { type: "pending", id: "__proto__", count: {} },
+  { type: "file", id: 1, path: "/a", content: true },
+  { type: "file", id: 2, path: "/a/b", content: false },
+  { type: "file", id: "__proto__", path: ["/a"] },
   { type: "__proto__" },
   { __proto__: { type: "log" } },
   { type: ["log"] },
@@ -44,6 +48,8 @@ const MESSAGES: unknown[] = [
 ];
 /** Ends the sandbox by what it says, so not in each case. */
 const EXIT: FromSandbox = { type: "exit", code: 1, message: "end" };
+
+const NO_FILES: ProvidedFiles = { folder: "files", provide: () => Promise.resolve() };
 
 /** A sandbox's process that sends what it gets from the test, to its keeper, its standard output and its standard error. */
 const RELAY = `
@@ -76,7 +82,13 @@ interface Piece {
 }
 
 /** Starts a sandbox whose process says what the pieces say, and waits until it has said all or is ended. */
-async function say(home: SandboxHome, pieces: Piece[]): Promise<{ sandbox?: Sandbox; lines: AppLogLine[] }> {
+async function say(
+  home: SandboxHome,
+  pieces: Piece[],
+  program: Partial<Program> = {},
+  /** Said when it has its program, and its end. */
+  last?: Piece[],
+): Promise<{ sandbox?: Sandbox; lines: AppLogLine[] }> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const enclosure: Enclosure = {
     ...bare({ confinement: undefined }),
@@ -105,8 +117,13 @@ async function say(home: SandboxHome, pieces: Piece[]): Promise<{ sandbox?: Sand
       net: true,
       memoryMb: 64,
       bootTimeoutMs: 1_000,
+      ...program,
     });
     assigned.catch(() => {}); // Whether it gets ready is its own affair.
+    if (last !== undefined) {
+      await send(connection, last);
+      await sandbox.ended;
+    }
     // It has said all: whoever still lives is alive, or waits for the end of a line.
     await connection.closeWrite().catch(() => {});
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -160,7 +177,7 @@ Deno.test("whatever a sandbox says, its keeper ends that sandbox at most, and pa
     let seed = SEED;
     let started = 0;
     for (const endsAt = performance.now() + FUZZ_MS; performance.now() < endsAt; seed++) {
-      const { sandbox, lines } = await say(home, hostilePieces(new SeededRandom(seed)));
+      const { sandbox, lines } = await say(home, hostilePieces(new SeededRandom(seed)), { files: NO_FILES });
       const context = `ISOLA_FUZZ_SEED=${seed}`;
       if (sandbox !== undefined) started++;
       const { reason } = await sandbox?.ended ?? { reason: "protocol" };
@@ -175,6 +192,40 @@ Deno.test("whatever a sandbox says, its keeper ends that sandbox at most, and pa
     const grown = Deno.memoryUsage().rss - grewFrom;
     assert.ok(grown < MAX_GROWTH_BYTES, `grown by ${grown} bytes in ${seed - SEED} runs`);
     assert.ok(started > 0, `none of ${seed - SEED} sandboxes was started`);
+  }
+  await Deno.remove(dataDir, { recursive: true });
+});
+
+Deno.test("a sandbox that asks for files as our code does not is ended, and asks for nothing", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "isola-fuzz-" });
+  {
+    await using home = await openSandboxHome({ dataDir, denoPath: Deno.execPath(), layers: "off" });
+    const hold = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    const files: ProvidedFiles = {
+      folder: "files",
+      provide: (_, path) => {
+        asked.push(path);
+        return hold.promise;
+      },
+    };
+    const ask = (path: string) => ({
+      to: 0,
+      bytes: encodeLine({ type: "file", id: 1, path, content: true }),
+    });
+    const cases: [pieces: Piece[], files: ProvidedFiles | undefined, asked: number][] = [
+      [[ask("/a")], undefined, 0],
+      [[ask("/../a")], files, 0],
+      [[ask("/" + "x".repeat(4096))], files, 0],
+      [Array.from({ length: 65 }, () => ask("/a")), files, 64],
+    ];
+    for (const [pieces, provided, count] of cases) {
+      asked.length = 0;
+      const { sandbox } = await say(home, [], { files: provided }, pieces);
+      assert.equal((await sandbox!.ended).reason, "protocol");
+      assert.equal(asked.length, count);
+    }
+    hold.resolve();
   }
   await Deno.remove(dataDir, { recursive: true });
 });

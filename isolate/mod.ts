@@ -17,6 +17,7 @@ export type { AppLogLine } from "./log_intake.ts";
 export { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
 export { endLeftProcesses } from "./janitor.ts";
 export { openSandboxHome, type SandboxHome, type SandboxLayers } from "./home.ts";
-export type { Program, SandboxTraffic } from "./program.ts";
+export type { Program, ProvidedFiles, SandboxTraffic } from "./program.ts";
+export type { ModuleIndex } from "./protocol.ts";
 export { type Sandbox, startSandbox } from "./sandbox.ts";
 export { scheduleInBatches } from "./scheduling.ts";

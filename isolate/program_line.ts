@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Program } from "./program.ts";
 import {
   type AssignMessage,
   encodeLine,
@@ -21,9 +24,13 @@ export class ProgramLine implements Disposable {
     this.#connection = connection;
   }
 
-  /** Tells the guest what it is to start: it wakes up while the files are put in place. */
-  assign(message: AssignMessage): void {
-    sendLine(this.#connection, message).catch(() => {}); // It is gone, as its process or `start` tells.
+  /**
+   * Tells the guest what it is to start: it wakes up while the files are put in place.
+   *
+   * @param appDir Where they will be, as the sandbox sees it.
+   */
+  assign(program: Program, appDir: string): void {
+    sendLine(this.#connection, assignMessage(program, appDir)).catch(() => {}); // It is gone, as its process or `start` tells.
   }
 
   /**
@@ -49,6 +56,17 @@ export class ProgramLine implements Disposable {
   [Symbol.dispose](): void {
     this.#connection[Symbol.dispose]();
   }
+}
+
+function assignMessage({ entry, modules, files, env }: Program, appDir: string): AssignMessage {
+  const inside = (path: string | undefined) => path === undefined ? undefined : join(appDir, path);
+  return {
+    type: "assign",
+    entry: modules === undefined ? pathToFileURL(join(appDir, entry)).href : entry,
+    modules: inside(modules),
+    files: inside(files?.folder),
+    env,
+  };
 }
 
 /**

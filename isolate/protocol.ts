@@ -45,14 +45,38 @@ export interface PrepareMessage {
   confinement?: Confinement;
   /** Other programs are in the same process, and what belongs to a process is not this one's alone. */
   shared: boolean;
+  /** What a {@linkcode ModuleIndex} needs is to be loaded at once. */
+  moduleIndex: boolean;
 }
 
 /** Tells a blank sandbox its program; `start` follows when its files are in place. */
 export interface AssignMessage {
   type: "assign";
-  /** `file:` URL of the module to import, below `appDir`. */
+  /** URL of the module to import: a `file:` below `appDir`, or what `modules` has. */
   entry: string;
+  /** Path of a {@linkcode ModuleIndex}; not set = modules are where their names say. */
+  modules?: string;
+  /**
+   * Folder that is the root of all files for the program, which asks for each before it looks; only with `modules`; not set =
+   * nothing is.
+   */
+  files?: string;
   env: Record<string, string>;
+}
+
+/** Modules that are imported by other names than those of their files, as JSON. A file's extension says how it is loaded. */
+export interface ModuleIndex {
+  /** By specifier: a file, relative to the index, or the specifier that stands for it. */
+  modules: Record<
+    string,
+    { file: string; format: "module" | "json" | "wasm" | "text" | "bytes" } | { redirect: string }
+  >;
+  /** An import map (HTML, "Import maps") for specifiers that are no URLs. */
+  importMap?: {
+    url: string;
+    imports?: Record<string, string>;
+    scopes?: Record<string, Record<string, string>>;
+  };
 }
 
 /** Bounds the process's data segment (RLIMIT_DATA), where it confines itself; the bound can only be lowered. */
@@ -68,7 +92,9 @@ export type ToSandbox =
   | { type: "start" }
   | LimitMessage
   /** Asks how much background work is unfinished. */
-  | { type: "pending"; id: number };
+  | { type: "pending"; id: number }
+  /** What was asked for with this id is in place, as far as there is any; or why it is not. */
+  | { type: "file"; id: number; error?: string };
 
 /** Of what a program prints. */
 export type SandboxLogLevel = "debug" | "info" | "warning" | "error";
@@ -87,7 +113,9 @@ export type FromSandbox =
   | { type: "log"; level: SandboxLogLevel; message: string }
   /** Log lines that the guest did not send, past the rate. */
   | { type: "dropped"; count: number }
-  | { type: "pending"; id: number; count: number };
+  | { type: "pending"; id: number; count: number }
+  /** Wants to look at a path below `files`: absolute, normalized; at what is in it, if `content` is set. */
+  | { type: "file"; id: number; path: string; content: boolean };
 
 /** To the host of a process that many programs share, which has a connection for each of them besides. */
 export type ToSharedHost =

@@ -3,7 +3,8 @@ import { pathToFileURL } from "node:url";
 import type { Carrier, Exit, SandboxUsage } from "./carrier.ts";
 import { NO_CACHE, sandboxCommand, type SandboxPaths, sandboxPaths, SOCKETS } from "./command.ts";
 import { type SandboxEnd, type SandboxEndReason, SandboxError } from "./ending.ts";
-import { missingWalls } from "./layers/verify.ts";
+import { FileQuestions } from "./file_questions.ts";
+import { verifyWalls } from "./layers/verify.ts";
 import { LogIntake } from "./log_intake.ts";
 import { paced } from "./paced.ts";
 import type { Program, SandboxOptions, SandboxTraffic } from "./program.ts";
@@ -71,6 +72,8 @@ export class Sandbox implements AsyncDisposable {
   #programLine: ProgramLine | undefined;
   #reading: Promise<void> | undefined;
   #reclaim: Program["reclaim"];
+  /** Not set while it has no program that may ask for files. */
+  #questions: FileQuestions | undefined;
   #reason: SandboxEndReason | undefined;
   /** What the reason was, in words. */
   #explanation = "";
@@ -128,7 +131,12 @@ export class Sandbox implements AsyncDisposable {
     void this.#send(this.#prepareMessage(this.#carrier.proxy));
     await Promise.all([this.#acceptGuest(listener, deadline), blank]);
     this.#carrier.settle();
-    await this.#verify();
+    await verifyWalls({
+      pid: this.pid,
+      enclosure: home.enclosure,
+      uid: this.#uid,
+      shared: this.#shared !== undefined,
+    });
     // As most programs want it, so that they need not wait for it.
     if (this.#shared === undefined) await this.#limitMemory(this.#options.maxHeapMb);
     await this.#directories.seal();
@@ -141,20 +149,30 @@ export class Sandbox implements AsyncDisposable {
    * @throws {SandboxError} `boot_failure`, `boot_timeout`, or how it ended meanwhile
    */
   async assign(program: Program): Promise<string> {
-    const { populate, reclaim, entry, compiled, env, net, memoryMb, bootTimeoutMs } = program;
+    const { populate, reclaim, modules, files, compiled, net, memoryMb, bootTimeoutMs } = program;
+    if (modules !== undefined && !this.#options.home.moduleIndexes) {
+      throw new TypeError(
+        "Cannot start a program with a module index: its home was opened without moduleIndexes",
+      );
+    }
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     this.startedAt = Date.now();
     this.#reclaim ??= reclaim;
     this.#options.home.egress?.allow(this.id, net);
-    const url = pathToFileURL(join(this.#inside.appDir, entry)).href;
-    this.#programLine?.assign({ type: "assign", entry: url, env });
+    const { appDir } = this.#directories;
+    this.#questions = files &&
+      new FileQuestions({ files, dir: appDir, answer: (message) => this.#send(message) });
+    this.#programLine?.assign(program, this.#inside.appDir);
     try {
       await this.#limitMemory(memoryMb);
       await populate?.(this.#directories.appDir);
     } catch (error) {
       throw this.#end === undefined ? error : processGone(this.#end);
     }
-    if (compiled !== undefined) this.#cache?.addFile(url, join(this.#directories.appDir, compiled));
+    if (compiled !== undefined) {
+      const module = pathToFileURL(join(this.#inside.appDir, compiled.replace(/\.compiled$/, "")));
+      this.#cache?.addFile(module.href, join(this.#directories.appDir, compiled));
+    }
     const answer = this.#next(["ready", "failed"], deadline);
     void this.#startProgram();
     this.#cache?.[Symbol.dispose]();
@@ -248,6 +266,7 @@ export class Sandbox implements AsyncDisposable {
       proxy: proxy && { ...proxy, egressSocket: `${socketsDir}/${SOCKETS.egress}` },
       confinement: confinement && { ...confinement, uid: this.#uid },
       shared: this.#shared !== undefined,
+      moduleIndex: this.#options.home.moduleIndexes,
     };
   }
 
@@ -260,27 +279,6 @@ export class Sandbox implements AsyncDisposable {
     this.#limitedMb = memoryMb;
     const maxDataBytes = await this.#carrier?.limitMemory(memoryMb * 1024 ** 2);
     if (maxDataBytes !== undefined) void this.#send({ type: "limit", maxDataBytes });
-  }
-
-  /** @throws {SandboxError} when the kernel says that a wall is missing */
-  async #verify() {
-    if (Deno.build.os !== "linux") return;
-    const { level, confinement } = this.#options.home.enclosure;
-    const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
-    const missing = missingWalls(status, {
-      level,
-      filters: this.#filterCount(),
-      uid: confinement && this.#uid,
-    });
-    if (missing.length === 0) return;
-    throw new SandboxError("boot_failure", `Cannot use a sandbox without ${missing.join(", ")}`);
-  }
-
-  /** One from outside where there is something around the process, one of its own, and one when it has settled. */
-  #filterCount(): number {
-    const { level, confinement } = this.#options.home.enclosure;
-    if (confinement?.filterFile === undefined) return 0;
-    return (level === "process" ? 0 : 1) + 1 + (this.#shared === undefined ? 1 : 0);
   }
 
   async #readMessages(connection: Deno.UnixConn) {
@@ -312,6 +310,9 @@ export class Sandbox implements AsyncDisposable {
       case "pending":
         this.#asked.get(message.id)?.(Number(message.count) || 0);
         return void this.#asked.delete(message.id);
+      case "file":
+        if (this.#questions === undefined) throw new TypeError("Cannot answer for files: none are provided");
+        return this.#questions.ask(message);
       case "blank":
       case "ready":
       case "failed":
@@ -346,11 +347,14 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #remove() {
+    const unanswered = this.#questions?.end();
     await Promise.allSettled([
       this.#options.home.egress?.close(this.id).then((usage) => this.#traffic = usage),
       this.#carrier?.release(),
       this.#directories.remove(this.#reclaim),
     ]);
+    // Whoever is still fetching files may have put some where all had been removed.
+    void unanswered?.then(() => this.#directories.remove(undefined));
   }
 
   async #startProgram() {

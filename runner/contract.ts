@@ -24,6 +24,48 @@ export type RouteTable = ReadonlyMap<string, Route>;
 /** What becomes of some hostnames: where they lead from now on; `null` = nowhere. */
 export type RouteChanges = ReadonlyMap<string, Route | null>;
 
+/** Who runs a relay that sends requests for deployments of its own, which are in no route table. */
+export interface Subhoster {
+  /** The `kid` of its tokens. */
+  id: string;
+  /** Each signs tokens (HS256); more than one while they are changed. */
+  secrets: readonly string[];
+  /** A token's `rpc_root` is one of these or below it. Absolute URLs as `URL` writes them, that end in `/`. */
+  rpcRoots: readonly string[];
+  /** Requests in flight in one isolate; more wait. */
+  maxConcurrency: number;
+  /** Time to response headers in ms; 0 = none. */
+  requestTimeoutMs: number;
+}
+
+/** Which deployment a request is for that came through a relay, as its signed token says. */
+export interface Subhosted {
+  subhosterId: string;
+  /** The subhoster's own name of it. */
+  deploymentId: string;
+  /** Where its code comes from; ends in `/`. */
+  rpcRoot: string;
+}
+
+/** Why a relay's token was refused. */
+export type TokenProblem =
+  | "malformed"
+  | "algorithm"
+  | "unknown_subhoster"
+  | "signature"
+  | "claims"
+  | "expired"
+  | "not_yet_valid"
+  | "rpc_root";
+
+/** Tokens that were refused for the same reason. */
+export interface RefusedTokens {
+  /** Who they said they were from; `null` = nobody who is known. */
+  subhosterId: string | null;
+  problem: TokenProblem;
+  count: number;
+}
+
 /** The answer to {@linkcode AcquireMessage}: a live isolate, or the error that the visitor gets. */
 export type Acquired =
   | { isolateId: string; socketPath: string }
@@ -86,6 +128,7 @@ export interface ResponseCounts {
   byClass: readonly number[];
   /** Error pages in place of a response. */
   errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  refusedTokens: readonly RefusedTokens[];
 }
 
 /** What passed through one isolate since it was leased, as one runner counted it. */
@@ -140,6 +183,8 @@ export interface RunnerOptions {
   redirect: boolean;
   limits: VisitorLimits;
   proxies: readonly TrustedProxy[];
+  /** Whose relays are listened to. */
+  subhosters: readonly Subhoster[];
   /** An isolate without activity for so long is released. */
   idleTimeoutMs: number;
   /** How long a request waits for a place in its isolate. */
@@ -152,13 +197,19 @@ export interface RunnerState {
   certificates: readonly Certificate[];
 }
 
+/** What is known of a request that needs an isolate. */
+export interface AcquireContext {
+  /** Requests are traced. */
+  trace?: TraceContext;
+  /** It came through a relay: the deployment's id is then `{subhosterId}/{deploymentId}` of this, the latest such request's. */
+  subhosted?: Subhosted;
+}
+
 /** Asks for a live isolate; answered by `acquired` with the same `requestId`. A granted isolate is leased until `release`. */
-export interface AcquireMessage {
+export interface AcquireMessage extends AcquireContext {
   type: "acquire";
   requestId: number;
   deploymentId: string;
-  /** Of the request that needs it, if requests are traced. */
-  trace?: TraceContext;
 }
 
 /** What a runner is told. */

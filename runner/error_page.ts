@@ -28,14 +28,14 @@ export interface ErrorPage extends OwnResponse {
 
 /**
  * The visitor's response to a request that got none (INTERFACE §5): a short page, or JSON where `accept` prefers it.
- * **Invariant:** says only what the code says, never an error's own text.
+ * **Invariant:** says only what the code says, or what the error has to explain; never its own text.
  *
  * @param accept The request's `Accept` field; `null` = none.
  */
 export function errorPage(error: GatewayError, accept: string | null): ErrorPage {
   const status = STATUS[error.code];
   const requestId = crypto.randomUUID();
-  const message = EXPLANATION[error.code];
+  const message = error.explanation ?? EXPLANATION[error.code];
   const json = prefersJson(accept);
   const body = json
     ? `${JSON.stringify({ code: error.code, message, requestId })}\n`

@@ -4,7 +4,7 @@ import { type ErrorCode, GatewayError, STATUS } from "./errors.ts";
 
 Deno.test("every code has its status and tells nothing but the code", () => {
   for (const code of Object.keys(STATUS) as ErrorCode[]) {
-    const error = new GatewayError(code, "secret /path/of/server", 7);
+    const error = new GatewayError(code, "secret /path/of/server", { retryAfterS: 7 });
     const { status, fields, body } = errorPage(error, null);
     assert.equal(status, STATUS[code]);
     assert.equal(fields["x-isola-error"], code);
@@ -14,6 +14,15 @@ Deno.test("every code has its status and tells nothing but the code", () => {
     assert.match(requestId, /^[0-9a-f-]{36}$/);
     assert.ok(body.includes(code) && body.includes(requestId) && !body.includes("secret"));
     assert.equal(fields["content-length"], String(new TextEncoder().encode(body).length));
+  }
+});
+
+Deno.test("what an error has to explain takes the place of what its code says", () => {
+  const error = new GatewayError("UNAUTHORIZED", "secret", { explanation: "The token expired 7 s ago." });
+  for (const accept of [null, "application/json"]) {
+    const { body } = errorPage(error, accept);
+    assert.ok(body.includes("The token expired 7 s ago.") && !body.includes("not authorized"));
+    assert.ok(body.includes("UNAUTHORIZED") && !body.includes("secret"));
   }
 });
 

@@ -22,16 +22,30 @@ export const STATUS = {
 /** What `x-isola-error` says. */
 export type ErrorCode = keyof typeof STATUS;
 
+/** What the visitor is told besides the code. */
+export interface GatewayErrorOptions {
+  /** Seconds after which it may try again: the `Retry-After` header. */
+  retryAfterS?: number;
+  /**
+   * Takes the place of what the code says to everybody: a sentence in ASCII, for a visitor who has proven who it is.
+   * **Invariant:** our own words and numbers only, without markup.
+   */
+  explanation?: string;
+}
+
 /** Why the data plane answers a request itself. Everything below the handler throws this and nothing else on purpose. */
 export class GatewayError extends Error {
   override name = "GatewayError";
+  readonly retryAfterS: number | undefined;
+  readonly explanation: string | undefined;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    /** Seconds after which the visitor may try again: the `Retry-After` header. */
-    readonly retryAfterS?: number,
+    { retryAfterS, explanation }: GatewayErrorOptions = {},
   ) {
     super(message);
+    this.retryAfterS = retryAfterS;
+    this.explanation = explanation;
   }
 }

@@ -1,6 +1,6 @@
 import { ByteBuffer } from "./http1/byte_buffer.ts";
 import type { Connection } from "./isolates/connection.ts";
-import type { Route, RouteChanges, RouteTable } from "./contract.ts";
+import type { Route, RouteChanges, RouteTable, Subhosted } from "./contract.ts";
 import { type ErrorPage, errorPage } from "./error_page.ts";
 import { GatewayError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
@@ -10,9 +10,10 @@ import type { Observation } from "./observation/observation.ts";
 import type { Observer } from "./observation/observer.ts";
 import { fieldIn, targetIn } from "./http1/outbound_head.ts";
 import { RequestBody } from "./http1/request_body.ts";
-import type { RequestHead } from "./http1/request_head.ts";
+import type { RelayFields, RequestHead } from "./http1/request_head.ts";
 import type { ResponseCounter } from "./response_counter.ts";
 import type { ResponseHead } from "./http1/response_head.ts";
+import type { RelayGate } from "./subhosting/relay_gate.ts";
 import { writeTrace } from "./http1/trace_context.ts";
 import type { Target } from "./isolates/target.ts";
 import type { Upstream } from "./isolates/upstream.ts";
@@ -27,6 +28,8 @@ const MAX_RESENDS = 2;
 /** Requests whose body no app could see: `Request` has none for these (Fetch §5.3). */
 const BODILESS_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
+/** That an isolate is ready. */
+const READY: OwnResponse = { status: 200, fields: { "content-length": "0" }, body: "" };
 
 /** What the handler works with. */
 export interface HandlerOptions {
@@ -34,6 +37,8 @@ export interface HandlerOptions {
   leases: Leases;
   /** `null` = there is no HTTPS here. */
   https?: HttpsPolicy | null;
+  /** `null` = there are no relays; then no request that is read says that it is one's. */
+  relays?: RelayGate | null;
   /** `null` = nobody looks at requests. */
   observer?: Observer | null;
   /** `null` = nobody counts. */
@@ -48,6 +53,8 @@ interface Inbound {
   body: RequestBody | null;
   /** `undefined` = it leads nowhere. */
   route: Route | undefined;
+  /** `undefined` = it came by itself. */
+  subhosted: Subhosted | undefined;
   /** `null` = nobody looks. */
   seen: Observation | null;
 }
@@ -56,16 +63,20 @@ interface Inbound {
 export class Handler {
   readonly #leases: Leases;
   readonly #https: HttpsPolicy | null;
+  readonly #relays: RelayGate | null;
   readonly #observer: Observer | null;
   readonly #responses: HandlerOptions["responses"];
   readonly #bridges = new Set<WebSocketBridge>();
   #routes: RouteTable;
   #draining = false;
 
-  constructor({ routes, leases, https = null, observer = null, responses = null }: HandlerOptions) {
+  constructor(
+    { routes, leases, https = null, relays = null, observer = null, responses = null }: HandlerOptions,
+  ) {
     this.#routes = routes;
     this.#leases = leases;
     this.#https = https;
+    this.#relays = relays;
     this.#observer = observer;
     this.#responses = responses;
   }
@@ -123,33 +134,59 @@ export class Handler {
     }
   }
 
-  /** Reads the request that has arrived, finds where it leads, and who looks at it. */
+  /** Reads the request that has arrived. */
   #read(visitor: VisitorConnection, bytes: ByteBuffer): Inbound {
     const head = visitor.readRequest(bytes);
-    const route = findRoute(this.#routes, head.authority.hostname);
-    const seen = route !== undefined && this.#observer?.wants(route)
-      ? this.#observer.begin(route, { head, sent: bytes, visitor })
-      : null;
-    writeTrace(head, bytes, seen?.context);
-    return { head, bytes, body: null, route, seen };
+    const request: Inbound = {
+      head,
+      bytes,
+      body: null,
+      route: undefined,
+      subhosted: undefined,
+      seen: null,
+    };
+    if (head.relayed === null) {
+      this.#begin(visitor, request, findRoute(this.#routes, head.authority.hostname));
+    }
+    return request;
+  }
+
+  /** It is known where a request leads, and so who looks at it. */
+  #begin(visitor: VisitorConnection, request: Inbound, route: Route | undefined): void {
+    const { head, bytes } = request;
+    request.route = route;
+    if (route !== undefined && this.#observer?.wants(route)) {
+      request.seen = this.#observer.begin(route, { head, sent: bytes, visitor });
+    }
+    writeTrace(head, bytes, request.seen?.context);
+  }
+
+  /** Until a relay's request is verified, nothing is done for it. */
+  async #admit(visitor: VisitorConnection, request: Inbound, relayed: RelayFields): Promise<void> {
+    const { route, subhosted } = await this.#relays!.admit(relayed);
+    request.subhosted = subhosted;
+    this.#begin(visitor, request, route);
   }
 
   async #answer(visitor: VisitorConnection, request: Inbound): Promise<boolean> {
-    const { head, bytes, route } = request;
-    const { method, authority: { hostname } } = head;
+    const { head, bytes } = request;
+    const { method, authority: { hostname }, relayed } = head;
     if (UNSUPPORTED_METHODS.has(method)) {
       throw new GatewayError("BAD_REQUEST", `Cannot forward method "${method}"`);
     }
     if (!isDirected(head)) {
       throw new GatewayError("MISDIRECTED_REQUEST", `Cannot serve "${hostname}" with another's certificate`);
     }
-    if (this.#https !== null && head.certificate === null) {
-      const answer = this.#https.answer(head, targetIn(bytes), route !== undefined);
+    if (relayed !== null) await this.#admit(visitor, request, relayed);
+    else if (this.#https !== null && head.certificate === null) {
+      const answer = this.#https.answer(head, targetIn(bytes), request.route !== undefined);
       if (answer !== null) return await this.#answerItself(visitor, request, answer);
     }
+    const { route } = request;
     if (route === undefined) {
       throw new GatewayError("DEPLOYMENT_NOT_FOUND", `Cannot route "${hostname}": no deployment`);
     }
+    if (relayed?.prewarm) return await this.#warm(visitor, route, request);
     if (head.webSocket !== null) return await this.#upgrade(visitor, route, request);
     if (!head.framed || BODILESS_METHODS.has(method)) bytes.text("\r\n");
     else {
@@ -159,6 +196,13 @@ export class Handler {
     }
     const exchange = await this.#send(visitor, route, request);
     return await this.#relay(visitor, request, exchange, await exchange.head());
+  }
+
+  /** Has an isolate started, and takes no place in it. */
+  async #warm(visitor: VisitorConnection, { deploymentId }: Route, request: Inbound): Promise<boolean> {
+    const target = this.#leases.target(deploymentId);
+    if (target.upstream === null) await this.#wait(visitor, target, null, request);
+    return await this.#answerItself(visitor, request, READY);
   }
 
   /** False = the connection cannot carry another request. */
@@ -219,12 +263,13 @@ export class Handler {
   async #send(
     visitor: VisitorConnection,
     { deploymentId, maxConcurrency, requestTimeoutMs }: Route,
-    { head, bytes, body, seen }: Inbound,
+    request: Inbound,
   ): Promise<Exchange> {
+    const { head, bytes, body, seen } = request;
     for (let sends = 0; sends <= MAX_RESENDS; sends++) {
       const target = this.#leases.target(deploymentId);
       const upstream = target.enter(maxConcurrency) ??
-        await this.#wait(visitor, target, maxConcurrency, seen);
+        await this.#wait(visitor, target, maxConcurrency, request);
       seen?.entered(upstream.usage.isolateId);
       let connection: Connection | null = null;
       try {
@@ -251,14 +296,14 @@ export class Handler {
   async #wait(
     visitor: VisitorConnection,
     target: Target,
-    maxConcurrency: number,
-    seen: Observation | null,
+    maxConcurrency: number | null,
+    { seen, subhosted }: Inbound,
   ): Promise<Upstream> {
     const gone = new AbortController();
     visitor.watch(() => gone.abort());
     const trace = seen?.waits(target.upstream === null);
     try {
-      return await target.wait({ maxConcurrency, signal: gone.signal, trace });
+      return await target.wait({ maxConcurrency, signal: gone.signal, trace, subhosted });
     } finally {
       visitor.unwatch();
       seen?.waited();

@@ -58,9 +58,10 @@ export class HttpsPolicy {
     return { status: 308, fields: { location, "content-length": "0" }, body: "" };
   }
 
-  /** Whether the visitor is told to come by TLS only from now on (RFC 6797). */
-  isStrict({ certificate, authority }: RequestHead): boolean {
-    return certificate !== null && this.#options.redirect && !LOCAL.test(authority.hostname);
+  /** Whether the visitor is told to come by TLS only from now on (RFC 6797). A relay's visitor does not come here. */
+  isStrict({ certificate, authority, relayed }: RequestHead): boolean {
+    return certificate !== null && relayed === null && this.#options.redirect &&
+      !LOCAL.test(authority.hostname);
   }
 }
 

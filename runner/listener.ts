@@ -24,6 +24,8 @@ export interface ListenerOptions {
   https: ListenAddress | null;
   limits: VisitorLimits;
   proxies: TrustedProxies;
+  /** Requests may be a relay's. */
+  hasRelays: boolean;
   certificates: CertificateTable;
   /** Resolves when an order for a certificate has ended, or at once if there will be none. */
   wantCertificate(hostname: string): Promise<void>;
@@ -71,8 +73,8 @@ export class Listener {
   }
 
   /**
-   * Has responses end their connections, stops accepting after `lingerMs`, and waits until the last request is answered;
-   * when `signal` aborts, cuts what is left.
+   * Has responses end their connections, stops accepting after `lingerMs`, and waits until the last request is answered and the
+   * last visitor has read its answer; when `signal` aborts, cuts what is left.
    */
   async drain(signal: AbortSignal, lingerMs: number): Promise<void> {
     this.#handler.drain();
@@ -83,9 +85,9 @@ export class Listener {
     this.#http.stop();
     this.#https?.stop();
     this.#drainHttp2();
-    while (this.#connections.size > 0 && !signal.aborted) {
+    while (this.#http.size + (this.#https?.size ?? 0) > 0 && !signal.aborted) {
       for (const connection of this.#connections) {
-        if (connection instanceof VisitorConnection && connection.idle) connection.close();
+        if (connection instanceof VisitorConnection) connection.retire();
       }
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
@@ -118,8 +120,8 @@ export class Listener {
   async #serve(
     { socket, received, peer: { hostname, port, certificate }, protocol }: Visitor,
   ): Promise<void> {
-    const { limits, proxies } = this.#options;
-    const peer: Peer = { hostname, port, certificate, proxies };
+    const { limits, proxies, hasRelays } = this.#options;
+    const peer: Peer = { hostname, port, certificate, proxies, hasRelays };
     if (protocol === "h2") return await this.#serveHttp2(socket, received, peer);
     const connection = new VisitorConnection(socket, peer, { limits, received });
     this.#connections.add(connection);

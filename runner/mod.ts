@@ -1,7 +1,7 @@
 /**
- * The data plane: a request comes in, is routed by its hostname, goes through one isolate and comes back.
- * It knows hostnames, the addresses of isolates, and bytes. It refuses to know projects, databases, processes or the
- * control API: it is handed a route table, and asks for an isolate by deployment.
+ * The data plane: a request comes in, is routed by its hostname or by the token of its relay, goes through one isolate and
+ * comes back. It knows hostnames, tokens, the addresses of isolates, and bytes. It refuses to know projects, databases,
+ * processes, origins or the control API: it is handed a route table, and asks for an isolate by deployment.
  */
 export { assertFree } from "./front/assert_free.ts";
 export { steerHere } from "./front/steering.ts";

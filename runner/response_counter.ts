@@ -1,4 +1,4 @@
-import type { ResponseCounts } from "./contract.ts";
+import type { RefusedTokens, ResponseCounts, TokenProblem } from "./contract.ts";
 import type { ErrorCode } from "./errors.ts";
 
 /** How often it is told what was counted. */
@@ -11,6 +11,8 @@ export class ResponseCounter implements Disposable {
   /** By the first digit of their status; the first place is nobody's. */
   #byClass = [0, 0, 0, 0, 0, 0];
   #errors: Partial<Record<ErrorCode, number>> = {};
+  /** By subhoster and problem. */
+  #refusedTokens = new Map<string, RefusedTokens>();
   #isNew = false;
 
   /** @param tell Gets what was counted since it was told last. */
@@ -31,6 +33,19 @@ export class ResponseCounter implements Disposable {
     this.#isNew = true;
   }
 
+  /**
+   * A relay's token was refused.
+   *
+   * @param subhosterId `null` = of nobody who is known. **Invariant:** only ids of subhosters, so that they are few.
+   */
+  countRefusedToken(subhosterId: string | null, problem: TokenProblem): void {
+    const key = `${problem} ${subhosterId}`;
+    const refused = this.#refusedTokens.get(key);
+    if (refused === undefined) this.#refusedTokens.set(key, { subhosterId, problem, count: 1 });
+    else refused.count++;
+    this.#isNew = true;
+  }
+
   /** Tells the rest. Idempotent. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
@@ -39,9 +54,11 @@ export class ResponseCounter implements Disposable {
 
   #tellNew(): void {
     if (!this.#isNew) return;
-    this.#tell({ byClass: this.#byClass, errors: this.#errors });
+    const refusedTokens = [...this.#refusedTokens.values()];
+    this.#tell({ byClass: this.#byClass, errors: this.#errors, refusedTokens });
     this.#byClass = [0, 0, 0, 0, 0, 0];
     this.#errors = {};
+    this.#refusedTokens.clear();
     this.#isNew = false;
   }
 }

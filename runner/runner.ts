@@ -216,8 +216,8 @@ class RunnerHandle implements Runner {
     }
   }
 
-  async #acquire({ requestId, deploymentId, trace }: AcquireMessage): Promise<void> {
-    const result = await this.#source.acquire(deploymentId, trace);
+  async #acquire({ requestId, deploymentId, trace, subhosted }: AcquireMessage): Promise<void> {
+    const result = await this.#source.acquire(deploymentId, { trace, subhosted });
     if ("isolateId" in result) {
       // Granted to nobody.
       if (this.#over) {

@@ -8,7 +8,9 @@ import { type IsolateSource, Leases } from "./isolates/leases.ts";
 import { Listener } from "./listener.ts";
 import { Observer } from "./observation/observer.ts";
 import { ResponseCounter } from "./response_counter.ts";
+import { RelayGate } from "./subhosting/relay_gate.ts";
 import { Telemetry } from "./observation/telemetry.ts";
+import { TokenVerifier } from "./subhosting/token_verifier.ts";
 import { TrustedProxies } from "./front/trusted_proxies.ts";
 
 interface Running {
@@ -34,11 +36,11 @@ function post(message: FromRunner): void {
 
 /** Isolates are granted by whoever started this worker. */
 const source: IsolateSource = {
-  acquire(deploymentId, trace) {
+  acquire(deploymentId, context) {
     const requestId = ++acquisitionCount;
     const { promise, resolve } = Promise.withResolvers<Acquired>();
     acquisitions.set(requestId, resolve);
-    post({ type: "acquire", requestId, deploymentId, trace });
+    post({ type: "acquire", requestId, deploymentId, ...context });
     return promise;
   },
   release: (usage) => post({ type: "release", usage }),
@@ -47,7 +49,8 @@ const source: IsolateSource = {
 
 async function start(options: RunnerOptions, state: RunnerState): Promise<Running> {
   const telemetry = await Telemetry.load();
-  const { http, https, redirect, limits } = options;
+  const { http, https, redirect, limits, subhosters } = options;
+  const verifier = subhosters.length > 0 ? await TokenVerifier.load(subhosters) : null;
   const certificates = new CertificateTable();
   certificates.change({ installed: state.certificates, removed: [] });
   const wants = new CertificateWants({
@@ -63,7 +66,8 @@ async function start(options: RunnerOptions, state: RunnerState): Promise<Runnin
   const leases = new Leases(options, source);
   const observer = new Observer({ send: (batch) => post({ type: "access", batch }), telemetry });
   const responses = new ResponseCounter((counts) => post({ type: "responses", counts }));
-  const handler = new Handler({ routes: state.routes, leases, https: policy, observer, responses });
+  const relays = verifier && new RelayGate(verifier, responses);
+  const handler = new Handler({ routes: state.routes, leases, https: policy, relays, observer, responses });
   let listener: Listener;
   try {
     listener = new Listener({
@@ -72,6 +76,7 @@ async function start(options: RunnerOptions, state: RunnerState): Promise<Runnin
       limits,
       certificates,
       proxies: new TrustedProxies(options.proxies),
+      hasRelays: relays !== null,
       wantCertificate: (hostname) => wants.want(hostname),
     }, handler);
   } catch (error) {

@@ -26,6 +26,7 @@ import { projectVariableRoutes } from "./projects/project_variables.ts";
 import { projectRoutes } from "./projects/projects.ts";
 import { deploymentDiffRoutes } from "./deployments/deployment_diff.ts";
 import { pushRoutes } from "./git/push.ts";
+import { subhosterRoutes } from "./subhosting/subhosters.ts";
 import { tokenRoutes } from "./access/tokens.ts";
 
 /** Nothing on the home page loads or runs anything. */
@@ -114,5 +115,6 @@ function v1(deps: ApiDeps): Hono<ApiEnv> {
     .route("/", logRoutes(deps))
     .route("/", accessLogRoutes(deps))
     .route("/", analyticsRoutes(deps))
+    .route("/", subhosterRoutes(deps))
     .get("/isolates", async (c) => c.json(await deps.isolates()));
 }

@@ -6,6 +6,7 @@ import type { Authenticator } from "./access/auth.ts";
 import type { DnsConfig } from "../config/tls_config.ts";
 import type { Repositories } from "../git/push/repositories.ts";
 import type { UsageLedger } from "../usage/mod.ts";
+import type { RefusedTokenStatus, SubhosterStatus } from "./subhosting/subhoster_status.ts";
 
 /** What `GET /healthz` tells; it is answered with 503 unless the status is `ok`. */
 export interface Health {
@@ -46,6 +47,12 @@ export interface ApiDeps {
   dns: DnsConfig;
   /** The live isolates of this machine. */
   isolates(): Promise<IsolateInfo[]>;
+  subhosting: {
+    /** Each configured subhoster's; empty = there is none. */
+    status(): readonly SubhosterStatus[];
+    /** Of all subhosters, and of nobody known. */
+    refusedTokens(): readonly RefusedTokenStatus[];
+  };
   /** Resolves once all changes of routes and certificates so far are in force: whoever is told of one can rely on it. */
   routed(): Promise<void>;
   /** Called after a deployment was deleted and its routes are gone: its isolates are to end. */

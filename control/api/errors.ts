@@ -35,6 +35,7 @@ const STATUS = {
   databaseNotFound: 404,
   gitLinkNotFound: 404,
   tokenNotFound: 404,
+  subhosterNotFound: 404,
   bodyTooLarge: 413,
   tooManyAttempts: 429,
   internal: 500,

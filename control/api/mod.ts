@@ -11,3 +11,4 @@ export { type ApiHandler, createApi } from "./api.ts";
 export { Authenticator } from "./access/auth.ts";
 export type { DeploymentJson } from "./deployments/deployment_json.ts";
 export type { ApiDeps, Health } from "./deps.ts";
+export type { RefusedTokenStatus, SubhosterStatus } from "./subhosting/subhoster_status.ts";

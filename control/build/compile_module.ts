@@ -45,6 +45,7 @@ export async function compileModule(path: string, options: CompileOptions): Prom
   await new Deno.Command(enclosed.path, {
     args: enclosed.args,
     cwd: dir,
+    clearEnv: true,
     env: { DENO_DIR: cacheDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
     stdin: "null",
     stdout: "null",

@@ -81,7 +81,7 @@ function checkEntry(path: string, entry: ManifestEntry): void {
 }
 
 /** Whether the link was made; not where links across file systems, too many, or of others' files are refused. */
-function tryLink(from: string, to: string): boolean {
+export function tryLink(from: string, to: string): boolean {
   try {
     Deno.linkSync(from, to);
     return true;

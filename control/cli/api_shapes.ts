@@ -1,6 +1,9 @@
 import type { DeploymentContext, DeploymentStatus, GitCommit, ProvisioningStatus } from "../model.ts";
+import type { RefusedTokenStatus, SubhosterStatus } from "../api/mod.ts";
 import type { Token } from "../store/mod.ts";
 
+/** What the API shows as the server has it. */
+export type { RefusedTokenStatus as ApiRefusedToken } from "../api/mod.ts";
 /** What the API shows as it is kept. */
 export type { AuditRecord as ApiAuditRecord, Role as ApiRole, Token as ApiToken } from "../store/mod.ts";
 
@@ -80,4 +83,9 @@ export interface ApiHealth {
 /** A token that was made just now, with its text. */
 export interface ApiNewToken extends Token {
   token: string;
+}
+
+/** A subhoster, how it does, and its relay's tokens that were refused. */
+export interface ApiSubhoster extends SubhosterStatus {
+  refusedTokens: Omit<RefusedTokenStatus, "subhosterId">[];
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Authenticator, createApi } from "../api/mod.ts";
+import { Authenticator, createApi, type RefusedTokenStatus, type SubhosterStatus } from "../api/mod.ts";
 import { TestDnsServer } from "../domains/testing/dns_server.ts";
 import { ConfinedGit } from "../git/confined_git.ts";
 import { Repositories } from "../git/push/repositories.ts";
@@ -44,6 +44,8 @@ export async function startControlPlane() {
     },
     nextBuild: { status: "success", log: [{ level: "info", message: "Bundled" }] } as BuildEnd,
     isolates: [] as IsolateInfo[],
+    subhosters: [] as SubhosterStatus[],
+    refusedTokens: [] as RefusedTokenStatus[],
     health: {
       status: "ok" as "ok" | "starting",
       version: "1.2.3",
@@ -88,6 +90,7 @@ export async function startControlPlane() {
     certificates: { provision: (id) => plane.provision(id), wake() {} },
     dns: { servers: [dns.address], addresses: ["203.0.113.5"] },
     isolates: () => Promise.resolve(plane.isolates),
+    subhosting: { status: () => plane.subhosters, refusedTokens: () => plane.refusedTokens },
     routed,
     ended() {},
     distrusted() {},
@@ -206,6 +209,7 @@ export function testDeps(deps: Partial<CliDeps> = {}): CliDeps & { stdout: Recor
     memoryBytes: 2 ** 30,
     version: "0.0.0-test",
     exampleDir: "/nowhere",
+    subhostingExampleDir: "/nowhere",
     startServer: () => Promise.reject(new Error("This test starts no server")),
     ...deps,
     stdout: new Recorder(),

@@ -43,6 +43,8 @@ export interface CliDeps {
   version: string;
   /** The folder that `dev` serves when none is named. Absolute. */
   exampleDir: string;
+  /** As {@linkcode CliDeps.exampleDir}, of `dev --subhosting`. */
+  subhostingExampleDir: string;
   /** @throws with a message for the person at the terminal, such as an address in use */
   startServer(config: Config, options: { takeOver: boolean }): Promise<RunningServer>;
 }
@@ -67,6 +69,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tokens: async () => (await import("./commands/tokens.ts")).tokens,
   orgs: async () => (await import("./commands/orgs.ts")).orgs,
   audit: async () => (await import("./commands/audit.ts")).audit,
+  subhosting: async () => (await import("./commands/subhosting.ts")).subhosting,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   backup: async () => (await import("./commands/backup.ts")).backup,
   restore: async () => (await import("./commands/restore.ts")).restore,

@@ -3,15 +3,27 @@ import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import {
   completeStructures,
-  DAY_MS,
   knownNames,
   structureProblem,
   STRUCTURES,
   type Structures,
 } from "./structures.ts";
-import { type Address, address, hostname, hostnames, integer, oneOf, path, text } from "./values.ts";
+import { readSubhosters } from "./subhosting_config.ts";
+import {
+  type Address,
+  address,
+  DAY_MS,
+  hostname,
+  hostnames,
+  integer,
+  oneOf,
+  path,
+  region,
+  text,
+} from "./values.ts";
 import { DEFAULT_LIMITS, type Limits } from "../model.ts";
 import { nearest } from "../nearest.ts";
+import type { SubhosterConfig } from "../subhosting/model.ts";
 
 export type { Address };
 
@@ -45,6 +57,8 @@ export interface Config extends Structures {
   runners: number;
   /** The machine's defaults, for what a deployment does not ask for. */
   limits: Limits;
+  /** Whose relays may send requests here, by different ids. */
+  subhosting: readonly SubhosterConfig[];
 }
 
 /** Where {@linkcode loadConfig} looks; nothing else is read. */
@@ -113,7 +127,7 @@ export const SETTINGS = {
   },
   baseDomain: { schema: hostname(), default: "localhost", help: "domain of the default URLs" },
   region: {
-    schema: text(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "1 to 63 of a-z, 0-9 and, not at an end, -"),
+    schema: region(),
     default: "local",
     help: "name of this machine's region, DENO_REGION in isolates",
   },
@@ -152,7 +166,7 @@ type SettingValues = { [Name in SettingName]: z.output<typeof SETTINGS[Name]["sc
 const PATHS: readonly SettingName[] = ["dataDir", "secretKeyFile"];
 
 /** Of the public contract, but to come: to ignore one in silence would pretend that it works. */
-const LATER_STRUCTURES = ["subhosting", "projects"];
+const LATER_STRUCTURES = ["projects"];
 
 /** Variables of the same prefix that the command line reads, and that of the file itself. */
 const OTHER_VARIABLES = ["ISOLA_CONFIG", "ISOLA_URL", "ISOLA_TOKEN", "ISOLA_ORG"];
@@ -193,6 +207,7 @@ class Draft {
   readonly problems: string[] = [];
   readonly #values: Partial<Record<SettingName, unknown>> = {};
   #structures: Structures = completeStructures({}, "/");
+  #subhosting: SubhosterConfig[] = [];
 
   /** `label` is what the user calls the value; relative paths start at `folder`. */
   set(name: SettingName, raw: unknown, label: string, folder: string): void {
@@ -203,9 +218,12 @@ class Draft {
     else this.#values[name] = PATHS.includes(name) ? resolve(folder, data as string) : data;
   }
 
-  setStructures(raw: Record<string, unknown>, path: string): void {
+  setStructures(raw: Record<string, unknown>, path: string, readFile: ConfigSources["readFile"]): void {
     const { data, error } = STRUCTURES.safeParse(raw);
-    this.#structures = completeStructures(data ?? {}, dirname(path));
+    const folder = dirname(path);
+    this.#structures = completeStructures(data ?? {}, folder);
+    const refuse = (problem: string) => this.problems.push(problem);
+    this.#subhosting = readSubhosters(data?.subhosting ?? [], { folder, readFile, refuse });
     for (const issue of error?.issues ?? []) {
       if (issue.code !== "unrecognized_keys") this.problems.push(structureProblem(raw, issue, path));
       else {
@@ -227,6 +245,7 @@ class Draft {
   finish(memoryBytes: number): Config {
     const { isolation, sandbox } = this.#values;
     if (isolation === "shared" && sandbox === "required") this.problems.push(CONTRADICTION);
+    if (isolation === "shared" && this.#subhosting.length > 0) this.problems.push(STRANGERS);
     const { acme, certificates } = this.#structures.tls;
     if (this.#values.httpsAddr === undefined && (acme !== null || certificates.length > 0)) {
       this.problems.push("Cannot use tls without httpsAddr: nothing would be served with its certificates");
@@ -246,6 +265,7 @@ class Draft {
       httpsAddr,
       maxIsolates: maxIsolates ?? defaultMaxIsolates(memoryBytes),
       limits: { ...DEFAULT_LIMITS, ...this.#structures.limits },
+      subhosting: this.#subhosting,
     };
   }
 }
@@ -254,6 +274,9 @@ const NOT_SUPPORTED = "not supported by this version yet";
 const CONTRADICTION =
   'Cannot use isolation "shared" with sandbox "required": isolates that share a process are not ' +
   'protected from each other. Use isolation "process", or sandbox "auto" for trusted code';
+const STRANGERS =
+  'Cannot use subhosting with isolation "shared": the code of subhosters\' customers would run in one process. ' +
+  'Use isolation "process"';
 
 function readConfigFile({ flags, env, readFile, cwd }: ConfigSources, draft: Draft): void {
   const named = flags.config ?? (env.ISOLA_CONFIG || undefined);
@@ -281,7 +304,7 @@ function readConfigFile({ flags, env, readFile, cwd }: ConfigSources, draft: Dra
       draft.problems.push(`Cannot use ${key} of ${path}: ${NOT_SUPPORTED}`);
     } else draft.refuseUnknown(`key "${key}" of ${path}`, key, known);
   }
-  draft.setStructures(structures, path);
+  draft.setStructures(structures, path, readFile);
 }
 
 function readEnvironment({ env, cwd }: ConfigSources, draft: Draft): void {

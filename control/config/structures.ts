@@ -1,10 +1,11 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { hostname, integer, network, oneOf, path, target, text, url } from "./values.ts";
+import { DAY_MS, hostname, integer, limits, network, oneOf, path, target, text, url } from "./values.ts";
 import type { TrustedProxy, VisitorLimits } from "../../runner/mod.ts";
 import type { OtlpConfig, RetentionOptions } from "../logs/mod.ts";
 import type { Limits } from "../model.ts";
+import { SUBHOSTING } from "./subhosting_config.ts";
 import type { DnsConfig, TlsConfig } from "./tls_config.ts";
 
 /** What only the YAML file can say (INTERFACE §7), complete. Paths are absolute. */
@@ -22,8 +23,6 @@ export interface Structures {
   otlp: OtlpConfig | null;
 }
 
-/** In milliseconds. */
-export const DAY_MS = 86_400_000;
 const MAX_BYTES = 2 ** 40;
 const MAX_COUNT = 1_000_000;
 const MIB = 2 ** 20;
@@ -33,7 +32,7 @@ const BASE64URL = /^[A-Za-z0-9_-]+=*$/;
 const BASE64 = /^[A-Za-z0-9+/]+=*$/;
 
 /** Names of keys whose values, and what is in them, are shown nowhere. */
-const SECRETS: readonly PropertyKey[] = ["eab", "webhook", "keySecret", "headers"];
+const SECRETS: readonly PropertyKey[] = ["eab", "webhook", "keySecret", "headers", "secret", "nextSecret"];
 
 const timeMs = () => integer(1, DAY_MS);
 const count = () => integer(1, MAX_COUNT);
@@ -113,16 +112,7 @@ export const STRUCTURES = z.strictObject({
       target('a host or an address, and a port if only that, such as "db.internal:5432" or "[fd00::1]:6379"'),
     ),
   }).partial(),
-  limits: z.strictObject(
-    {
-      memoryMb: integer(32, 1024 ** 2),
-      cpuBlockMs: integer(10, DAY_MS),
-      cpuMsPerRequest: integer(1, DAY_MS),
-      bootTimeoutMs: integer(100, DAY_MS),
-      requestTimeoutMs: integer(0, DAY_MS),
-      maxConcurrency: integer(1, 100_000),
-    } satisfies Record<keyof Limits, z.ZodType>,
-  ).partial(),
+  limits: limits(),
   visitors: VISITORS,
   trustedProxies: z.array(z.strictObject({
     addresses: z.array(network()).min(1),
@@ -138,6 +128,7 @@ export const STRUCTURES = z.strictObject({
   }).partial(),
   logs: LOGS,
   telemetry: TELEMETRY,
+  subhosting: SUBHOSTING,
 }).partial();
 
 /** Fills in what was not said, and makes paths absolute; relative ones start at `folder`. */
@@ -179,8 +170,14 @@ export function structureProblem(raw: unknown, issue: z.core.$ZodIssue, file: st
     raw,
   );
   // What is in a mapping may be a secret, also under a key that was misspelled.
-  const isShown = !issue.path.some((name) => SECRETS.includes(name)) && [value].flat().every(isScalar);
+  const isSecret = issue.path.some((name) => SECRETS.includes(name)) || isInPlaceOfMapping(issue) ||
+    (issue.code === "custom" && issue.params?.isSecret === true);
+  const isShown = !isSecret && [value].flat().every(isScalar);
   return `Cannot use ${key}${isShown ? ` ${JSON.stringify(value)}` : ""} of ${file}: ${issue.message}`;
+}
+
+function isInPlaceOfMapping(issue: z.core.$ZodIssue): boolean {
+  return issue.code === "invalid_type" && (issue.expected === "object" || issue.expected === "array");
 }
 
 function isScalar(value: unknown): boolean {

@@ -1,5 +1,9 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import type { Limits } from "../model.ts";
+
+/** In milliseconds. */
+export const DAY_MS = 86_400_000;
 
 const HOSTNAME =
   /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
@@ -44,6 +48,25 @@ export function hostnames() {
     (raw) => typeof raw === "string" ? raw.split(",").map((name) => name.trim()) : raw,
     z.array(hostname(), { error }),
   );
+}
+
+/** The name of a region, as isolates see it. */
+export function region() {
+  return text(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "1 to 63 of a-z, 0-9 and, not at an end, -");
+}
+
+/** Limits of a deployment (INTERFACE §4), each of which may be left out. */
+export function limits() {
+  return z.strictObject(
+    {
+      memoryMb: integer(32, 1024 ** 2),
+      cpuBlockMs: integer(10, DAY_MS),
+      cpuMsPerRequest: integer(1, DAY_MS),
+      bootTimeoutMs: integer(100, DAY_MS),
+      requestTimeoutMs: integer(0, DAY_MS),
+      maxConcurrency: integer(1, 100_000),
+    } satisfies Record<keyof Limits, z.ZodType>,
+  ).partial();
 }
 
 /** A path, as it was written. */

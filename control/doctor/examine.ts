@@ -6,6 +6,7 @@ import { checkNames } from "./check_names.ts";
 import { checkPorts } from "./check_ports.ts";
 import { checkSandbox } from "./check_sandbox.ts";
 import { checkState } from "./check_state.ts";
+import { checkSubhosting } from "./check_subhosting.ts";
 import type { Finding } from "./finding.ts";
 
 /** Finds out what on this machine keeps a server with that configuration from doing its work. Nothing is changed. */
@@ -18,6 +19,7 @@ export async function examine(config: Config, memoryBytes: number): Promise<Find
     checkCertificates(config),
     checkClock(config),
     checkNames(config),
+    checkSubhosting(config),
   ]);
   return found.flat();
 }

@@ -12,7 +12,7 @@ const MAX_KNOWN = 10_000;
 export interface RetentionOptions {
   /** @default {1_209_600_000} Two weeks, as Deno Deploy did. */
   maxAgeMs?: number;
-  /** Of what one deployment printed, and of one project's requests. @default {100_000} */
+  /** Of what one deployment printed, of one project's requests, of one subhoster's deployments. @default {100_000} */
   maxLinesPerLog?: number;
   /** Of all, as it lies in the file. @default {1_073_741_824} */
   maxBytes?: number;
@@ -119,5 +119,5 @@ const TABLES = Object.values(LOG_TABLES).map(({ name }) => name);
 const TABLE_NAMES = Object.keys(LOG_TABLES) as LogTableName[];
 
 function noLogs(): Record<LogTableName, Map<string, number>> {
-  return { app: new Map(), access: new Map() };
+  return { app: new Map(), access: new Map(), subhosted: new Map() };
 }

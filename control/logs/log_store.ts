@@ -8,6 +8,7 @@ import { LogReader } from "./log_reader.ts";
 import { LogRetention, type RetentionOptions } from "./log_retention.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import type { OtlpLogs } from "./otlp_logs.ts";
+import { SubhostedLogs } from "./subhosted_logs.ts";
 
 /** How often what is too old or too much is deleted. */
 const PRUNE_INTERVAL_MS = 10_000;
@@ -24,8 +25,9 @@ export interface LogStore extends Disposable {
   readonly app: AppLogs;
   readonly access: AccessLogs;
   readonly build: BuildLogs;
+  readonly subhosted: SubhostedLogs;
   /** How much is kept, and what was not since the start, by log. */
-  stats(): { bytes: number; dropped: { app: number; access: number } };
+  stats(): { bytes: number; dropped: { app: number; access: number; subhosted: number } };
   /** Deletes what is too old or too much; done regularly by itself. */
   prune(): Promise<void>;
   /** Ends all readers of a deployment that was deleted. */
@@ -60,6 +62,7 @@ export function openLogs(
     ...options,
     projectOf: (deploymentId) => projectOf(store, deploymentId),
   });
+  const subhosted = new SubhostedLogs(options);
   const build = new BuildLogs(store.database);
   const pruning = setInterval(() => {
     retained.prune().catch((error) => console.error("Cannot delete old log lines:", error));
@@ -70,6 +73,7 @@ export function openLogs(
     reader[Symbol.dispose]();
     app.lines.close();
     access.lines.close();
+    subhosted.lines.close();
     build.close();
     database.close();
   };
@@ -77,9 +81,14 @@ export function openLogs(
     app,
     access,
     build,
+    subhosted,
     stats: () => ({
       bytes: retained.usedBytes,
-      dropped: { app: app.lines.droppedCount, access: access.droppedCount },
+      dropped: {
+        app: app.lines.droppedCount,
+        access: access.droppedCount,
+        subhosted: subhosted.lines.droppedCount,
+      },
     }),
     prune: () => retained.prune(),
     end: (deploymentId) => {
@@ -89,6 +98,7 @@ export function openLogs(
     endAll() {
       app.lines.endAll();
       access.lines.endAll();
+      subhosted.lines.endAll();
       build.endAll();
     },
     close,

@@ -32,6 +32,13 @@ export const LOG_TABLES = {
     text: "method || ' ' || host || path",
     filters: { status: "CAST(status AS TEXT)", deployment: "deployment_id", region: "region" },
   },
+  subhosted: {
+    name: "subhosted_logs",
+    scope: "subhoster_id",
+    columns: "level, deployment_id AS deploymentId, message, region",
+    text: "message",
+    filters: { level: "level", deployment: "deployment_id" },
+  },
 } as const satisfies Record<string, LogTable>;
 
 /** The tables by what a query calls them. */

@@ -40,4 +40,18 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX access_logs_project ON access_logs (project_id, time, id);
   CREATE INDEX access_logs_time ON access_logs (time);
   `,
+  `
+  -- deployment_id is what the subhoster calls it.
+  CREATE TABLE subhosted_logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    subhoster_id TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    deployment_id TEXT NOT NULL,
+    message TEXT NOT NULL,
+    region TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX subhosted_logs_subhoster ON subhosted_logs (subhoster_id, time, id);
+  CREATE INDEX subhosted_logs_time ON subhosted_logs (time);
+  `,
 ];

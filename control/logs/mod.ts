@@ -10,3 +10,4 @@ export type { RetentionOptions } from "./log_retention.ts";
 export { type LogStore, openLogs } from "./log_store.ts";
 export { OtlpLogs } from "./otlp_logs.ts";
 export { type OtlpConfig, otlpTarget } from "./otlp_target.ts";
+export type { SubhostedLogs } from "./subhosted_logs.ts";

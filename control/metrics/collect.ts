@@ -1,5 +1,5 @@
 import type { SandboxLayers } from "../../isolate/mod.ts";
-import type { Authenticator } from "../api/mod.ts";
+import type { Authenticator, SubhosterStatus } from "../api/mod.ts";
 import type { CertificateService } from "../certificates/certificate_service.ts";
 import type { LogStore, OtlpLogs } from "../logs/mod.ts";
 import type { Routing } from "../routing.ts";
@@ -22,6 +22,8 @@ export interface MetricSources {
   usage: UsageLedger;
   durations: Durations;
   responses: Responses;
+  /** `null` = there are no subhosters. */
+  subhosting: { status(): readonly SubhosterStatus[] } | null;
   logs: LogStore;
   /** `null` = logs go nowhere else. */
   exporter: OtlpLogs | null;
@@ -43,6 +45,8 @@ export async function collectMetrics(sources: MetricSources): Promise<string> {
     authFailures: sources.authenticator.failures,
     durations,
     responses: sources.responses,
+    subhosters: sources.subhosting?.status() ?? [],
+    refusedTokens: sources.responses.refusedTokens,
     logs: { ...sources.logs.stats(), exported: sources.exporter?.counts ?? null },
     certificateExpiryMs: certificates.soonestExpiryMs,
     process: await processMetrics(),

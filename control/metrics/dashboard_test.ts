@@ -14,6 +14,8 @@ Deno.test("every metric that the example for Grafana names is told", async () =>
     phases: { starting: 0, blank: 0, booting: 0, ready: 0, ending: 0 },
     ended: {},
     isolates: [],
+    subhosters: [],
+    refusedTokens: [],
     usage: [],
     waiting: 0,
     hostnames: 0,

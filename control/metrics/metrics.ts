@@ -1,14 +1,16 @@
 import type { SandboxLayers } from "../../isolate/mod.ts";
+import { subhosterOf } from "../subhosting/subhoster_of.ts";
 import type { IsolatePhase } from "../supervisor/lifecycle_events.ts";
 import type { DeploymentUsage } from "../usage/mod.ts";
 import type { Durations } from "./durations.ts";
 import { counter, exposition, gauge, type Labels, type Metric } from "./exposition.ts";
+import { subhosterMetrics, type SubhosterSources } from "./subhoster_metrics.ts";
 
 /** Deployments with a line of their own in a metric; the others have one together. */
 const MAX_SERIES = 1000;
 
 /** What `/metrics` shows. */
-export interface Metrics {
+export interface Metrics extends SubhosterSources {
   version: string;
   region: string;
   /** The layers around isolates. */
@@ -17,8 +19,6 @@ export interface Metrics {
   phases: Readonly<Record<IsolatePhase, number>>;
   /** Isolates that ended since the start, by why. */
   ended: Readonly<Record<string, number>>;
-  /** The live isolates that have a deployment. */
-  isolates: readonly { deploymentId: string; memoryBytes: number }[];
   /** What deployments have used: `UsageLedger.totals()`. */
   usage: readonly DeploymentUsage[];
   /** Requests that wait for an isolate. */
@@ -51,6 +51,7 @@ export function metricsText(metrics: Metrics): string {
     ...responseMetrics(metrics.responses),
     ...durationMetrics(metrics.durations),
     ...usageMetrics(metrics.usage),
+    ...subhosterMetrics(metrics),
     ...logMetrics(metrics.logs),
     ...metrics.process,
   ]);
@@ -96,7 +97,7 @@ function isolateMetrics({ phases, ended, isolates, waiting }: Metrics): Metric[]
     {
       name: "isola_isolate_memory_bytes",
       type: "gauge",
-      help: "Resident memory of live isolates.",
+      help: "Resident memory of live isolates, those of subhosters apart.",
       samples: [...memoryByDeployment(isolates)].map(([deployment, bytes]) => [{ deployment }, bytes]),
     },
     gauge("isola_acquires_waiting", "Acquires that wait for an isolate.", waiting),
@@ -181,6 +182,7 @@ function samples(values: Readonly<Record<string, number>>, label: string): [Labe
 function memoryByDeployment(isolates: Metrics["isolates"]): Map<string, number> {
   const bytes = new Map<string, number>();
   for (const { deploymentId, memoryBytes } of isolates) {
+    if (subhosterOf(deploymentId) !== null) continue;
     const hasRoom = bytes.has(deploymentId) || bytes.size < MAX_SERIES - 1;
     const deployment = hasRoom ? deploymentId : "other";
     bytes.set(deployment, (bytes.get(deployment) ?? 0) + memoryBytes);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PLAIN_SUBHOSTER } from "../api/testing/plain_subhoster.ts";
 import { Durations } from "./durations.ts";
 import { type Metrics, metricsText } from "./metrics.ts";
 import { processMetrics } from "./process_metrics.ts";
@@ -10,8 +11,16 @@ durations.coldStarts.observe(0.5);
 durations.coldStarts.observe(11);
 durations.builds.failed.observe(3);
 const responses = new Responses();
-responses.add({ byClass: [0, 0, 5, 0, 0, 1], errors: { OVERLOADED: 1 } });
-responses.add({ byClass: [0, 0, 1, 0, 2, 0], errors: {} });
+const [forged, unknown] = [
+  { subhosterId: "acme", problem: "signature" as const, count: 2 },
+  { subhosterId: null, problem: "unknown_subhoster" as const, count: 1 },
+];
+responses.add({
+  byClass: [0, 0, 5, 0, 0, 1],
+  errors: { OVERLOADED: 1 },
+  refusedTokens: [forged, unknown],
+});
+responses.add({ byClass: [0, 0, 1, 0, 2, 0], errors: {}, refusedTokens: [forged] });
 
 const METRICS: Metrics = {
   version: "1.2.3",
@@ -19,7 +28,24 @@ const METRICS: Metrics = {
   sandbox: { level: "full", cgroup: 2 },
   phases: { starting: 0, blank: 2, booting: 0, ready: 1, ending: 0 },
   ended: { idle: 3, memory_limit: 1 },
-  isolates: [{ deploymentId: "abcdefghijkl", memoryBytes: 1024 }],
+  isolates: [
+    { deploymentId: "abcdefghijkl", memoryBytes: 1024 },
+    { deploymentId: "acme/d-1", memoryBytes: 100 },
+    { deploymentId: "acme/d/2", memoryBytes: 20 },
+  ],
+  subhosters: [
+    {
+      ...PLAIN_SUBHOSTER,
+      origins: (["closed", "half-open", "open"] as const).map((circuit, failures) => ({
+        ...PLAIN_SUBHOSTER.origins[0]!,
+        circuit,
+        failures,
+      })),
+      events: { pending: 5, pendingBytes: 600, delivered: 30, dropped: 4, lastError: null },
+    },
+    { ...PLAIN_SUBHOSTER, id: "other" },
+  ],
+  refusedTokens: responses.refusedTokens,
   usage: [
     {
       deploymentId: "abcdefghijkl",
@@ -83,6 +109,25 @@ const SAMPLES: [name: string, samples: string[]][] = [
   ["isola_otlp_records_sent_total", [" 3"]],
   ["isola_otlp_records_dropped_total", [" 4"]],
   ["isola_certificate_expiry_timestamp_seconds", [" 1900000000.5"]],
+  ["isola_subhoster_requests_total", ['{subhoster="acme"} 7', '{subhoster="other"} 7']],
+  ["isola_subhoster_cpu_seconds_total", ['{subhoster="acme"} 1.5', '{subhoster="other"} 1.5']],
+  ["isola_subhoster_ingress_bytes_total", ['{subhoster="acme"} 10', '{subhoster="other"} 10']],
+  ["isola_subhoster_egress_bytes_total", ['{subhoster="acme"} 2048', '{subhoster="other"} 2048']],
+  ["isola_subhoster_isolates", ['{subhoster="acme"} 2', '{subhoster="other"} 2']],
+  ["isola_subhoster_memory_bytes", ['{subhoster="acme"} 120', '{subhoster="other"} 0']],
+  ["isola_subhoster_cached_deployments", ['{subhoster="acme"} 12', '{subhoster="other"} 12']],
+  ["isola_subhoster_cached_bytes", ['{subhoster="acme"} 4096', '{subhoster="other"} 4096']],
+  ["isola_subhoster_origin_calls_total", ['{subhoster="acme"} 60', '{subhoster="other"} 20']],
+  ["isola_subhoster_origin_failures_total", ['{subhoster="acme"} 3', '{subhoster="other"} 0']],
+  ["isola_subhoster_origins_avoided", ['{subhoster="acme"} 2', '{subhoster="other"} 0']],
+  ["isola_subhoster_events_pending{", ['subhoster="acme"} 5', 'subhoster="other"} 0']],
+  ["isola_subhoster_events_pending_bytes", ['{subhoster="acme"} 600', '{subhoster="other"} 0']],
+  ["isola_subhoster_events_delivered_total", ['{subhoster="acme"} 30', '{subhoster="other"} 30']],
+  ["isola_subhoster_events_dropped_total", ['{subhoster="acme"} 4', '{subhoster="other"} 0']],
+  ["isola_subhoster_refused_tokens_total", [
+    '{subhoster="acme",reason="signature"} 4',
+    '{subhoster="",reason="unknown_subhoster"} 1',
+  ]],
 ];
 
 for (const [name, expected] of SAMPLES) {

@@ -2,6 +2,7 @@ import type { Sandbox } from "../../isolate/mod.ts";
 import type { IsolateUsage } from "../../runner/mod.ts";
 import { doneWithin } from "../done_within.ts";
 import type { UsageDelta } from "../usage/mod.ts";
+import type { IsolateRef } from "./isolate_observer.ts";
 import type { Lessee } from "./lessee.ts";
 import { UsageMeter } from "./usage_meter.ts";
 
@@ -11,7 +12,7 @@ const USAGE_TIMEOUT_MS = 1_000;
 const RETURN_TIMEOUT_MS = 5_000;
 
 interface Account {
-  readonly deploymentId: string;
+  readonly isolate: IsolateRef;
   readonly sandbox: Pick<Sandbox, "traffic">;
   readonly meter: UsageMeter;
   /** Set when the isolate is gone and not all its leases are back. */
@@ -20,16 +21,16 @@ interface Account {
 
 /** What each isolate with a program uses, and who is told. Times are in ms on a clock that is never set back. */
 export class Accounts implements Disposable {
-  readonly #tell: (deploymentId: string, delta: UsageDelta) => void;
+  readonly #tell: (isolate: IsolateRef, delta: UsageDelta) => void;
   readonly #accounts = new Map<string, Account>();
 
-  constructor(tell: (deploymentId: string, delta: UsageDelta) => void) {
+  constructor(tell: (isolate: IsolateRef, delta: UsageDelta) => void) {
     this.#tell = tell;
   }
 
   /** The isolate is given its program now. */
-  open(isolateId: string, deploymentId: string, sandbox: Account["sandbox"], now: number): void {
-    this.#accounts.set(isolateId, { deploymentId, sandbox, meter: new UsageMeter(now) });
+  open(isolate: IsolateRef, sandbox: Account["sandbox"], now: number): void {
+    this.#accounts.set(isolate.isolateId, { isolate, sandbox, meter: new UsageMeter(now) });
   }
 
   /** `undefined` for a sandbox without a program, and when all is told. */
@@ -93,8 +94,8 @@ export class Accounts implements Disposable {
     end.done();
   }
 
-  #take({ deploymentId, sandbox, meter }: Account, now: number) {
+  #take({ isolate, sandbox, meter }: Account, now: number) {
     meter.transfer(sandbox.traffic());
-    this.#tell(deploymentId, meter.take(now));
+    this.#tell(isolate, meter.take(now));
   }
 }

@@ -8,12 +8,12 @@ import type { Lessee } from "./lessee.ts";
 function opened() {
   const told: UsageDelta[] = [];
   const ends: string[] = [];
-  const accounts = new Accounts((deploymentId, delta) => {
-    assert.equal(deploymentId, "a");
+  const accounts = new Accounts((isolate, delta) => {
+    assert.deepEqual(isolate, { isolateId: "i", deploymentId: "a" });
     told.push(delta);
   });
   const traffic = { ingressBytes: 0, egressBytes: 0 };
-  accounts.open("i", "a", { traffic: () => traffic }, 0);
+  accounts.open({ isolateId: "i", deploymentId: "a" }, { traffic: () => traffic }, 0);
   return { accounts, told, ends, traffic, done: () => void ends.push("done") };
 }
 

@@ -1,4 +1,4 @@
-import type { Program, SandboxHome } from "../../isolate/mod.ts";
+import type { Program, ProvidedFiles, SandboxHome } from "../../isolate/mod.ts";
 import type { Image, Limits } from "../model.ts";
 
 /** What it takes to start a deployment. */
@@ -8,6 +8,13 @@ export interface Launch {
   populate(dir: string): Promise<void>;
   /** Takes what can be used again out of that directory, after the end. */
   reclaim?(dir: string): Promise<void>;
+  /**
+   * Of a program whose modules have other names than their files, relative to that directory: their `ModuleIndex`, and what
+   * Deno has made of the one in `image.entry`, where that is known.
+   */
+  modules?: { index: string; compiled: string };
+  /** Not set = all its files are in that directory. */
+  files?: ProvidedFiles;
   env: Record<string, string>;
   /** `null` = every public host. */
   net: string[] | null;
@@ -20,7 +27,7 @@ export interface Launch {
  * @param populated Called when its files are there; `null` = they are there already.
  */
 export function programOf(
-  { image, populate, reclaim, env, net, limits }: Launch,
+  { image, populate, reclaim, modules, files, env, net, limits }: Launch,
   populated: (() => void) | null,
 ): Program {
   return {
@@ -28,7 +35,9 @@ export function programOf(
     reclaim,
     entry: image.entry,
     // Only what the build made: no file of a deployment is in the folder of its bundle.
-    compiled: image.config === undefined ? `${image.entry}.compiled` : undefined,
+    compiled: image.config === undefined ? modules?.compiled ?? `${image.entry}.compiled` : undefined,
+    modules: modules?.index,
+    files,
     env,
     net: net ?? true,
     memoryMb: limits.memoryMb,

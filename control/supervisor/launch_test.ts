@@ -41,3 +41,12 @@ Deno.test("what Deno made of a program is the build's, and never a file of the d
   const tree = launchOf({ image: { entry: "main.ts", config: "deno.json" } });
   assert.equal(programOf(tree, null).compiled, undefined);
 });
+
+Deno.test("modules with other names than their files bring what Deno made of the entry with them", () => {
+  const modules = { index: "modules/index.json", compiled: "modules/0.mjs.compiled" };
+  const program = programOf(launchOf({ image: { entry: "file:///src/main.js" }, modules }), () => {});
+  assert.deepEqual(
+    [program.entry, program.modules, program.compiled],
+    ["file:///src/main.js", modules.index, modules.compiled],
+  );
+});

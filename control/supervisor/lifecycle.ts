@@ -2,6 +2,7 @@ import type { ErrorCode } from "../../runner/mod.ts";
 import { Backoff } from "./backoff.ts";
 import { type IsolateState, startingIsolate } from "./isolate_state.ts";
 import type { EndReason, LifecycleEffect, LifecycleEvent } from "./lifecycle_events.ts";
+import { type Service, Services } from "./services.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
 /** The bounds of the lifecycle. */
@@ -31,13 +32,6 @@ export const REFILL_DELAY_MS = 50;
 const OVERLOADED_RETRY_MS = 1_000;
 const LIMIT_REASONS = { MEMORY_LIMIT: "memory_limit", TIME_LIMIT: "time_limit" } as const;
 
-interface Service {
-  readonly deploymentId: string;
-  tree: boolean;
-  isolateId?: string;
-  readonly backoff: Backoff;
-}
-
 /**
  * The decisions of the supervisor, (state, event) → effects, without a clock, a process or a socket in it: the
  * state and its one transition function, {@linkcode Lifecycle.handle}.
@@ -52,7 +46,7 @@ export class Lifecycle {
   readonly #options: LifecycleOptions;
   readonly #newId: () => string;
   readonly #isolates = new Map<string, IsolateState>();
-  readonly #services = new Map<string, Service>();
+  readonly #services = new Services();
   readonly #line: WaitingLine;
   /** Of blank sandboxes. */
   readonly #startBackoff = new Backoff();
@@ -93,8 +87,7 @@ export class Lifecycle {
   /** When `tick` is due, or `Infinity`. */
   nextTickAt(): number {
     let next = this.#refillAt ?? Infinity;
-    for (const { deploymentId, isolateId, backoff } of this.#services.values()) {
-      if (isolateId !== undefined) continue;
+    for (const { deploymentId, backoff } of this.#services.unserved()) {
       const first = this.#line.first(deploymentId);
       if (first === undefined) next = Math.min(next, backoff.forgottenAt);
       else next = Math.min(next, first.queuedUntil, this.#now + ASK_INTERVAL_MS);
@@ -150,7 +143,7 @@ export class Lifecycle {
   }
 
   #acquire({ waiter, lessee, deploymentId, tree }: Extract<LifecycleEvent, { type: "acquire" }>) {
-    const service = this.#service(deploymentId);
+    const service = this.#services.of(deploymentId);
     service.tree = tree;
     const isolate = service.isolateId === undefined ? undefined : this.#isolates.get(service.isolateId);
     if (isolate?.phase === "ready") return this.#grant(isolate, waiter, lessee);
@@ -186,7 +179,7 @@ export class Lifecycle {
     if (isolate.phase !== "booting") return; // Ended meanwhile.
     isolate.phase = "ready";
     isolate.lastUsedAt = this.#now;
-    this.#service(isolate.deploymentId!).backoff.booted();
+    this.#services.of(isolate.deploymentId!).backoff.booted();
     for (const { id, lessee } of this.#line.leave(isolate.deploymentId!)) this.#grant(isolate, id, lessee);
   }
 
@@ -261,22 +254,21 @@ export class Lifecycle {
   }
 
   #expireWaiters() {
-    for (const { deploymentId, isolateId, backoff } of this.#services.values()) {
-      if (isolateId !== undefined) continue;
+    for (const { deploymentId } of this.#services.unserved()) {
+      const first = this.#line.first(deploymentId);
+      if (first === undefined || first.queuedUntil > this.#now) continue;
       this.#refuse(this.#line.leaveLate(deploymentId, this.#now), "OVERLOADED", OVERLOADED_RETRY_MS);
-      const nobodyWaits = this.#line.first(deploymentId) === undefined;
-      if (nobodyWaits && this.#now >= backoff.forgottenAt) this.#services.delete(deploymentId);
     }
+    this.#services.forget(this.#now, (deploymentId) => this.#line.first(deploymentId) !== undefined);
   }
 
   /** Gives the deployments that wait an isolate, in the order in which they came, and makes room for them. */
   #fillPlaces() {
-    let free = this.#options.maxIsolates - this.#placesTaken();
-    let wanted = 0;
-    for (const service of this.#queue()) {
-      if (free-- > 0) this.#place(service);
-      else wanted++;
-    }
+    const free = Math.max(0, this.#options.maxIsolates - this.#placesTaken());
+    const unplaced = this.#unplaced();
+    const wanted = Math.max(0, unplaced.length - free);
+    const placed = free === 0 ? [] : this.#inOrder(unplaced).slice(0, free);
+    for (const service of placed) this.#place(service);
     this.#makeRoom(wanted);
   }
 
@@ -329,8 +321,8 @@ export class Lifecycle {
   #fillPool() {
     if (this.#refillAt !== undefined && this.#now >= this.#refillAt) this.#refillAt = undefined;
     if (this.#now < this.#startBackoff.retryAt) return;
-    const waiting = this.#queue().filter(({ tree }) => !tree).length;
     const room = Math.max(0, this.#options.maxIsolates - this.#placesTaken());
+    const waiting = room === 0 ? 0 : this.#unplaced().filter(({ tree }) => !tree).length;
     const target = Math.min(waiting, room) + (this.#refillAt === undefined ? this.#options.warmPool : 0);
     const starting = this.#count(({ phase, deploymentId }) => phase === "starting" && !deploymentId);
     const blanks = this.#count((isolate) => isolate.phase === "blank");
@@ -360,15 +352,6 @@ export class Lifecycle {
     for (const { id } of waiters) this.#effects.push({ type: "refuse", waiter: id, code, retryAfterMs });
   }
 
-  #service(deploymentId: string): Service {
-    let service = this.#services.get(deploymentId);
-    if (service === undefined) {
-      service = { deploymentId, tree: false, backoff: new Backoff() };
-      this.#services.set(deploymentId, service);
-    }
-    return service;
-  }
-
   #add(service?: Service): IsolateState {
     const isolate = startingIsolate(this.#newId(), this.#now, service?.deploymentId);
     if (service !== undefined) service.isolateId = isolate.id;
@@ -377,11 +360,17 @@ export class Lifecycle {
   }
 
   /** Who waits longest comes first. */
-  #queue(): Service[] {
-    const queuedUntil = ({ deploymentId }: Service) => this.#line.first(deploymentId)?.queuedUntil;
-    return [...this.#services.values()]
-      .filter((service) => service.isolateId === undefined && queuedUntil(service) !== undefined)
-      .sort((a, b) => queuedUntil(a)! - queuedUntil(b)!);
+  #inOrder(services: Service[]): Service[] {
+    const queuedUntil = ({ deploymentId }: Service) => this.#line.first(deploymentId)!.queuedUntil;
+    return services.sort((a, b) => queuedUntil(a) - queuedUntil(b));
+  }
+
+  /** Without an isolate, and somebody waits for one. */
+  #unplaced(): Service[] {
+    if (this.#line.size === 0) return [];
+    return [...this.#services.unserved()].filter(({ deploymentId }) =>
+      this.#line.first(deploymentId) !== undefined
+    );
   }
 
   #placesTaken(): number {

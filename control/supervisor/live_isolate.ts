@@ -1,5 +1,6 @@
 import type { Sandbox } from "../../isolate/mod.ts";
 import type { ErrorCode } from "../../runner/mod.ts";
+import type { IsolateCourse } from "./isolate_course.ts";
 import type { Breach } from "./watch.ts";
 
 /** One sandbox in the hands of the supervisor, blank or with a program. */
@@ -10,6 +11,8 @@ export interface LiveIsolate {
   gone?: Promise<void>;
   sandbox?: Sandbox;
   deploymentId?: string;
+  /** Set as `deploymentId` is. */
+  course?: IsolateCourse;
   /** What its program may use. */
   memoryMb?: number;
   /** Set when it serves. */

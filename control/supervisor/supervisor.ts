@@ -1,5 +1,4 @@
 import {
-  type AppLogLine,
   type Sandbox,
   type SandboxEnd,
   type SandboxEndReason,
@@ -9,12 +8,13 @@ import {
 } from "../../isolate/mod.ts";
 import type { Acquired, ErrorCode, IsolateUsage, TraceContext } from "../../runner/mod.ts";
 import type { IsolateInfo } from "../model.ts";
-import type { UsageDelta } from "../usage/mod.ts";
 import { Accounts } from "./accounts.ts";
 import { Acquires } from "./acquires.ts";
 import { endCode, endLine, isLimit, limitLine } from "./end_report.ts";
+import { IsolateCourse } from "./isolate_course.ts";
 import { newIsolateId } from "./isolate_id.ts";
 import { isolateInfo } from "./isolate_info.ts";
+import type { IsolateObserver } from "./isolate_observer.ts";
 import { type Launch, needsOwnSandbox, programOf } from "./launch.ts";
 import type { Lessee } from "./lessee.ts";
 import { Lifecycle, type LifecycleOptions } from "./lifecycle.ts";
@@ -35,9 +35,7 @@ export interface SupervisorOptions extends LifecycleOptions {
   memoryMb: number;
   /** @throws when the deployment cannot be started because it is not there */
   launch(deploymentId: string): Launch;
-  log(deploymentId: string, line: AppLogLine): void;
-  /** What an isolate of the deployment used: once a second, and at its end. */
-  usage(deploymentId: string, delta: UsageDelta): void;
+  observer: IsolateObserver;
   /** A request has waited so long for an isolate to start. */
   coldStart?(waitedMs: number): void;
   /** Not set = nobody watches. */
@@ -68,7 +66,7 @@ export class Supervisor implements AsyncDisposable {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#lifecycle = new Lifecycle(options, newIsolateId);
-    this.#accounts = new Accounts(options.usage);
+    this.#accounts = new Accounts((isolate, delta) => options.observer.used(isolate, delta));
     this.#watcher = new Watcher({
       lessees: this.#lessees,
       isLeased: () => this.#accounts.isLeased,
@@ -238,8 +236,9 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #begin(isolateId: string, deploymentId: string | undefined) {
-    const live: LiveIsolate = { deploymentId };
+    const live: LiveIsolate = {};
     this.#live.set(isolateId, live);
+    if (deploymentId !== undefined) this.#give(isolateId, live, deploymentId);
     live.starting = this.#start(isolateId, live);
   }
 
@@ -256,7 +255,7 @@ export class Supervisor implements AsyncDisposable {
         net: launch?.net ?? true,
         maxHeapMb: launch?.limits.memoryMb ?? this.#options.memoryMb,
         tree,
-        onLog: (line) => live.deploymentId !== undefined && this.#options.log(live.deploymentId, line),
+        onLog: (line) => live.course?.printed(line),
       });
       live.sandbox = sandbox;
       live.gone = this.#awaitEnd(isolateId, sandbox);
@@ -266,7 +265,7 @@ export class Supervisor implements AsyncDisposable {
         await this.#assign(isolateId, deploymentId, tree !== undefined);
       }
     } catch (error) {
-      this.#bootFailed(isolateId, deploymentId, error);
+      this.#bootFailed(isolateId, live, error);
       this.#ended(isolateId, { reason: "boot_failure", detail: "" });
     }
   }
@@ -274,8 +273,8 @@ export class Supervisor implements AsyncDisposable {
   async #assign(isolateId: string, deploymentId: string, populated = false) {
     const live = this.#live.get(isolateId)!;
     const sandbox = live.sandbox!;
-    live.deploymentId = deploymentId;
-    this.#accounts.open(isolateId, deploymentId, sandbox, steadyNow());
+    if (live.course === undefined) this.#give(isolateId, live, deploymentId);
+    this.#accounts.open({ isolateId, deploymentId }, sandbox, steadyNow());
     try {
       const launch = this.#options.launch(deploymentId);
       live.memoryMb = launch.limits.memoryMb;
@@ -284,14 +283,20 @@ export class Supervisor implements AsyncDisposable {
       this.#options.starts?.step(deploymentId, populated ? "isolate.boot" : "program.handover");
       live.socketPath = await sandbox.assign(programOf(launch, populated ? null : boots));
       this.#watcher.serving(isolateId);
+      live.course?.serving(steadyNow());
       this.#handle({ type: "booted", isolateId });
     } catch (error) {
-      this.#bootFailed(isolateId, deploymentId, error);
+      this.#bootFailed(isolateId, live, error);
       await sandbox.end(error instanceof SandboxError ? error.code : "boot_failure");
     }
   }
 
-  #bootFailed(isolateId: string, deploymentId: string | undefined, error: unknown) {
+  #give(isolateId: string, live: LiveIsolate, deploymentId: string) {
+    live.deploymentId = deploymentId;
+    live.course = new IsolateCourse({ isolateId, deploymentId }, this.#options.observer, steadyNow());
+  }
+
+  #bootFailed(isolateId: string, { deploymentId, course }: LiveIsolate, error: unknown) {
     const message = error instanceof Error ? error.message : String(error);
     if (deploymentId === undefined) {
       console.error(`Cannot start a blank sandbox "${isolateId}": ${message}`);
@@ -301,8 +306,7 @@ export class Supervisor implements AsyncDisposable {
     // What is said of a limit is said at the end.
     if (isLimit(reason)) return;
     this.#trials.explain(deploymentId, message);
-    // What the program said when it ended itself is in the log already.
-    if (reason !== "exited") this.#log(deploymentId, message);
+    course?.failed({ reason, message });
   }
 
   #end(isolateId: string, reason: EndReason) {
@@ -343,7 +347,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #closeBooks(isolateId: string, live: LiveIsolate, end: SandboxEnd, booting: boolean) {
-    const { deploymentId, breach, memoryMb = 0 } = live;
+    const { deploymentId, course, breach, memoryMb = 0 } = live;
     if (deploymentId === undefined) return;
     this.#ends[end.reason] = (this.#ends[end.reason] ?? 0) + 1;
     // Why a boot failed is said when it does.
@@ -352,16 +356,12 @@ export class Supervisor implements AsyncDisposable {
     this.#accounts.end(isolateId, now, () => {
       const line = meter && endLine(end, { used: meter.used(now), memoryMb, breach });
       this.#trials.explain(deploymentId, line ?? end.detail);
-      if (line !== undefined) this.#log(deploymentId, line);
+      course?.ended(end.reason, line, end.detail);
     });
   }
 
   #tellLessees(isolateId: string, code: ErrorCode) {
     for (const lessee of this.#lessees.values()) lessee.ended(isolateId, code);
-  }
-
-  #log(deploymentId: string, message: string) {
-    this.#options.log(deploymentId, { time: new Date().toISOString(), level: "error", message });
   }
 
   async #askPending(isolateId: string) {

@@ -1,4 +1,5 @@
-import type { SandboxLevel } from "../enclosure.ts";
+import { SandboxError } from "../ending.ts";
+import type { Enclosure, SandboxLevel } from "../enclosure.ts";
 
 /** What the kernel must say of a process that is to carry a tenant. */
 export interface Expectation {
@@ -7,6 +8,33 @@ export interface Expectation {
   filters: number;
   /** The user that it must have become. */
   uid?: number;
+}
+
+/** A process that is to carry a tenant. */
+export interface VerifiedProcess {
+  pid: number;
+  enclosure: Enclosure;
+  /** The user that it becomes, if it does. */
+  uid: number | undefined;
+  /** Many programs are in it. */
+  shared: boolean;
+}
+
+/** @throws {SandboxError} when the kernel says that a wall is missing */
+export async function verifyWalls({ pid, enclosure, uid, shared }: VerifiedProcess): Promise<void> {
+  if (Deno.build.os !== "linux") return;
+  const { level, confinement } = enclosure;
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const filters = filterCount(enclosure, shared);
+  const missing = missingWalls(status, { level, filters, uid: confinement && uid });
+  if (missing.length === 0) return;
+  throw new SandboxError("boot_failure", `Cannot use a sandbox without ${missing.join(", ")}`);
+}
+
+/** One from outside where there is something around the process, one of its own, and one when it has settled. */
+function filterCount({ level, confinement }: Enclosure, shared: boolean): number {
+  if (confinement?.filterFile === undefined) return 0;
+  return (level === "process" ? 0 : 1) + 1 + (shared ? 0 : 1);
 }
 
 /**

@@ -33,6 +33,8 @@ const { setTimeout } = globalThis;
 let served: Served;
 let appDir = "";
 let shared = false;
+/** Not a part of this module: most servers have no need of it. */
+let provided: typeof import("./provided_guest.ts") | undefined;
 
 scope.onmessage = ({ data }: MessageEvent) => {
   if (data.type === "prepare") void prepare(data);
@@ -59,31 +61,36 @@ async function prepare(message: PrepareMessage) {
   delete scope.postMessage;
   closeDoors();
   served.open();
-  await rehearseImport();
+  if (message.moduleIndex) {
+    provided = await importOnce<NonNullable<typeof provided>>("./provided_guest.js");
+    await provided.rehearse();
+  }
+  await importOnce("./rehearsal.js");
   post({ type: "prepared" });
-  let entry = "";
+  let program: AssignMessage | undefined;
   for await (const line of readLines(unixChunks(keeper))) {
     const message = JSON.parse(line) as ToSandbox;
-    if (message.type === "assign") entry = assign(message);
-    else return await start(entry);
+    if (message.type === "assign") assign(program = message);
+    else return await start(program!);
   }
 }
 
-function assign({ entry, env }: AssignMessage): string {
+function assign({ env }: AssignMessage) {
   if (shared) ownSurroundings({ env, name: appDir });
   else for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
-  return entry;
 }
 
-async function start(entry: string) {
+async function start({ entry, modules, files }: AssignMessage) {
+  let present = (text: string) => text;
   try {
+    if (modules !== undefined) present = provided!.provide({ modules, files, appDir, post, served });
     // Computed, so that the whole graph pays with this Worker's permissions.
     const module = await import(entry);
     post({ type: "evaluated" });
     if (!served.taken && typeof module.default?.fetch === "function") served.serveDefault(module.default);
     if (!served.taken) await serveOrFail();
   } catch (error) {
-    const message = describeError(error, appDir);
+    const message = present(describeError(error, appDir));
     // What serves already was answered for: it ends as any program that does not catch its error.
     post(
       served.taken ? { type: "exit", code: 1, message: `Uncaught ${message}` } : { type: "failed", message },
@@ -96,11 +103,12 @@ function emptyEnvironment() {
   for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
 }
 
-/** A module like a program's, so that what loads one has run before. It holds nothing, and cannot be read afterwards. */
-async function rehearseImport() {
-  const path = new URL("./rehearsal.js", import.meta.url);
-  await import(path.href);
+/** A module of ours, which cannot be read afterwards. The last is like a program's, so that what loads one has run before. */
+async function importOnce<T>(name: string): Promise<T> {
+  const path = new URL(name, import.meta.url);
+  const module = await import(path.href);
   Deno.permissions.revokeSync({ name: "read", path });
+  return module;
 }
 
 /** The socket is served already, so nobody in here needs to open, remove or replace it any more. */

@@ -35,9 +35,7 @@ const HARMLESS_SYSTEM_INFORMATION = [
 ] as const;
 
 /** Of ours, those that the guest reads and then may not read any more. */
-const OWN_FILES = ["rehearsal.js", "nested_guest.js"].map((name) =>
-  new URL(`./${name}`, import.meta.url).pathname
-);
+const OWN_FILES = ["rehearsal.js", "nested_guest.js"];
 
 type Send = (message: FromSandbox) => void;
 
@@ -74,11 +72,16 @@ export async function hostGuest(options: HostGuestOptions): Promise<void> {
 
 function startGuest(message: PrepareMessage, send: Send, prepared: HostGuestOptions["prepared"]): Worker {
   const sockets = [message.controlSocket, message.httpSocket, message.nodeSocket];
+  const ownFiles = message.moduleIndex ? [...OWN_FILES, "provided_guest.js"] : OWN_FILES;
   const worker = new Worker(new URL("./guest.js", import.meta.url), {
     type: "module",
     deno: {
       permissions: {
-        read: [message.appDir, ...sockets, ...OWN_FILES],
+        read: [
+          message.appDir,
+          ...sockets,
+          ...ownFiles.map((name) => new URL(`./${name}`, import.meta.url).pathname),
+        ],
         write: sockets,
         net: message.net === true ? true : [...message.net, ...sockets.map((path) => `unix:${path}`)],
         env: true,
@@ -124,6 +127,13 @@ function pass(data: Record<string, unknown>, send: Send) {
       return send({ type: "dropped", count: Number(data.count) | 0 });
     case "pending":
       return send({ type: "pending", id: Number(data.id) | 0, count: Number(data.count) | 0 });
+    case "file":
+      return send({
+        type: "file",
+        id: Number(data.id) | 0,
+        path: text(data.path),
+        content: data.content === true,
+      });
   }
 }
 

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { openSandboxHome, type SandboxHome } from "../home.ts";
 import type { AppLogLine } from "../log_intake.ts";
+import type { Program } from "../program.ts";
 import { type Sandbox, startSandbox } from "../sandbox.ts";
 
 /** A program of a test: its files by path, `main.js` being the entry, or that file's text. */
@@ -12,6 +13,8 @@ export interface TrialOptions {
   net?: true | string[];
   memoryMb?: number;
   bootTimeoutMs?: number;
+  /** What its program is, where that is more than files with an entry. */
+  program?: Partial<Program>;
   /** Layers of the operating system, as this machine has them, or none. */
   layers?: "auto" | "off";
   allowPrivate?: string[];
@@ -73,7 +76,7 @@ export class Trial implements AsyncDisposable {
   /** Gives the sandbox its program. */
   async assign(
     files: TrialFiles,
-    { env = {}, net = true, memoryMb = 256, bootTimeoutMs = 30_000 }: TrialOptions = {},
+    { env = {}, net = true, memoryMb = 256, bootTimeoutMs = 30_000, program }: TrialOptions = {},
   ): Promise<void> {
     this.#path = await this.sandbox.assign({
       populate: (dir) => writeFiles(dir, files),
@@ -82,6 +85,7 @@ export class Trial implements AsyncDisposable {
       net,
       memoryMb,
       bootTimeoutMs,
+      ...program,
     });
     this.#client = Deno.createHttpClient({ proxy: { transport: "unix", path: this.#path }, allowHost: true });
   }
@@ -154,10 +158,16 @@ export class Trial implements AsyncDisposable {
 }
 
 async function openHome(
-  { layers, allowPrivate }: TrialOptions,
+  { layers, allowPrivate, program }: TrialOptions,
 ): Promise<[home: SandboxHome, close: () => Promise<void>]> {
   const dataDir = await Deno.makeTempDir({ prefix: "isola-trial-" });
-  const home = await openSandboxHome({ dataDir, denoPath: Deno.execPath(), layers, allowPrivate });
+  const home = await openSandboxHome({
+    dataDir,
+    denoPath: Deno.execPath(),
+    layers,
+    allowPrivate,
+    moduleIndexes: program !== undefined,
+  });
   return [home, async () => {
     await home[Symbol.asyncDispose]();
     await Deno.remove(dataDir, { recursive: true });

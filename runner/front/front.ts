@@ -43,7 +43,7 @@ export class Front {
   readonly #options: FrontOptions;
   readonly #listener: Deno.TcpListener;
   readonly #openings = new Set<Opening>();
-  readonly #served = new Set<VisitorSocket>();
+  readonly #served = new Map<VisitorSocket, Opening | undefined>();
   readonly #log = new RareLog();
   #stopped = false;
 
@@ -74,12 +74,13 @@ export class Front {
     for (const opening of this.#openings) opening.cut();
   }
 
-  /** Ends everything. */
+  /** Ends everything at once. */
   close(): void {
     this.stop();
-    for (const socket of this.#served) {
+    for (const [socket, opening] of this.#served) {
       try {
-        socket.close();
+        if (opening === undefined) socket.close();
+        else opening.cut();
       } catch {
         // Closed before: whoever serves it is about to say so.
       }
@@ -135,7 +136,7 @@ export class Front {
 
   async #serve(visitor: Visitor, place: Place, opening?: Opening): Promise<void> {
     const { socket } = visitor;
-    this.#served.add(socket);
+    this.#served.set(socket, opening);
     try {
       await this.#options.serve(visitor);
     } finally {

@@ -246,6 +246,36 @@ Deno.test("What was written before the end reaches the visitor, and then the end
   }
 });
 
+Deno.test("Writing ends when the visitor's own connection has all of it, which takes one that reads", async () => {
+  const body = new Uint8Array(8_000_000);
+  const written = Promise.withResolvers<void>();
+  let isReading = false;
+  let wasReading = false;
+  let received = 0;
+  await using front = new TestFront({
+    certificates: [A],
+    serve: async ({ socket }) => {
+      await send(socket, body);
+      written.resolve();
+      await socket.closeWrite();
+      wasReading = isReading;
+      socket.close();
+    },
+  });
+  const conn = await connect(front);
+  const buffer = new Uint8Array(256 * 1024);
+  let isWritten = false;
+  written.promise.then(() => isWritten = true);
+  while (!isWritten) received += (await conn.read(buffer))!;
+  // An end that waits for nobody has come by then.
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve));
+  isReading = true;
+  for (let bytes; (bytes = await conn.read(buffer)) !== null;) received += bytes;
+  assert.equal(received, body.length);
+  assert.ok(wasReading);
+  conn.close();
+});
+
 Deno.test("What a visitor sends last can be read after the last of the answer", async () => {
   const sent = new Uint8Array(300_000);
   const received = Promise.withResolvers<number>();

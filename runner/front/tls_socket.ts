@@ -18,8 +18,9 @@ export class TlsSocket implements VisitorSocket {
   readonly #clear: Deno.TlsConn;
   #closed = false;
   #ended = false;
-  /** All that will ever be sent was handed to the kernel. */
+  /** All that will ever be sent was handed to the kernel, as far as the visitor is there. */
   #flushed = false;
+  readonly #whenFlushed = Promise.withResolvers<void>();
   #lingering: ReturnType<typeof setTimeout> | undefined;
   /** Resolves when nothing of it is left. */
   readonly over: Promise<void>;
@@ -46,9 +47,13 @@ export class TlsSocket implements VisitorSocket {
     return this.#clear.write(bytes);
   }
 
-  /** Says that nothing more will come; the visitor may still send. */
-  closeWrite(): Promise<void> {
-    return this.#clear.closeWrite();
+  /**
+   * Says that nothing more will come; the visitor may still send. What was written before is megabytes, perhaps, that only this
+   * process can copy: resolves when the visitor's own connection has all of it, or is over.
+   */
+  async closeWrite(): Promise<void> {
+    await this.#clear.closeWrite();
+    await this.#whenFlushed.promise;
   }
 
   /** Idempotent. Reads and writes end at once; what was written before still has a moment to reach the visitor. */
@@ -71,6 +76,7 @@ export class TlsSocket implements VisitorSocket {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#lingering);
+    this.#whenFlushed.resolve();
     this.#ciphered.close();
     this.#visitor.close();
   }
@@ -92,5 +98,6 @@ export class TlsSocket implements VisitorSocket {
     this.#flushed = true;
     if (end === "target broke" || this.#closed) this.cut();
     else await this.#visitor.closeWrite().catch(() => this.cut());
+    this.#whenFlushed.resolve();
   }
 }

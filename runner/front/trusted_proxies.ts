@@ -62,18 +62,23 @@ export class TrustedProxies {
     return null;
   }
 
-  /** The visitor behind `peer`, itself one unless it is such a proxy. */
-  clientOf(peer: Client, { forwardedFor, forwardedProto, forwarded }: Way): Client {
+  /**
+   * The visitor behind `peer`, itself one unless it is such a proxy.
+   *
+   * @param isRelayed The first that is none of these proxies is a relay, who is believed in what it added itself, too.
+   */
+  clientOf(peer: Client, { forwardedFor, forwardedProto, forwarded }: Way, isRelayed = false): Client {
     let client = peer;
-    const by = this.fieldOf(peer.address);
+    let believed = isRelayed ? 1 : 0;
+    const by = this.fieldOf(peer.address) ?? (isRelayed ? "x-forwarded-for" : null);
     if (by === null) return peer;
-    const hops = by === "forwarded" ? elements(forwarded) : nodes(forwardedFor);
-    const proto = by === "forwarded" ? hops.at(-1)?.proto : last(forwardedProto);
-    for (const hop of hops.reverse()) {
+    const elements = by === "forwarded" ? elementsOf(forwarded).reverse() : null;
+    const proto = elements === null ? last(forwardedProto) : elements[0]?.proto;
+    for (const hop of elements ?? nodes(forwardedFor)) {
+      if (this.fieldOf(client.address) === null && believed-- === 0) break;
       const node = parseNode(hop.node);
       if (node === null) break;
       client = { ...node, proto: client.proto };
-      if (this.fieldOf(node.address) === null) break;
     }
     return proto === "http" || proto === "https" ? { ...client, proto } : client;
   }
@@ -84,15 +89,20 @@ interface Hop {
   proto?: string;
 }
 
-function nodes(list: string | null): Hop[] {
-  return list === null ? [] : list.split(",").map((node) => ({ node: node.trim() }));
+/** The members of a list from the right, one by one: strangers make lists long, and little of them is believed. */
+function* nodes(list: string | null): Generator<Hop> {
+  for (let rest = list; rest !== null;) {
+    const comma = rest.lastIndexOf(",");
+    yield { node: rest.slice(comma + 1).trim() };
+    rest = comma === -1 ? null : rest.slice(0, comma);
+  }
 }
 
 /**
  * The elements of a `Forwarded` list. One that is malformed anywhere says nothing: a quote that a visitor left open would
  * swallow what the proxy added.
  */
-function elements(list: string | null): Hop[] {
+function elementsOf(list: string | null): Hop[] {
   const hops: Hop[] = [];
   let hop: Hop = { node: "" };
   PARAMETER.lastIndex = 0;
@@ -111,7 +121,7 @@ function elements(list: string | null): Hop[] {
 }
 
 function last(list: string | null): string | undefined {
-  return list?.split(",").at(-1)?.trim().toLowerCase();
+  return list?.slice(list.lastIndexOf(",") + 1).trim().toLowerCase();
 }
 
 function parseNode(text: string): Pick<Client, "address" | "port"> | null {

@@ -8,10 +8,10 @@ const PROXIES = new TrustedProxies([
   { addresses: ["192.0.2.1"], by: "proxy-protocol" },
 ]);
 
-function client(address: string, way: Partial<Way>): string {
+function client(address: string, way: Partial<Way>, isRelayed = false): string {
   const nothing = { forwardedFor: null, forwardedProto: null, forwarded: null };
   const peer: Client = { address, port: 5, proto: "http" };
-  const found = PROXIES.clientOf(peer, { ...nothing, ...way });
+  const found = PROXIES.clientOf(peer, { ...nothing, ...way }, isRelayed);
   return `${found.proto} ${found.address} ${found.port}`;
 }
 
@@ -54,6 +54,26 @@ Deno.test("of a list, what trusted proxies added counts: the last address that i
   assert.equal(client("10.1.1.1", { forwardedProto: "ftp" }), "http 10.1.1.1 5");
 });
 
+Deno.test("a relay is believed in what it added itself, wherever it stands behind proxies", () => {
+  const rows: [address: string, way: Partial<Way>, expected: string][] = [
+    ["203.0.113.9", { forwardedFor: "198.51.100.7", forwardedProto: "https" }, "https 198.51.100.7 0"],
+    ["203.0.113.9", { forwardedFor: "6.6.6.6, 198.51.100.7" }, "http 198.51.100.7 0"],
+    ["10.1.1.1", { forwardedFor: "6.6.6.6, 198.51.100.7, 203.0.113.9" }, "http 198.51.100.7 0"],
+    ["10.1.1.1", { forwardedFor: "6.6.6.6, 198.51.100.7, 203.0.113.9, 10.2.2.2" }, "http 198.51.100.7 0"],
+    // Before the relay stands a proxy that is believed by everybody.
+    ["203.0.113.9", { forwardedFor: "6.6.6.6, 198.51.100.7, 10.2.2.2" }, "http 198.51.100.7 0"],
+    ["10.1.1.1", { forwardedFor: "198.51.100.7" }, "http 198.51.100.7 0"],
+    ["203.0.113.9", { forwardedFor: "6.6.6.6, unknown" }, "http 203.0.113.9 5"],
+    ["203.0.113.9", { forwardedProto: "HTTPS" }, "https 203.0.113.9 5"],
+    ["203.0.113.9", { forwardedProto: "ftp" }, "http 203.0.113.9 5"],
+    ["203.0.113.9", { forwarded: "for=6.6.6.6;proto=https" }, "http 203.0.113.9 5"],
+    ["203.0.113.9", {}, "http 203.0.113.9 5"],
+  ];
+  for (const [address, way, expected] of rows) {
+    assert.equal(client(address, way, true), expected, JSON.stringify([address, way]));
+  }
+});
+
 Deno.test("Forwarded is read by its grammar, and a quote left open says nothing", () => {
   const rows: [forwarded: string, expected: string][] = [
     ["for=198.51.100.7;proto=https", "https 198.51.100.7 0"],
@@ -89,6 +109,10 @@ Deno.test("whatever a visitor puts before it, what the proxy appends is what cou
 Deno.test("what is no address costs no time, however long it is", () => {
   const startedAt = performance.now();
   assert.equal(client("10.1.1.1", { forwardedFor: `${":".repeat(30_000)}x, 10.1.1.2` }), "http 10.1.1.2 0");
+  const commas = ",".repeat(60_000);
+  for (let i = 0; i < 2000; i++) {
+    assert.equal(client("203.0.113.9", { forwardedFor: commas }, true), "http 203.0.113.9 5");
+  }
   assert(performance.now() - startedAt < 1000);
 });
 

@@ -27,6 +27,9 @@ export const FIELD = {
   forwardedFor: 19,
   forwardedProto: 20,
   strictTransport: 21,
+  subhost: 22,
+  prewarm: 23,
+  forwardedHost: 24,
 } as const;
 
 type FieldKind = (typeof FIELD)[keyof typeof FIELD];
@@ -40,6 +43,9 @@ const NAMES: readonly (readonly [name: string, kind: FieldKind])[] = [
   ["x-forwarded-for", FIELD.forwardedFor],
   ["x-forwarded-proto", FIELD.forwardedProto],
   ["strict-transport-security", FIELD.strictTransport],
+  ["x-deno-subhost", FIELD.subhost],
+  ["x-deno-prewarm", FIELD.prewarm],
+  ["x-forwarded-host", FIELD.forwardedHost],
   ["x-real-ip", FIELD.ours],
   ["connection", FIELD.connection],
   ["content-length", FIELD.contentLength],

@@ -6,7 +6,7 @@ import { canonicalAddress } from "../front/address.ts";
 import { FIELD, FieldScanner, listOf } from "./field_scanner.ts";
 import { decodeLatin1 } from "./octets.ts";
 import { malformed, readRequestLine } from "./request_line.ts";
-import type { Client, TrustedProxies } from "../front/trusted_proxies.ts";
+import { type Client, TrustedProxies } from "../front/trusted_proxies.ts";
 import { DEFAULT_VISITOR_LIMITS, type VisitorLimits } from "../visitor_limits.ts";
 
 /** The other end of the visitor's connection. */
@@ -17,12 +17,24 @@ export interface Peer {
   certificate?: CoveredNames;
   /** Who may say that it speaks for others. */
   proxies?: TrustedProxies;
+  /** There are relays, whose requests have a token. @default {false} */
+  hasRelays?: boolean;
 }
 
 /** The names that a certificate is for. */
 export interface CoveredNames {
   /** @param hostname Lower case, without port and trailing dot. */
   covers(hostname: string): boolean;
+}
+
+/** What a relay says of a request that it passes on (deno.com/subhosting/docs/ingress). Nobody knows yet that it is one. */
+export interface RelayFields {
+  /** `x-deno-subhost`, whatever that is. */
+  token: string;
+  /** Only a live isolate is wanted, not an answer of it. */
+  prewarm: boolean;
+  /** What its visitor asked for, as the app sees it; `null` = `x-forwarded-host` is missing or malformed. */
+  authority: Authority | null;
 }
 
 /** What a visitor's request head says to us. What it says to the app is in the head that the isolate gets. */
@@ -32,6 +44,8 @@ export interface RequestHead {
   /** What the connection was secured with; `null` = it is plain. */
   certificate: CoveredNames | null;
   client: Client;
+  /** `null` = no relay sent it. Else the app is told of the relay's visitor, who is `client`, too. */
+  relayed: RelayFields | null;
   /** It is secured, if not here then by a proxy that is trusted to say so. */
   isSecure: boolean;
   /** HTTP/1.0: no chunks, and no further request unless asked for. */
@@ -85,6 +99,9 @@ interface Said {
   forwardedFor: string | null;
   forwardedProto: string | null;
   forwarded: string | null;
+  forwardedHost: string | null;
+  subhost: string | null;
+  prewarm: string | null;
 }
 
 const NOTHING_SAID: Readonly<Said> = {
@@ -104,6 +121,9 @@ const NOTHING_SAID: Readonly<Said> = {
   forwardedFor: null,
   forwardedProto: null,
   forwarded: null,
+  forwardedHost: null,
+  subhost: null,
+  prewarm: null,
 };
 
 /**
@@ -115,6 +135,8 @@ export class RequestReader {
   readonly #peer: Client;
   readonly #certificate: CoveredNames | null;
   readonly #proxies: TrustedProxies | null;
+  /** As they are believed when a relay speaks; `null` = there is none. */
+  readonly #relayProxies: TrustedProxies | null;
   readonly #maxUriBytes: number;
   readonly #scanner = new FieldScanner(MAX_FIELDS, malformed);
   /** Start and end of each piece that is passed on as it is. */
@@ -129,6 +151,7 @@ export class RequestReader {
     this.#certificate = peer.certificate ?? null;
     // Of most peers nothing is believed, and nothing has to be read.
     this.#proxies = peer.proxies?.fieldOf(address) ? peer.proxies : null;
+    this.#relayProxies = peer.hasRelays ? peer.proxies ?? new TrustedProxies([]) : null;
     this.#maxUriBytes = maxUriBytes;
   }
 
@@ -152,7 +175,11 @@ export class RequestReader {
         `Cannot read a request: a target over ${this.#maxUriBytes} bytes`,
       );
     }
-    const { authority, client, origin, hostLine, forwarded } = this.#addressedTo(line.authority, bytes);
+    const direct = this.#addressedTo(line.authority, bytes);
+    const relayed = this.#relayed();
+    const { client, origin, hostLine, forwarded } = relayed === null
+      ? direct
+      : this.#visited(relayed, direct);
 
     out.copy(bytes, start, line.methodEnd + 1);
     out.copy(origin);
@@ -171,9 +198,10 @@ export class RequestReader {
     const contentLength = chunked ? Infinity : Math.max(said.contentLength, 0);
     return {
       method,
-      authority,
+      authority: direct.authority,
       certificate: this.#certificate,
       client,
+      relayed,
       isSecure: client.proto === "https",
       isOld,
       keepAlive: isOld ? options.includes("keep-alive") : !options.includes("close"),
@@ -212,6 +240,18 @@ export class RequestReader {
     const authority = readAuthority(ofTarget, host);
     if (authority === null) throw malformed("no valid authority");
     return this.#addressed = addressed(authority, client, ofTarget === null ? host : null);
+  }
+
+  #relayed(): RelayFields | null {
+    const { subhost, prewarm, forwardedHost } = this.#said;
+    if (subhost === null || this.#relayProxies === null) return null;
+    return { token: subhost, prewarm: prewarm === "1", authority: readAuthority(null, forwardedHost) };
+  }
+
+  /** Whom the relay speaks of, and what they want. */
+  #visited({ authority }: RelayFields, direct: Addressed): Addressed {
+    const client = this.#relayProxies!.clientOf(this.#peer, this.#said, true);
+    return addressed(authority ?? direct.authority, client, null);
   }
 
   #client(): Client {
@@ -276,6 +316,15 @@ function note(scanner: FieldScanner, said: Said): void {
       return;
     case FIELD.forwarded:
       said.forwarded = scanner.listed(said.forwarded);
+      return;
+    case FIELD.forwardedHost:
+      said.forwardedHost = scanner.listed(said.forwardedHost);
+      return;
+    case FIELD.subhost: // Two of them are one with a comma, which is no token.
+      said.subhost = scanner.listed(said.subhost);
+      return;
+    case FIELD.prewarm:
+      said.prewarm = scanner.listed(said.prewarm);
   }
 }
 

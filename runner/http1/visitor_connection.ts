@@ -13,7 +13,7 @@ const IDLE_BUFFER_BYTES = 4 * 1024;
 const MAX_READ_BYTES = 64 * 1024;
 /** Requests that one read brought, and that perhaps wait for nothing, before others get a turn of the event loop. */
 const MAX_REQUESTS_IN_A_ROW = 64;
-/** After a response that ended before the request did, for the visitor to read it: a reset would destroy it. */
+/** After the last response was sent, for the visitor to read it and leave: a reset would destroy it. */
 const LINGER_MS = 2000;
 const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
@@ -23,7 +23,8 @@ const LF = 0x0a;
 
 /**
  * The bytes of a visitor, whatever they come through. `write` should resolve as soon as the visitor has taken some, because
- * one that takes nothing for long is cut. `close` ends reads and writes that wait.
+ * one that takes nothing for long is cut. `closeWrite` resolves when all that was written can reach the visitor without this
+ * process; `close` ends reads and writes that wait.
  */
 export type VisitorSocket = Pick<Deno.TcpConn, "read" | "write" | "close" | "closeWrite">;
 
@@ -57,6 +58,8 @@ export class VisitorConnection {
   /** While nobody asks for it. */
   #readsOn = false;
   #ended = false;
+  #retired = false;
+  #lingering: Promise<void> | null = null;
   #closed = false;
   #requests = 0;
   #requestsInARow = 0;
@@ -197,6 +200,13 @@ export class VisitorConnection {
     }
   }
 
+  /** Ends the connection if it is idle: no request arrives any more, but what was sent can still be read. Idempotent. */
+  retire(): void {
+    if (!this.idle || this.#retired) return;
+    this.#retired = true;
+    this.linger();
+  }
+
   /**
    * Reads the head that has arrived. What the isolate gets of it is written to `out`.
    *
@@ -236,12 +246,19 @@ export class VisitorConnection {
     }
   }
 
-  /** Ends the connection after a response, in such a way that the visitor can read all of it. */
-  async linger(): Promise<void> {
+  /** Ends the connection after a response, in such a way that the visitor can read all of it. Never rejects. */
+  linger(): Promise<void> {
+    return this.#lingering ??= this.#linger();
+  }
+
+  async #linger(): Promise<void> {
     if (this.gone) return this.close();
-    const timer = setTimeout(() => this.close(), LINGER_MS);
+    let timer;
     try {
+      this.#patience.beginWrite();
       await this.#socket.closeWrite();
+      this.#patience.endWrite();
+      timer = setTimeout(() => this.close(), LINGER_MS);
       // Not into the buffer, of which a part may still be on its way to an isolate.
       await discard(this.#socket, MAX_LINGER_BYTES);
     } catch {
@@ -272,7 +289,7 @@ export class VisitorConnection {
     } catch {
       // A reset by the visitor and our own close are ends like any other.
     }
-    if (bytes === null) {
+    if (bytes === null || this.#retired) {
       this.#ended = true;
       this.#onGone?.();
       return false;

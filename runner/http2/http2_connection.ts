@@ -16,8 +16,10 @@ import { StreamTable } from "./stream_table.ts";
 /** What all streams of a connection may send before their consumers have read it: some that stand still stop no other. */
 const CONNECTION_WINDOW_BYTES = 8 * STREAM_WINDOW_BYTES;
 const MIN_WINDOW_UPDATE_BYTES = CONNECTION_WINDOW_BYTES / 8;
-/** After the last frame, for the visitor to read it: a reset of the connection would destroy it. */
+/** After the last frame, for the visitor to read it and leave: a reset of the connection would destroy it. */
 const LINGER_MS = 1000;
+/** The same, from the end of the last stream: what it sent is megabytes, perhaps. */
+const STREAM_LINGER_MS = 5000;
 const MAX_LINGER_BYTES = 4 * 1024 * 1024;
 /** For what the visitor sends before it hears that we are going away. */
 const DRAIN_MS = 1000;
@@ -352,14 +354,21 @@ export class Http2Connection {
   /** Ends the connection in such a way that the visitor can read all of it. */
   async #finish(): Promise<void> {
     this.#state = "ended";
+    const idleMs = performance.now() - this.#idleSince;
     this.#streams.abortAll();
     try {
       while (!this.#outbox.empty) await this.#outbox.progress();
-      if (!this.#isClosed) this.#lingerTimer = setTimeout(() => this.close(), LINGER_MS);
+      this.#closeAfter(this.#limits.writeTimeoutMs);
       await this.#socket.closeWrite();
+      this.#closeAfter(Math.max(LINGER_MS, STREAM_LINGER_MS - idleMs));
     } catch {
       // The visitor was faster.
     }
+  }
+
+  #closeAfter(ms: number): void {
+    clearTimeout(this.#lingerTimer);
+    if (!this.#isClosed) this.#lingerTimer = setTimeout(() => this.close(), ms);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Acquired, IsolateUsage, RunnerOptions, TraceContext } from "../contract.ts";
+import type { AcquireContext, Acquired, IsolateUsage, RunnerOptions } from "../contract.ts";
 import type { ErrorCode } from "../errors.ts";
 import { Target } from "./target.ts";
 import type { Upstream } from "./upstream.ts";
@@ -8,7 +8,7 @@ const MAX_SWEEP_INTERVAL_MS = 1000;
 /** Whoever grants isolates. Every grant ends with exactly one `release` or `broken`. */
 export interface IsolateSource {
   /** A live isolate of the deployment, or why there is none. Never rejects. */
-  acquire(deploymentId: string, trace?: TraceContext): Promise<Acquired>;
+  acquire(deploymentId: string, context?: AcquireContext): Promise<Acquired>;
   /** The isolate is not used any more; it may have ended. */
   release(usage: IsolateUsage): void;
   /** The isolate cannot be connected to, or broke the protocol: it should be ended. */
@@ -48,7 +48,7 @@ export class Leases implements Disposable {
     if (target === undefined) {
       target = new Target(deploymentId, {
         queueTimeoutMs: this.#options.queueTimeoutMs,
-        acquire: (id, trace) => this.#source.acquire(id, trace),
+        acquire: (id, context) => this.#source.acquire(id, context),
         onLeased: (upstream, target) => this.#leases.set(upstream.usage.isolateId, { upstream, target }),
         onBroken: (upstream, code) => this.#break(upstream, code),
       });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Acquired } from "../contract.ts";
+import { Leases } from "./leases.ts";
 import { AppIsolate } from "../testing/app_isolate.ts";
 import { RawIsolate } from "../testing/raw_isolate.ts";
 import { RawVisitor } from "../testing/raw_visitor.ts";
@@ -341,4 +342,26 @@ Deno.test("a runner that cannot listen says so", async () => {
     startTestRunner({ acquire: "/nowhere", options: { http: foreign.addr } }),
     /Cannot start runner: .*in use/i,
   );
+});
+
+Deno.test("thousands of deployments that are used once leave nothing behind", async () => {
+  const released: string[] = [];
+  using leases = new Leases({ idleTimeoutMs: 20, queueTimeoutMs: 5000 }, {
+    acquire: (id): Promise<Acquired> =>
+      Promise.resolve(
+        id.endsWith("7") ? { code: "DEPLOYMENT_NOT_FOUND" } : { isolateId: id, socketPath: "/" },
+      ),
+    release: ({ isolateId }) => void released.push(isolateId),
+    broken() {},
+  });
+  const { signal } = new AbortController();
+  const ids = Array.from({ length: 5000 }, (_, i) => `acme/d${i}`);
+  const targets = ids.map((id) => leases.target(id));
+  await Promise.all(targets.map(async (target) => {
+    const upstream = await target.wait({ maxConcurrency: 1, signal }).catch(() => null);
+    upstream?.leave(false);
+  }));
+  await until(() => released.length === 4500);
+  assert.deepEqual(leases.usage(), []);
+  await until(() => ids.every((id, i) => leases.target(id) !== targets[i]));
 });

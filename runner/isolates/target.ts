@@ -1,4 +1,4 @@
-import type { Acquired, TraceContext } from "../contract.ts";
+import type { AcquireContext, Acquired, Subhosted } from "../contract.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -11,20 +11,19 @@ const ACQUIRE_TIMEOUT_MS = 120_000;
 export interface TargetOptions {
   /** How long a request waits for a place in a live isolate. */
   queueTimeoutMs: number;
-  /** Asks for a live isolate, for a request that is traced or not. */
-  acquire(deploymentId: string, trace: TraceContext | undefined): Promise<Acquired>;
+  /** Asks for a live isolate. */
+  acquire(deploymentId: string, context: AcquireContext): Promise<Acquired>;
   /** A granted isolate is held from now on. */
   onLeased(upstream: Upstream, target: Target): void;
   onBroken(upstream: Upstream, code: ErrorCode): void;
 }
 
-/** How a request waits for a place. */
-export interface WaitOptions {
-  maxConcurrency: number;
+/** How a request waits for a place, and what whoever starts an isolate is told of it. */
+export interface WaitOptions extends AcquireContext {
+  /** `null` = no place is wanted: that there is an isolate is enough. */
+  maxConcurrency: number | null;
   /** Nobody wants the place any more. */
   signal: AbortSignal;
-  /** What an isolate's start is a part of, if it is traced. */
-  trace?: TraceContext;
 }
 
 interface Waiter extends Pick<WaitOptions, "maxConcurrency" | "trace"> {
@@ -43,6 +42,8 @@ export class Target {
   readonly #waiters = new Set<Waiter>();
   #upstream: Upstream | null = null;
   #acquiring = false;
+  /** What the latest request's relay said. */
+  #subhosted: Subhosted | undefined;
 
   constructor(deploymentId: string, options: TargetOptions) {
     this.#deploymentId = deploymentId;
@@ -77,13 +78,14 @@ export class Target {
    * @throws {GatewayError} `OVERLOADED`, or the code with which no isolate was granted.
    * @throws The signal's reason.
    */
-  wait({ maxConcurrency, signal, trace }: WaitOptions): Promise<Upstream> {
+  wait({ maxConcurrency, signal, trace, subhosted }: WaitOptions): Promise<Upstream> {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#waiters.size >= MAX_WAITING) {
       return Promise.reject(this.#overloaded(`${MAX_WAITING} requests wait`));
     }
     const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
     const waiter: Waiter = { admit: resolve, refuse: reject, maxConcurrency, trace };
+    this.#subhosted = subhosted;
     const onAbort = () => this.#refuse(waiter, signal.reason);
     signal.addEventListener("abort", onAbort);
     this.#waiters.add(waiter);
@@ -106,19 +108,20 @@ export class Target {
   #admit(): void {
     for (const waiter of this.#waiters) {
       const upstream = this.#upstream;
-      if (upstream === null) return void this.#acquire(waiter.trace);
-      if (upstream.isFull(waiter.maxConcurrency)) return;
+      const { maxConcurrency, trace } = waiter;
+      if (upstream === null) return void this.#acquire({ trace, subhosted: this.#subhosted });
+      if (maxConcurrency !== null && upstream.isFull(maxConcurrency)) return;
       this.#waiters.delete(waiter);
-      upstream.enter();
+      if (maxConcurrency !== null) upstream.enter();
       waiter.admit(upstream);
     }
   }
 
   /** **Invariant:** any number of waiters, one acquisition, which is part of the first one's trace. */
-  async #acquire(trace: TraceContext | undefined): Promise<void> {
+  async #acquire(context: AcquireContext): Promise<void> {
     if (this.#acquiring) return;
     this.#acquiring = true;
-    const result = await this.#options.acquire(this.#deploymentId, trace);
+    const result = await this.#options.acquire(this.#deploymentId, context);
     this.#acquiring = false;
     if ("code" in result) return this.#refuseAll(result.code, result.retryAfterS);
     const upstream = new Upstream({
@@ -148,13 +151,13 @@ export class Target {
 
   #refuseAll(code: ErrorCode, retryAfterS?: number): void {
     for (const waiter of this.#waiters) {
-      this.#refuse(waiter, new GatewayError(code, `${this.#cannotEnter}: none was granted`, retryAfterS));
+      this.#refuse(waiter, new GatewayError(code, `${this.#cannotEnter}: none was granted`, { retryAfterS }));
     }
   }
 
   #overloaded(why: string): GatewayError {
     const retryAfterS = Math.max(1, Math.ceil(this.#options.queueTimeoutMs / 1000));
-    return new GatewayError("OVERLOADED", `${this.#cannotEnter}: ${why}`, retryAfterS);
+    return new GatewayError("OVERLOADED", `${this.#cannotEnter}: ${why}`, { retryAfterS });
   }
 
   get #cannotEnter(): string {

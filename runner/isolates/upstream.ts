@@ -177,7 +177,7 @@ export class Upstream {
         return null;
       }
       const message = `${this.#cannotSend}: cannot connect: ${error}`;
-      throw new GatewayError("OVERLOADED", message, CONNECT_RETRY_AFTER_S);
+      throw new GatewayError("OVERLOADED", message, { retryAfterS: CONNECT_RETRY_AFTER_S });
     }
   }
 

@@ -101,7 +101,7 @@ export class Observation {
     const { deploymentId, head, visitor, sent } = this.#options;
     return {
       timeMs: this.#timeMs,
-      host: head.authority.hostname,
+      host: (head.relayed?.authority ?? head.authority).hostname,
       path: pathIn(sent),
       ...outcome,
       requestBytes: visitor.requestBytes,

@@ -1,12 +1,12 @@
 import type {
   AccessEntry,
+  AcquireContext,
   Acquired,
   Certificate,
   IsolateUsage,
   ResponseCounts,
   Route,
   RunnerOptions,
-  TraceContext,
 } from "../contract.ts";
 import type { ErrorCode } from "../errors.ts";
 import { type Runner, startRunner } from "../runner.ts";
@@ -20,8 +20,8 @@ export interface TestRunner extends AsyncDisposable {
   /** `http://localhost:PORT`, which is routed. */
   origin: string;
   acquired: string[];
-  /** Of those acquires that had one. */
-  traces: TraceContext[];
+  /** Of each of those. */
+  contexts: AcquireContext[];
   access: AccessEntry[];
   /** As they were told. */
   responses: ResponseCounts[];
@@ -44,7 +44,7 @@ export async function startTestRunner(
 ): Promise<TestRunner> {
   const known = {
     acquired: [] as string[],
-    traces: [] as TraceContext[],
+    contexts: [] as AcquireContext[],
     access: [] as AccessEntry[],
     responses: [] as ResponseCounts[],
     released: [] as IsolateUsage[],
@@ -58,15 +58,16 @@ export async function startTestRunner(
       redirect: true,
       limits: DEFAULT_VISITOR_LIMITS,
       proxies: [],
+      subhosters: [],
       idleTimeoutMs: 60_000,
       queueTimeoutMs: 5000,
       ...options,
     },
     { routes: new Map([["localhost", target], ["shop.example", target]]), certificates },
     {
-      acquire: (deploymentId, trace) => {
+      acquire: (deploymentId, context = {}) => {
         const call = known.acquired.push(deploymentId);
-        if (trace !== undefined) known.traces.push(trace);
+        known.contexts.push(context);
         if (typeof acquire !== "string") return Promise.resolve(acquire(call));
         return Promise.resolve({ isolateId: `i${call}`, socketPath: acquire });
       },

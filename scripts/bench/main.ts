@@ -16,6 +16,7 @@ import { benchMemory } from "./scenarios/memory.ts";
 import { benchNeighbours } from "./neighbour/neighbour.ts";
 import { benchPeers } from "./scenarios/peers.ts";
 import { benchScale } from "./scenarios/scale.ts";
+import { benchSubhosting } from "./scenarios/subhosting.ts";
 import { benchStreamed } from "./scenarios/streamed.ts";
 import { benchTls } from "./scenarios/tls.ts";
 
@@ -33,6 +34,7 @@ const BENCHMARKS: Record<string, (options: BenchOptions) => Promise<Findings>> =
   scale: benchScale,
   deploy: benchDeploy,
   logs: benchLogs,
+  subhosting: benchSubhosting,
 };
 
 const { values: flags, positionals } = parseArgs({

@@ -7,12 +7,12 @@ import { isTest, sourcePath } from "./source_path.ts";
  */
 const DOORS: Record<string, readonly string[]> = {
   "hono": ["control/api/"],
-  "zod": ["control/api/", "control/config/"],
+  "zod": ["control/api/", "control/config/", "control/subhosting/"],
   "yaml": ["control/config/"],
   "ignore": ["control/snapshot/"],
   "esbuild": ["control/build/"],
   "es-module-lexer": ["control/build/"],
-  "jose": ["control/certificates/acme/"],
+  "jose": ["control/certificates/acme/", "control/subhosting/", "runner/subhosting/"],
   "@peculiar/x509": ["control/certificates/"],
   "reflect-metadata": ["control/certificates/"],
   "modern-tar": ["control/backup/"],
@@ -33,7 +33,14 @@ const DOORS: Record<string, readonly string[]> = {
     "control/build/builder_main.ts",
     "control/git/git_with_egress.ts",
   ],
-  "Deno.Command": ["isolate/", "control/build/", "control/certificates/", "control/doctor/", "control/git/"],
+  "Deno.Command": [
+    "isolate/",
+    "control/build/",
+    "control/certificates/",
+    "control/dev/",
+    "control/doctor/",
+    "control/git/",
+  ],
   "Deno.dlopen": ["isolate/", "runner/front/"],
   "Deno.addSignalListener": ["mod.ts"],
 };

@@ -42,6 +42,7 @@ const UNKNOWN: Ids = {
   deployment: "abcdefabcdee",
   gitSha1: "0".repeat(40),
   domain: "shop.example.com",
+  subhosterId: "no-such-subhoster",
 };
 
 /** An organization with one of everything. */
@@ -157,7 +158,8 @@ Deno.test("each role may do what it says, in every call", async () => {
   const routes = routesOf(api);
   const deploys =
     /^(?:POST .*\/(?:deployments|redeploy|promote|negotiate|deployment_with_assets|git\/sync)|PUT .*\/assets\/:gitSha1)$/;
-  const admins = /^(?:POST|PATCH|DELETE) .*\/(?:v1|api)\/organizations(?:\/:organizationId)?$|\/isolates$/;
+  const admins =
+    /^(?:POST|PATCH|DELETE) .*\/(?:v1|api)\/organizations(?:\/:organizationId)?$|\/(?:isolates|refused_tokens)$|\/subhosters\b/;
   const managing = /^GET .*\/(?:tokens|audit)$/;
   const unbound =
     /\/v1\/(?:domains|databases|audit|isolates)|\/v1\/organizations\/:organizationId\/(?!projects)/;

@@ -7,9 +7,12 @@ import { readQuery } from "../input.ts";
 import { jsonArrayResponse, ndjsonResponse, wantsNdjson } from "./log_streams.ts";
 import { commaList, isPast, LOG_PARAMETERS, pastLogs } from "./past_logs.ts";
 
+/** The levels that a query parameter allows. */
+export const LEVELS = commaList.pipe(z.array(z.enum(["error", "warning", "info", "debug"])));
+
 const query = z.object({
   ...LOG_PARAMETERS,
-  level: commaList.pipe(z.array(z.enum(["error", "warning", "info", "debug"]))).optional(),
+  level: LEVELS.optional(),
   region: commaList.optional(),
 });
 

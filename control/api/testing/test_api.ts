@@ -10,6 +10,7 @@ import { UsageLedger } from "../../usage/mod.ts";
 import { createApi } from "../api.ts";
 import { Authenticator } from "../access/auth.ts";
 import type { ApiDeps, Health } from "../deps.ts";
+import type { RefusedTokenStatus, SubhosterStatus } from "../subhosting/subhoster_status.ts";
 
 /** What a call was answered with. */
 export interface Answer {
@@ -37,6 +38,8 @@ export class TestApi implements AsyncDisposable {
   /** Changes of routes that no answer waited for yet. */
   unrouted = 0;
   isolates: IsolateInfo[] = [];
+  readonly subhosters: SubhosterStatus[] = [];
+  readonly refusedTokens: RefusedTokenStatus[] = [];
   health: Health = { status: "ok" };
   submitFails = false;
   /** Domains whose certificate was ordered. */
@@ -92,6 +95,7 @@ export class TestApi implements AsyncDisposable {
       certificates: acme ? { provision: (id) => this.#provision(id), wake: () => this.woken++ } : undefined,
       dns: { servers: nameServers, addresses: ["203.0.113.5", "2001:db8::5"] },
       isolates: () => Promise.resolve(this.isolates),
+      subhosting: { status: () => this.subhosters, refusedTokens: () => this.refusedTokens },
       routed: () => {
         this.unrouted = 0;
         return Promise.resolve();

@@ -67,3 +67,18 @@ Deno.test("dev of a folder that is not there starts nothing", async () => {
   assert.equal(dev.stderr.text, `error: Cannot deploy "${home.path}/missing": there is no such folder\n`);
   assert.deepEqual(dev.started, []);
 });
+
+Deno.test("dev --subhosting refuses what its deployments cannot have, and an address that is none", async () => {
+  await using plane = await startControlPlane();
+  using folder = new TempFolder({ "hostnames.json": "{}" });
+  const cases: [args: string[], error: RegExp][] = [
+    [["--env", "A=1"], /^error: Cannot use --entrypoint, --env or --env-file with --subhosting: /],
+    [["--relay-addr", "here"], /^error: Cannot use --relay-addr "here": must be /],
+  ];
+  for (const [args, error] of cases) {
+    const dev = startDev(plane, { cwd: folder.path }, "--subhosting", ".", ...args);
+    assert.equal(await dev.ended, 2);
+    assert.match(dev.stderr.text, error);
+    assert.deepEqual(dev.started, []);
+  }
+});

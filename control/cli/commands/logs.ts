@@ -3,16 +3,12 @@ import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand, type OptionValues } from "../command.ts";
 import { accessLogLine, appLogLine, levelColor, statusColor } from "../log_lines.ts";
 import { followSuccession } from "../logs/follow_succession.ts";
+import { checkedLevels, DEFAULT_LINES, LOG_OPTIONS, logRange } from "../logs/log_options.ts";
 import { accessLogSources, appLogSources, type NamedSource } from "../logs/log_sources.ts";
 import { type LogRange, LogTail } from "../logs/log_tail.ts";
 import { mergeByTime } from "../logs/merge_by_time.ts";
 import { type Color, printable } from "../terminal.ts";
-import { timeRange } from "../point_in_time.ts";
 
-const DEFAULT_LINES = 100;
-/** What one call may return (reference document). */
-const MAX_LINES = 10_000;
-const LEVELS = ["error", "warning", "info", "debug"];
 /** Of what stands before the lines of several logs. */
 const LABEL_COLORS: readonly Color[] = ["cyan", "magenta", "green", "blue", "yellow"];
 
@@ -32,16 +28,9 @@ const OPTIONS = {
     value: "ID",
     help: "deployment whose log is shown",
   },
-  follow: { type: "boolean", short: "f", help: "go on with new lines until interrupted" },
+  ...LOG_OPTIONS,
   access: { type: "boolean", help: "the requests of the project instead, where its access log is on" },
   build: { type: "boolean", help: "the log of the build instead" },
-  grep: { type: "string", short: "g", value: "TEXT", help: "only lines with that text, in any case" },
-  level: {
-    type: "string",
-    multiple: true,
-    value: "LEVEL",
-    help: `only lines of that level: ${LEVELS.join(", ")}`,
-  },
   status: {
     type: "string",
     multiple: true,
@@ -49,9 +38,6 @@ const OPTIONS = {
     help: "with --access: only requests of that status, such as 404 or 5xx",
   },
   region: { type: "string", multiple: true, value: "NAME", help: "only lines of that region" },
-  since: { type: "string", value: "TIME", help: "all lines since then: 10m, 2h, 1d or an ISO 8601 time" },
-  until: { type: "string", value: "TIME", help: "all lines up to then" },
-  lines: { type: "string", short: "n", value: "COUNT", help: `the newest so many (${DEFAULT_LINES})` },
 } as const;
 
 /** `isola logs`: what deployments wrote, what was asked of them, or their builds. */
@@ -74,7 +60,7 @@ export const logs = defineCommand({
   async run(context) {
     const { options, client } = context;
     checkCombination(options);
-    const range = rangeOf(options);
+    const range = logRange(options);
     const targets = { projects: options.project, deployments: options.deployment };
     const query = { q: options.grep, region: joined(options.region) };
     if (options.build) return await showBuildLogs(context, await appLogSources(client(), targets, {}));
@@ -152,11 +138,9 @@ async function showBuildLogs(
   }
 }
 
-function checkCombination({ access, build, follow, until, since, lines, level, status }: Values): void {
+function checkCombination({ access, build, level, status }: Values): void {
   const refused = [
     [access && build, "--access with --build"],
-    [follow && until !== undefined, "--follow with --until"],
-    [lines !== undefined && (since ?? until) !== undefined, "--lines with --since or --until"],
     [access && level.length > 0, "--access with --level: requests have a --status"],
     [!access && status.length > 0, "--status without --access"],
   ] as const;
@@ -165,23 +149,6 @@ function checkCombination({ access, build, follow, until, since, lines, level, s
 }
 
 type Values = OptionValues<typeof OPTIONS>;
-
-function rangeOf({ since, until, lines = String(DEFAULT_LINES) }: Values): LogRange {
-  if ((since ?? until) === undefined) {
-    const newest = /^\d{1,5}$/.test(lines) ? Number(lines) : 0;
-    if (newest >= 1 && newest <= MAX_LINES) return { newest };
-    throw new CliError("usage", `Cannot use --lines "${lines}": must be 1 to ${MAX_LINES}`);
-  }
-  const range = timeRange({ since, until });
-  return { ...range, since: range.since ?? new Date(0).toISOString() };
-}
-
-function checkedLevels(levels: readonly string[]): string | undefined {
-  const all = levels.flatMap((level) => level.split(","));
-  const unknown = all.find((level) => !LEVELS.includes(level));
-  if (unknown === undefined) return joined(all);
-  throw new CliError("usage", `Cannot use --level "${unknown}": must be ${LEVELS.join(", ")}`);
-}
 
 function joined(values: readonly string[]): string | undefined {
   return values.length === 0 ? undefined : values.join(",");

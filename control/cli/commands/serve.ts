@@ -1,5 +1,6 @@
 import { isLocalName } from "../../certificates/local_names.ts";
 import type { Config } from "../../config/config.ts";
+import { weakSecrets } from "../../config/subhosting_config.ts";
 import { defineCommand } from "../command.ts";
 import type { RunningServer } from "../run_cli.ts";
 import { CONFIG_OPTIONS, configOf, startServer } from "../server_options.ts";
@@ -52,6 +53,12 @@ export const serve = defineCommand({
           "           isolates share a process: only for code that you trust as your own",
           "yellow",
         );
+      }
+      if (config.subhosting.length > 0) {
+        terminal.note(`  relays   of ${config.subhosting.map(({ id }) => id).join(", ")}`);
+        for (const sentence of weakSecrets(config.subhosting)) {
+          terminal.note(`           ${sentence}`, "yellow");
+        }
       }
       if (server.generatedToken) {
         terminal.note(`  token    ${server.generatedToken}  (shown once: keep it)`, "yellow");

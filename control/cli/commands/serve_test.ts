@@ -48,6 +48,23 @@ Deno.test("serve says what listens where and how to deploy, and closes the serve
   assert.deepEqual([await running, closed()], [0, 1]);
 });
 
+Deno.test("serve says whose relays it listens to, and which of their secrets can be guessed", async () => {
+  const subhosting = ["acme", "other"].map((id) => ({
+    id,
+    secret: id.padEnd(id === "acme" ? 32 : 31, "."),
+    rpcRoots: ["https://origin.example/"],
+  }));
+  using folder = new TempFolder({ "isola.yaml": JSON.stringify({ subhosting }) });
+  const { deps, stop } = startable();
+  stop.abort();
+  assert.equal(await runCli(["serve"], { ...deps, cwd: folder.path }), 0);
+  assert.match(
+    deps.stderr.text,
+    /^ {2}relays {3}of acme, other\n {11}secret of subhoster "other" has fewer/m,
+  );
+  assert.doesNotMatch(deps.stderr.text, /acme\.\.|other\.\./);
+});
+
 Deno.test("a token that was not generated is not shown", async () => {
   const { deps, stop } = startable();
   stop.abort();

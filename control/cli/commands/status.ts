@@ -7,6 +7,9 @@ import { formatBytes, formatElapsed, formatSince } from "../quantity.ts";
 import type { Terminal } from "../terminal.ts";
 import { unlessRefused } from "../unless_refused.ts";
 
+/** Subhosters name their deployments as they like; --json has all of it. */
+const MAX_NAME_LENGTH = 48;
+
 /** `isola status`: the server, the layers around its isolates, and what the live ones use. */
 export const status = defineCommand({
   name: "status",
@@ -45,7 +48,7 @@ function printIsolates(terminal: Terminal, isolates: readonly IsolateInfo[]): vo
   terminal.print(`${"isolates".padEnd(10)} ${isolates.length} (${formatBytes(memoryBytes)})`);
   terminal.print("");
   const rows = isolates.toSorted((a, b) => b.cpuMs - a.cpuMs).map((isolate) => [
-    isolate.deploymentId,
+    shortName(isolate.deploymentId),
     isolate.state,
     isolate.pid,
     formatSince(isolate.startedAt),
@@ -57,4 +60,9 @@ function printIsolates(terminal: Terminal, isolates: readonly IsolateInfo[]): vo
   ]);
   const header = ["DEPLOYMENT", "STATE", "PID", "AGE", "LAST", "REQUESTS", "IN FLIGHT", "CPU", "MEMORY"];
   terminal.printTable(header, rows);
+}
+
+function shortName(deploymentId: string): string {
+  if (deploymentId.length <= MAX_NAME_LENGTH) return deploymentId;
+  return `${deploymentId.slice(0, MAX_NAME_LENGTH - 1)}…`;
 }

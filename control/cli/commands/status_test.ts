@@ -37,6 +37,15 @@ Deno.test("status shows the server, and the isolates that used most first", asyn
   assert.equal(rows.length, 2);
 });
 
+Deno.test("status shows a subhoster's isolates by the names of both, cut off where they are long", async () => {
+  await using plane = await startControlPlane();
+  addIsolate(plane, "acme/hello-1", 2);
+  addIsolate(plane, `acme/${"x".repeat(256)}`, 1);
+  const { out } = await run(plane, ["status"]);
+  assert.match(out, /^acme\/hello-1 +ready +42 +3m /m);
+  assert.match(out, /^acme\/x{42}… {2}ready +42 +3m /m);
+});
+
 Deno.test("status shows each layer that the machine lacks on a line of its own", async () => {
   await using plane = await startControlPlane();
   plane.health.sandbox.missing.push("No control groups: delegate them", "No bubblewrap: install it");

@@ -10,7 +10,7 @@ const MAX_RETRY_MS = 10_000;
 const MAX_FAILURES = 6;
 const EPOCH = new Date(0).toISOString();
 /** A log goes with what it is of. */
-const GONE = ["deploymentNotFound", "projectNotFound"];
+const GONE = ["deploymentNotFound", "projectNotFound", "subhosterNotFound"];
 
 /** A log of the API, and which of its lines are wanted. */
 export interface LogSource {

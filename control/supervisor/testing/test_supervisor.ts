@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { type AppLogLine, openSandboxHome, type SandboxHome } from "../../../isolate/mod.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../model.ts";
 import type { UsageDelta } from "../../usage/mod.ts";
+import { tellAll } from "../isolate_observer.ts";
 import { Supervisor } from "../supervisor.ts";
+import { RecordedCourse } from "./recorded_course.ts";
 import { TestLessee } from "./test_lessee.ts";
 
 /** A deployment of a test: one module, and what differs from the defaults. */
@@ -21,6 +23,8 @@ export class TestSupervisor implements AsyncDisposable {
   readonly visitors: TestLessee;
   readonly logs: (AppLogLine & { deploymentId: string })[] = [];
   readonly told: (UsageDelta & { deploymentId: string })[] = [];
+  /** What was told of isolates. */
+  readonly course: RecordedCourse = new RecordedCourse();
   readonly #apps: ReadonlyMap<string, TestApp>;
   readonly #home: SandboxHome;
   readonly #dataDir: string;
@@ -39,8 +43,10 @@ export class TestSupervisor implements AsyncDisposable {
       maxBackgroundMs: 1_000,
       memoryMb: 256,
       launch: (deploymentId) => this.#launch(deploymentId),
-      log: (deploymentId, line) => void this.logs.push({ deploymentId, ...line }),
-      usage: (deploymentId, delta) => void this.told.push({ deploymentId, ...delta }),
+      observer: tellAll({
+        printed: ({ deploymentId }, line) => void this.logs.push({ deploymentId, ...line }),
+        used: ({ deploymentId }, delta) => void this.told.push({ deploymentId, ...delta }),
+      }, this.course),
     });
     this.visitors = new TestLessee(this.supervisor);
   }

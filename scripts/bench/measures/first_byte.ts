@@ -1,11 +1,18 @@
 /**
  * Sends one GET over a connection of its own and resolves with the milliseconds from dialling to the first byte of the
  * answer. Throws when there is no server, and when the answer is not 200.
+ *
+ * @param headers More of the request, each "Name: value".
  */
-export async function firstByteMs(port: number, host: string): Promise<number> {
+export async function firstByteMs(
+  port: number,
+  host: string,
+  headers: readonly string[] = [],
+): Promise<number> {
   const startedAt = performance.now();
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const request = `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+  const lines = ["GET / HTTP/1.1", `host: ${host}`, "connection: close", ...headers];
+  const request = `${lines.join("\r\n")}\r\n\r\n`;
   await connection.write(new TextEncoder().encode(request));
   const buffer = new Uint8Array(1024);
   const length = await connection.read(buffer);

@@ -38,7 +38,7 @@ export async function wrk(subject: Subject, options: WrkOptions): Promise<WrkRes
     await Deno.writeTextFile(script, RESOLVE + (bodyBytes === undefined ? "" : post));
     const output = await run("wrk", [
       ...[`-t${threads}`, `-c${connections}`, `-d${seconds}s`, "-s", script],
-      ...[`Host: ${subject.host}`, ...headers].flatMap((header) => ["-H", header]),
+      ...[`Host: ${subject.host}`, ...subject.headers ?? [], ...headers].flatMap((header) => ["-H", header]),
       tls ? `https://${subject.host}:${subject.tlsPort}/` : `http://127.0.0.1:${subject.port}/`,
     ], seconds * 1000 + GRACE_MS);
     const failed = /Non-2xx.*|Socket errors.*/.exec(output);

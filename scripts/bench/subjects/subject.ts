@@ -6,6 +6,8 @@ export interface Subject extends AsyncDisposable {
   tlsPort?: number;
   /** The hostname that requests ask for. */
   host: string;
+  /** "Name: value" that each request has besides Host. @default {none} */
+  headers?: readonly string[];
   /** Its processes are these and all their descendants. */
   pids: readonly number[];
 }

@@ -1,0 +1,223 @@
+import { join } from "node:path";
+import { v8Flags } from "../../isolate/mod.ts";
+import type { ErrorCode, Subhosted } from "../../runner/mod.ts";
+import type { Limits } from "../model.ts";
+import type { SecretBox } from "../secrets/secret_box.ts";
+import type { Launch } from "../supervisor/launch.ts";
+import { CodeCompiler } from "./content/code_compiler.ts";
+import { ContentStore } from "./content/content_store.ts";
+import { subhostedLaunch } from "./content/program.ts";
+import { programModules } from "./content/program_modules.ts";
+import { FileProvider } from "./content/provided_files.ts";
+import { RecentlyUsed } from "./content/recently_used.ts";
+import { SingleFlight } from "./content/single_flight.ts";
+import type { Origin, SubhosterConfig } from "./model.ts";
+import type { OriginClient } from "./origin/origin_client.ts";
+import { OriginError } from "./origin/origin_error.ts";
+import { subhosterOf } from "./subhoster_of.ts";
+
+/** What {@linkcode SubhostedDeployments.open} works with. */
+export interface SubhostedDeploymentsOptions {
+  dataDir: string;
+  box: SecretBox;
+  client: Pick<OriginClient, "boot" | "readTree" | "readBlob">;
+  subhosters: readonly SubhosterConfig[];
+  /** The machine's, where a subhoster has none. */
+  region: string;
+  limits: Limits;
+  /**
+   * Of all that is kept on disk.
+   *
+   * @default {4 GiB}
+   */
+  maxBytes?: number;
+  /**
+   * In ms, never set back.
+   *
+   * @default {performance.now}
+   */
+  now?(): number;
+}
+
+/** Why a deployment cannot be started. */
+export interface NotPrepared {
+  code: ErrorCode;
+  retryAfterS?: number;
+  /** For the subhoster's events; one of all who wait for the same is told. */
+  reason?: string;
+}
+
+/** Deployments that are being prepared; more are refused. */
+const MAX_PREPARING = 4_096;
+/** Of these, those of one subhoster that its origin is asked for: a slow one keeps out nobody else. */
+const MAX_SUBHOSTER_BOOTS = 256;
+const REFUSED_RETRY_S = 1;
+/** How long it is not asked again for what an origin does not have, or has not in order. */
+const REFUSAL_MS = 5_000;
+const MAX_REFUSALS = 10_000;
+const MAX_ORIGINS = 10_000;
+/** V8 compiles less than that in no time. */
+const MIN_COMPILED_BYTES = 32 * 1024;
+
+interface Refusal {
+  code: ErrorCode;
+  /** Who was asked. */
+  rpcRoot: string;
+  until: number;
+}
+
+/**
+ * Deployments of subhosters, from a verified request to what the supervisor can start. What was fetched once is kept by
+ * (subhoster, deployment), and never fetched again while it is; the newest request says which origin is asked.
+ */
+export class SubhostedDeployments implements AsyncDisposable {
+  readonly #options: SubhostedDeploymentsOptions;
+  readonly #subhosters: ReadonlyMap<string, SubhosterConfig>;
+  readonly #store: ContentStore;
+  readonly #files: FileProvider;
+  readonly #compiler: CodeCompiler;
+  readonly #now: () => number;
+  readonly #closed = new AbortController();
+  readonly #preparing = new SingleFlight<NotPrepared | null>();
+  /** Boots under way, by subhoster. */
+  readonly #boots = new Map<string, number>();
+  /** By key, as the next two. */
+  readonly #refusals = new RecentlyUsed<Refusal>({ maxEntries: MAX_REFUSALS });
+  readonly #origins = new RecentlyUsed<Origin>({ maxEntries: MAX_ORIGINS });
+
+  private constructor(options: SubhostedDeploymentsOptions, store: ContentStore) {
+    this.#options = options;
+    this.#subhosters = new Map(options.subhosters.map((subhoster) => [subhoster.id, subhoster]));
+    this.#store = store;
+    this.#files = new FileProvider({ store, client: options.client, signal: this.#closed.signal });
+    this.#compiler = new CodeCompiler({ store, v8Flags: v8Flags(options.limits.memoryMb) });
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Opens what is kept below `dataDir`. */
+  static async open(options: SubhostedDeploymentsOptions): Promise<SubhostedDeployments> {
+    const { dataDir, box, maxBytes } = options;
+    const dir = join(dataDir, "subhosting", "content");
+    return new SubhostedDeployments(options, await ContentStore.open({ dir, box, maxBytes }));
+  }
+
+  /**
+   * Sees to it that {@linkcode launch} has the deployment.
+   *
+   * @param key `{subhosterId}/{deploymentId}` of `subhosted`
+   * @returns why it has not; `null` = it has
+   */
+  prepare(key: string, subhosted: Subhosted): Promise<NotPrepared | null> {
+    if (this.#closed.signal.aborted) return Promise.resolve(CLOSED);
+    const origin = { subhosterId: subhosted.subhosterId, rpcRoot: subhosted.rpcRoot };
+    this.#origins.set(key, origin);
+    if (this.#store.remembered(key) !== undefined) return PREPARED;
+    const refusal = this.#refusals.get(key);
+    if (refusal?.rpcRoot === origin.rpcRoot && this.#now() < refusal.until) {
+      return Promise.resolve({ code: refusal.code });
+    }
+    const underWay = this.#preparing.get(key);
+    if (underWay !== undefined) return underWay.then(withoutReason);
+    if (this.#preparing.size >= MAX_PREPARING) return Promise.resolve(OVERLOADED);
+    return this.#preparing.run(key, () => this.#prepare(key, origin, subhosted.deploymentId));
+  }
+
+  /**
+   * What it takes to start a deployment that was prepared.
+   *
+   * @throws {Error} Nothing is kept of it, or its subhoster is no more.
+   */
+  launch(key: string): Launch {
+    const subhosterId = subhosterOf(key) ?? "";
+    const deploymentId = key.slice(subhosterId.length + 1);
+    const subhoster = this.#subhosters.get(subhosterId);
+    if (subhoster === undefined) {
+      throw new Error(`Cannot start deployment "${key}": there is no subhoster "${subhosterId}"`);
+    }
+    const program = this.#store.read(key);
+    const first = this.#origins.get(key);
+    const origin = () => {
+      const newest = this.#origins.get(key) ?? first;
+      if (newest === undefined) throw new OriginError("unavailable", `Cannot find the origin of "${key}"`);
+      return newest;
+    };
+    return subhostedLaunch({
+      program,
+      owner: { key, deploymentId, origin },
+      subhoster,
+      defaults: this.#options,
+      store: this.#store,
+      files: this.#files,
+    });
+  }
+
+  /** The origin that the newest request for a deployment named; those of long ago are forgotten. */
+  originOf(key: string): Origin | undefined {
+    return this.#origins.get(key);
+  }
+
+  /** How much of a subhoster's is kept on disk, and how many of its deployments are being fetched. */
+  stats(subhosterId: string): { entries: number; bytes: number; booting: number } {
+    return { ...this.#store.totals(subhosterId), booting: this.#boots.get(subhosterId) ?? 0 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
+    await this.#preparing.settled();
+    await this.#compiler[Symbol.asyncDispose]();
+    await this.#files.settled();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  async #prepare(key: string, origin: Origin, deploymentId: string): Promise<NotPrepared | null> {
+    try {
+      if (await this.#store.load(key) !== undefined) return null;
+      return await this.#boot(key, origin, deploymentId);
+    } catch (error) {
+      if (error instanceof OriginError) return this.#refuse(key, origin, error);
+      if (this.#closed.signal.aborted) return CLOSED;
+      console.error(`Cannot keep deployment "${key}":`, error);
+      return OVERLOADED;
+    }
+  }
+
+  async #boot(key: string, origin: Origin, deploymentId: string): Promise<NotPrepared | null> {
+    const { subhosterId } = origin;
+    const boots = this.#boots.get(subhosterId) ?? 0;
+    if (boots >= MAX_SUBHOSTER_BOOTS) return OVERLOADED;
+    this.#boots.set(subhosterId, boots + 1);
+    try {
+      const { config, body } = await this.#options.client.boot(origin, deploymentId, this.#closed.signal);
+      const modules = await programModules(config, body);
+      await this.#store.add(key, modules, config);
+      const { entryFile, sources: { size } } = modules;
+      if (size === 1 && body.length >= MIN_COMPILED_BYTES) this.#compiler.add(key, entryFile);
+      return null;
+    } finally {
+      this.#boots.set(subhosterId, this.#boots.get(subhosterId)! - 1);
+    }
+  }
+
+  #refuse(
+    key: string,
+    { rpcRoot }: Origin,
+    { code: problem, message, retryAfterMs }: OriginError,
+  ): NotPrepared {
+    const code = problem === "not_found" ? "DEPLOYMENT_NOT_FOUND" : "ORIGIN_UNAVAILABLE";
+    // An origin that cannot be reached may be again at once; its own client knows when to leave it alone.
+    if (problem !== "unavailable") {
+      this.#refusals.set(key, { code, rpcRoot, until: this.#now() + REFUSAL_MS });
+    }
+    const retryAfterS = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1000);
+    return { code, retryAfterS, reason: message };
+  }
+}
+
+const PREPARED: Promise<null> = Promise.resolve(null);
+/** As the supervisor says it. */
+const CLOSED: NotPrepared = { code: "ORIGIN_UNAVAILABLE" };
+const OVERLOADED: NotPrepared = { code: "OVERLOADED", retryAfterS: REFUSED_RETRY_S };
+
+function withoutReason(result: NotPrepared | null): NotPrepared | null {
+  return result && { code: result.code, retryAfterS: result.retryAfterS };
+}

@@ -1,0 +1,37 @@
+import type { AppLogLine } from "../../isolate/mod.ts";
+import type { Subhosted } from "../../runner/mod.ts";
+import type { SubhostedLogs } from "../logs/mod.ts";
+import type { IsolateObserver, IsolateRef } from "../supervisor/isolate_observer.ts";
+import { subhosterOf } from "./subhoster_of.ts";
+
+/** What the feed works with. */
+export interface SubhostedLogFeedOptions {
+  logs: SubhostedLogs;
+  /** Where a subhoster's deployments run. */
+  regionOf(subhosterId: string): string;
+}
+
+/** Writes what subhosted isolates print, and what is said of them, to their subhosters' logs. */
+export class SubhostedLogFeed implements Partial<IsolateObserver> {
+  readonly #options: SubhostedLogFeedOptions;
+
+  constructor(options: SubhostedLogFeedOptions) {
+    this.#options = options;
+  }
+
+  printed({ deploymentId: key }: IsolateRef, line: AppLogLine): void {
+    const subhosterId = subhosterOf(key);
+    if (subhosterId === null) return;
+    this.#write({ subhosterId, deploymentId: key.slice(subhosterId.length + 1) }, line);
+  }
+
+  /** A deployment could not be started, before it had an isolate. */
+  failedBefore(subhosted: Pick<Subhosted, "subhosterId" | "deploymentId">, message: string): void {
+    this.#write(subhosted, { time: new Date().toISOString(), level: "error", message });
+  }
+
+  #write({ subhosterId, deploymentId }: Pick<Subhosted, "subhosterId" | "deploymentId">, line: AppLogLine) {
+    const region = this.#options.regionOf(subhosterId);
+    this.#options.logs.append(subhosterId, [{ ...line, deploymentId, region }]);
+  }
+}

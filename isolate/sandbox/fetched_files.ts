@@ -1,0 +1,46 @@
+import type { FileRequests } from "./file_requests.ts";
+import type { FileView } from "./file_view.ts";
+
+/** A path in each of its forms. */
+export type NamedPath = string | URL | Uint8Array;
+
+/** Files that are put in place when the program asks for them. */
+export class FetchedFiles {
+  readonly #view: FileView;
+  readonly #requests: FileRequests;
+
+  constructor(view: FileView, requests: FileRequests) {
+    this.#view = view;
+    this.#requests = requests;
+  }
+
+  /**
+   * The result of `use`, which gets the path of where the file is when it is there: with what is in it, if `content` is set.
+   *
+   * @throws {Error} what `use` throws, as the program is to see it, or that the file cannot be had
+   */
+  async at<T>(named: NamedPath, content: boolean, use: (real: string) => T | Promise<T>): Promise<T> {
+    const located = this.#view.locate(named);
+    await this.#requests.ready(located, content);
+    try {
+      return await use(this.#view.real(located));
+    } catch (error) {
+      throw this.#presented(error);
+    }
+  }
+
+  /** A text in which paths are as the program knows them. */
+  present(text: string): string {
+    return this.#view.present(text);
+  }
+
+  #presented(error: unknown): unknown {
+    if (!(error instanceof Error)) return error;
+    const texts = error as unknown as Record<string, unknown>;
+    for (const name of ["message", "stack", "path"]) {
+      const text = texts[name];
+      if (typeof text === "string") texts[name] = this.present(text);
+    }
+    return error;
+  }
+}
