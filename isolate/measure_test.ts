@@ -48,9 +48,10 @@ test("a process's memory is what it says of itself", () => {
 
 test("a process's data is what RLIMIT_DATA bounds: memory that is only reserved counts too", () => {
   const before = dataBytes(Deno.pid);
-  const reserved = new ArrayBuffer(256 * MIB);
+  const reserved = new ArrayBuffer(1024 * MIB);
+  // Of what was there before, the collector may have given some back.
   const grownBytes = dataBytes(Deno.pid) - before;
-  assert.ok(grownBytes > 248 * MIB, `${reserved.byteLength} bytes, grown by ${grownBytes}`);
+  assert.ok(grownBytes > 992 * MIB, `${reserved.byteLength} bytes, grown by ${grownBytes}`);
 });
 
 test("a process that is gone counts as nothing", () => {

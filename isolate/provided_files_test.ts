@@ -29,6 +29,7 @@ const PROGRAM = `
       notTheMachines: () => Deno.readTextFile("/etc/passwd"),
       opened: async () => { using file = await Deno.open("/hello.txt"); return await new Response(file.readable).text(); },
       fetched: async () => { const response = await fetch("file:///hello.txt"); return [response.url, await response.text()]; },
+      fetchedAnyhow: async () => await (await fetch(" FILE:/hello.txt")).text(),
       promised: () => readPromised("hello.txt", "utf8"),
       promisedUrl: () => fsp.readFile(new URL("file:///hello.txt"), { encoding: "utf8" }),
       called: () => promisify(readFile)("/hello.txt", "utf8"),
@@ -56,6 +57,7 @@ const PROGRAM = `
       directory: () => Deno.readTextFile("/assets"),
       index: () => Deno.readTextFile("/app/modules/index.json"),
       other: () => fetch("file:///gone"),
+      host: () => fetch("file://host/hello.txt"),
       nul: () => Deno.stat("a\\0b"),
       long: () => Deno.stat("x".repeat(5000)),
     },
@@ -71,6 +73,7 @@ const PROGRAM = `
       nodeOpenToWrite: () => fsp.open("/hello.txt", "r+"),
       enter: () => Deno.chdir("/assets"),
       watch: () => Deno.watchFs("/"),
+      nodeWatch: () => fs.watch("/hello.txt"),
     },
   };
   export default { async fetch(request) {
@@ -91,6 +94,7 @@ const READS = {
   notTheMachines: "own",
   opened: "hello",
   fetched: ["file:///hello.txt", "hello"],
+  fetchedAnyhow: "hello",
   promised: "hello",
   promisedUrl: "hello",
   called: "hello",
@@ -126,6 +130,7 @@ const FAILURES: Record<string, [code: string, path?: string]> = {
   directory: ["EISDIR", "/assets"],
   index: ["ENOENT", "/app/modules/index.json"],
   other: ["TypeError", "file:///gone"],
+  host: ["ERR_INVALID_FILE_URL_HOST"],
   nul: ["TypeError"],
   long: ["TypeError"],
 };
@@ -239,6 +244,26 @@ Deno.test("each file is asked for once, and again if it could not be had", async
   const gone = "NotFoundENOENT";
   assert.deepEqual(await trial.json(), [[away, away], [gone, gone], gone, 0, "NotFound"]);
   assert.deepEqual(asked, ["/a true", "/a true", "/ false"]);
+});
+
+Deno.test("a program may wait for a file for as long as it boots, before it serves, and give up waiting", async () => {
+  const hold = Promise.withResolvers<void>();
+  const modules = {
+    "file:///src/main.js": `
+      const reading = { signal: AbortSignal.timeout(1) };
+      const [given] = await Promise.allSettled([Deno.readTextFile("/app/files/late", reading)]);
+      const late = Deno.readTextFile("/app/files/late").catch((error) => error.message);
+      console.log("waiting", given.reason?.name);
+      late.then((text) => Deno.serve(() => new Response(text)));`,
+  };
+  await using trial = await Trial.start({ program: {} });
+  const program = providedProgram({ modules, provide: () => hold.promise });
+  const waiting = async () => {
+    assert.equal((await trial.logged("waiting")).message, "waiting TimeoutError");
+    setTimeout(hold.resolve, 1_200); // After a second without any work it would count as one that never serves.
+  };
+  await Promise.all([trial.assign("", { program }), waiting()]);
+  assert.match(await trial.text(), /'\/app\/files\/late'/);
 });
 
 Deno.test("a program that wants many files at once gets them all", async () => {

@@ -263,12 +263,12 @@ export class ApiClient implements Disposable {
   /** One JSON object a line, as they come; returns once the server has begun to answer. */
   async stream<T>(call: Call): Promise<AsyncGenerator<T, void, void>> {
     const { body } = await this.#send({ ...call, ndjson: true });
-    return this.#lines(call, body!);
+    return this.#lines(call, readNdjson<T>(body!, this.#signalOf(call)));
   }
 
-  async *#lines<T>(call: Call, body: ReadableStream<Uint8Array>): AsyncGenerator<T, void, void> {
+  async *#lines<T>(call: Call, lines: AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
     try {
-      yield* readNdjson<T>(body, this.#signalOf(call));
+      yield* lines;
     } catch (error) {
       throw this.#failure(call, error);
     }

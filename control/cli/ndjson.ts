@@ -8,16 +8,27 @@ const MAX_LINE_LENGTH = 1024 ** 2;
  * @throws {RangeError} a line is longer than 1 MiB
  * @throws the reason of `signal`, once it is aborted
  */
-export async function* readNdjson<T>(
+export function readNdjson<T>(
   stream: ReadableStream<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<T, void, void> {
   const reader = stream.getReader();
   const cancel = () => void reader.cancel().catch(() => {});
   // The signal given to `fetch` is no help: in Deno 2.9 it may be collected once only the body is still in use, and then
-  // an abort does not end the body.
+  // an abort does not end the body. And a generator that nobody has begun to read ends nothing.
   signal.addEventListener("abort", cancel);
   if (signal.aborted) cancel();
+  return readLines<T>(reader, signal, () => {
+    signal.removeEventListener("abort", cancel);
+    cancel();
+  });
+}
+
+async function* readLines<T>(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  signal: AbortSignal,
+  end: () => void,
+): AsyncGenerator<T, void, void> {
   try {
     const decoder = new TextDecoder();
     let rest = "";
@@ -32,7 +43,6 @@ export async function* readNdjson<T>(
     signal.throwIfAborted();
     if (rest.trim()) yield JSON.parse(rest);
   } finally {
-    signal.removeEventListener("abort", cancel);
-    cancel();
+    end();
   }
 }

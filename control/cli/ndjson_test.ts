@@ -35,6 +35,15 @@ Deno.test("an abort ends a stream that says nothing any more, and one that was n
   }
 });
 
+Deno.test("an abort cancels a stream of which nobody has begun to read the lines", () => {
+  let cancelled = false;
+  const stream = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) });
+  const stop = new AbortController();
+  readNdjson(stream, stop.signal);
+  stop.abort();
+  assert(cancelled);
+});
+
 Deno.test("leaving the loop cancels the stream", async () => {
   let cancelled = false;
   const stream = new ReadableStream<Uint8Array>({

@@ -27,7 +27,8 @@ export const SUBHOSTING = z.array(
       `must be at most ${MAX_RPC_ROOTS}`,
     ),
     limits: limits().optional(),
-    permissions: z.strictObject({ net: z.array(netTarget) }).partial().optional(),
+    permissions: z.strictObject({ net: z.array(netTarget, "must be a list of hosts, [] for none") }).partial()
+      .optional(),
     region: region().optional(),
   }).superRefine((subhoster, context) => {
     const refuse = (message: string) => context.addIssue({ code: "custom", message });

@@ -114,6 +114,10 @@ Deno.test("what is wrong with a subhoster is told with its key, and no secret is
     ],
     [given({ limits: { memoryMb: 1 } }), /limits\.memoryMb 1 of .*whole number from 32/],
     [given({ permissions: { net: ["http://a"] } }), /net\.0 "http:\/\/a" of .*must be "host"/],
+    [
+      given({ permissions: { net: false } }),
+      /permissions\.net of .*: must be a list of hosts, \[\] for none$/,
+    ],
     [given({ region: "Eu" }), /region "Eu" of .*must be 1 to 63 of/],
   ];
   for (const [subhosting, problem] of rows) {

@@ -54,8 +54,8 @@ const MAX_SUBHOSTER_BOOTS = 256;
 const REFUSED_RETRY_S = 1;
 /** How long it is not asked again for what an origin does not have, or has not in order. */
 const REFUSAL_MS = 5_000;
-const MAX_REFUSALS = 10_000;
-const MAX_ORIGINS = 10_000;
+/** Of one subhoster: deployments of which it is remembered what became of them, and characters of their origins. */
+const MAX_REMEMBERED = { maxEntries: 10_000, maxWeight: 4 * 2 ** 20 };
 /** V8 compiles less than that in no time. */
 const MIN_COMPILED_BYTES = 32 * 1024;
 
@@ -64,6 +64,14 @@ interface Refusal {
   /** Who was asked. */
   rpcRoot: string;
   until: number;
+}
+
+/** What is remembered of one subhoster's deployments, by their keys: no other has it forgotten. */
+class Remembered {
+  readonly refusals = rememberedByKey<Refusal>();
+  readonly origins = rememberedByKey<Origin>();
+  /** Under way. */
+  boots = 0;
 }
 
 /**
@@ -79,11 +87,8 @@ export class SubhostedDeployments implements AsyncDisposable {
   readonly #now: () => number;
   readonly #closed = new AbortController();
   readonly #preparing = new SingleFlight<NotPrepared | null>();
-  /** Boots under way, by subhoster. */
-  readonly #boots = new Map<string, number>();
-  /** By key, as the next two. */
-  readonly #refusals = new RecentlyUsed<Refusal>({ maxEntries: MAX_REFUSALS });
-  readonly #origins = new RecentlyUsed<Origin>({ maxEntries: MAX_ORIGINS });
+  /** By subhoster. */
+  readonly #remembered = new Map<string, Remembered>();
 
   private constructor(options: SubhostedDeploymentsOptions, store: ContentStore) {
     this.#options = options;
@@ -110,9 +115,10 @@ export class SubhostedDeployments implements AsyncDisposable {
   prepare(key: string, subhosted: Subhosted): Promise<NotPrepared | null> {
     if (this.#closed.signal.aborted) return Promise.resolve(CLOSED);
     const origin = { subhosterId: subhosted.subhosterId, rpcRoot: subhosted.rpcRoot };
-    this.#origins.set(key, origin);
+    const { refusals, origins } = this.#rememberedOf(origin.subhosterId);
+    origins.set(key, origin);
     if (this.#store.remembered(key) !== undefined) return PREPARED;
-    const refusal = this.#refusals.get(key);
+    const refusal = refusals.get(key);
     if (refusal?.rpcRoot === origin.rpcRoot && this.#now() < refusal.until) {
       return Promise.resolve({ code: refusal.code });
     }
@@ -135,9 +141,9 @@ export class SubhostedDeployments implements AsyncDisposable {
       throw new Error(`Cannot start deployment "${key}": there is no subhoster "${subhosterId}"`);
     }
     const program = this.#store.read(key);
-    const first = this.#origins.get(key);
+    const first = this.originOf(key);
     const origin = () => {
-      const newest = this.#origins.get(key) ?? first;
+      const newest = this.originOf(key) ?? first;
       if (newest === undefined) throw new OriginError("unavailable", `Cannot find the origin of "${key}"`);
       return newest;
     };
@@ -153,12 +159,12 @@ export class SubhostedDeployments implements AsyncDisposable {
 
   /** The origin that the newest request for a deployment named; those of long ago are forgotten. */
   originOf(key: string): Origin | undefined {
-    return this.#origins.get(key);
+    return this.#rememberedOf(subhosterOf(key) ?? "").origins.get(key);
   }
 
   /** How much of a subhoster's is kept on disk, and how many of its deployments are being fetched. */
   stats(subhosterId: string): { entries: number; bytes: number; booting: number } {
-    return { ...this.#store.totals(subhosterId), booting: this.#boots.get(subhosterId) ?? 0 };
+    return { ...this.#store.totals(subhosterId), booting: this.#rememberedOf(subhosterId).boots };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,10 +188,9 @@ export class SubhostedDeployments implements AsyncDisposable {
   }
 
   async #boot(key: string, origin: Origin, deploymentId: string): Promise<NotPrepared | null> {
-    const { subhosterId } = origin;
-    const boots = this.#boots.get(subhosterId) ?? 0;
-    if (boots >= MAX_SUBHOSTER_BOOTS) return OVERLOADED;
-    this.#boots.set(subhosterId, boots + 1);
+    const remembered = this.#rememberedOf(origin.subhosterId);
+    if (remembered.boots >= MAX_SUBHOSTER_BOOTS) return OVERLOADED;
+    remembered.boots++;
     try {
       const { config, body } = await this.#options.client.boot(origin, deploymentId, this.#closed.signal);
       const modules = await programModules(config, body);
@@ -194,22 +199,29 @@ export class SubhostedDeployments implements AsyncDisposable {
       if (size === 1 && body.length >= MIN_COMPILED_BYTES) this.#compiler.add(key, entryFile);
       return null;
     } finally {
-      this.#boots.set(subhosterId, this.#boots.get(subhosterId)! - 1);
+      remembered.boots--;
     }
   }
 
   #refuse(
     key: string,
-    { rpcRoot }: Origin,
+    { subhosterId, rpcRoot }: Origin,
     { code: problem, message, retryAfterMs }: OriginError,
   ): NotPrepared {
     const code = problem === "not_found" ? "DEPLOYMENT_NOT_FOUND" : "ORIGIN_UNAVAILABLE";
     // An origin that cannot be reached may be again at once; its own client knows when to leave it alone.
     if (problem !== "unavailable") {
-      this.#refusals.set(key, { code, rpcRoot, until: this.#now() + REFUSAL_MS });
+      const { refusals } = this.#rememberedOf(subhosterId);
+      refusals.set(key, { code, rpcRoot, until: this.#now() + REFUSAL_MS });
     }
     const retryAfterS = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1000);
     return { code, retryAfterS, reason: message };
+  }
+
+  #rememberedOf(subhosterId: string): Remembered {
+    let remembered = this.#remembered.get(subhosterId);
+    if (remembered === undefined) this.#remembered.set(subhosterId, remembered = new Remembered());
+    return remembered;
   }
 }
 
@@ -217,6 +229,10 @@ const PREPARED: Promise<null> = Promise.resolve(null);
 /** As the supervisor says it. */
 const CLOSED: NotPrepared = { code: "ORIGIN_UNAVAILABLE" };
 const OVERLOADED: NotPrepared = { code: "OVERLOADED", retryAfterS: REFUSED_RETRY_S };
+
+function rememberedByKey<Value extends { rpcRoot: string }>(): RecentlyUsed<Value> {
+  return new RecentlyUsed({ ...MAX_REMEMBERED, weigh: ({ rpcRoot }) => rpcRoot.length });
+}
 
 function withoutReason(result: NotPrepared | null): NotPrepared | null {
   return result && { code: result.code, retryAfterS: result.retryAfterS };

@@ -121,6 +121,22 @@ Deno.test("what the configuration does not say is the subhoster's, then the mach
   assert.equal(server.deployments.launch("acme/open").net, null);
 });
 
+Deno.test("what one subhoster asks for has nothing of another's forgotten", async () => {
+  await using trial = await Trial.start({ "d-1": { code: CODE } });
+  await using server = await trial.open();
+  assert.equal(await server.prepare("d-1"), null);
+  assert.equal((await server.prepare("none"))?.code, "DEPLOYMENT_NOT_FOUND");
+  const calls = trial.calls("boot");
+  for (let at = 0; at < 10_001; at++) {
+    const deploymentId = String(at);
+    const origin = { subhosterId: "other", rpcRoot: "http://127.0.0.1:1/" };
+    assert.ok(await server.deployments.prepare(`other/${deploymentId}`, { ...origin, deploymentId }));
+  }
+  assert.deepEqual(server.deployments.originOf("acme/d-1"), trial.origin.origin);
+  assert.equal((await server.prepare("none"))?.code, "DEPLOYMENT_NOT_FOUND");
+  assert.equal(trial.calls("boot"), calls);
+});
+
 Deno.test("what the origin does not have, or has not in order, is not asked for again for a while", async () => {
   await using trial = await Trial.start({});
   await using server = await trial.open();

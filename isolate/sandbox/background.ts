@@ -1,14 +1,20 @@
 /**
- * Work that goes on after a response: one-shot timers and fetches that are not done. An isolate with such work is not
- * idle. Intervals do not count: they have no end. Advisory, and bounded by the keeper's owner.
+ * Work that goes on after a response: one-shot timers, fetches and waits for files that are not done. An isolate with such
+ * work is not idle. Intervals do not count: they have no end. Advisory, and bounded by the keeper's owner.
  */
 
 const timers = new Set<unknown>();
-let fetches = 0;
+let unsettled = 0;
 
-/** How many timers and fetches are unfinished. */
+/** How much is unfinished. */
 export function pendingWork(): number {
-  return timers.size + fetches;
+  return timers.size + unsettled;
+}
+
+/** Counts something else, until it is settled. */
+export function counted<T>(work: Promise<T>): Promise<T> {
+  unsettled++;
+  return work.finally(() => unsettled--);
 }
 
 /** Counts from now on. */
@@ -38,10 +44,7 @@ function trackTimers() {
 
 function trackFetches() {
   const { fetch } = globalThis;
-  const tracked = (input: Request | URL | string, init?: RequestInit) => {
-    fetches++;
-    return fetch(input, init).finally(() => fetches--);
-  };
+  const tracked = (input: Request | URL | string, init?: RequestInit) => counted(fetch(input, init));
   replace("fetch", tracked, fetch);
 }
 

@@ -3,6 +3,14 @@ import type { FromSandbox, ToSandbox } from "../protocol.ts";
 type Question = Extract<FromSandbox, { type: "file" }>;
 type Answer = Extract<ToSandbox, { type: "file" }>;
 
+/** What {@linkcode FileRequests} works with. */
+export interface FileRequestsOptions {
+  /** Sends a question to the keeper; the answer comes as a message to this Worker. */
+  post(question: Question): void;
+  /** Has the program count as busy until that is settled. */
+  counted<T>(work: Promise<T>): Promise<T>;
+}
+
 /** More wait for their turn. Far fewer than a keeper allows. */
 const MAX_OPEN = 16;
 /** Paths that need not be asked for again; past it, all are forgotten. */
@@ -10,7 +18,7 @@ const MAX_KNOWN = 10_000;
 
 /** Has the keeper put files in place, and waits until they are there. */
 export class FileRequests {
-  readonly #post: (question: Question) => void;
+  readonly #options: FileRequestsOptions;
   /** By the path, and the empty one for where files are; kept when they have succeeded. */
   readonly #known = new Map<string, Promise<void>>();
   readonly #open = new Map<number, (answer: Answer) => void>();
@@ -18,8 +26,8 @@ export class FileRequests {
   #running = 0;
   #lastId = 0;
 
-  constructor(post: (question: Question) => void) {
-    this.#post = post;
+  constructor(options: FileRequestsOptions) {
+    this.#options = options;
   }
 
   /**
@@ -34,7 +42,7 @@ export class FileRequests {
     const known = this.#known.get(key);
     if (known !== undefined) return await known;
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-    const asked = this.#ask(path, content);
+    const asked = this.#options.counted(this.#ask(path, content));
     this.#known.set(key, asked);
     try {
       await asked;
@@ -56,7 +64,7 @@ export class FileRequests {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const id = ++this.#lastId;
     this.#open.set(id, resolve);
-    this.#post({ type: "file", id, path, content });
+    this.#options.post({ type: "file", id, path, content });
     const { error } = await promise;
     const next = this.#waiting.shift();
     if (next === undefined) this.#running--;

@@ -8,9 +8,11 @@ const MAX_PATH_BYTES = 4096;
 /** A file system of which all is below one folder: paths as the program says them, and as they are. */
 export class FileView {
   readonly #folder: string;
+  readonly #pattern: RegExp;
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.#pattern = new RegExp(`${RegExp.escape(folder)}/?`, "g");
   }
 
   /**
@@ -42,6 +44,6 @@ export class FileView {
 
   /** A text in which paths are as the program knows them. */
   present(text: string): string {
-    return text.replaceAll(`${this.#folder}/`, "/").replaceAll(this.#folder, "/");
+    return text.replaceAll(this.#pattern, "/");
   }
 }

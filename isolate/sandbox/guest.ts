@@ -11,7 +11,7 @@ import {
   type ToSandbox,
   unixChunks,
 } from "../protocol.ts";
-import { pendingWork, trackBackgroundWork } from "./background.ts";
+import { counted, pendingWork, trackBackgroundWork } from "./background.ts";
 import { closeDoors } from "./doors.ts";
 import { captureConsole, captureUncaught, describeError } from "./console.ts";
 import { captureExit, type Post } from "./exit.ts";
@@ -83,7 +83,7 @@ function assign({ env }: AssignMessage) {
 async function start({ entry, modules, files }: AssignMessage) {
   let present = (text: string) => text;
   try {
-    if (modules !== undefined) present = provided!.provide({ modules, files, appDir, post, served });
+    if (modules !== undefined) present = provided!.provide({ modules, files, appDir, post, counted, served });
     // Computed, so that the whole graph pays with this Worker's permissions.
     const module = await import(entry);
     post({ type: "evaluated" });

@@ -17,7 +17,10 @@ const MAX_WAITING = 1024;
 
 /** Has the program take its seat in these ways, too. */
 export function serveLegacy(served: Served): void {
-  const seat = (fetch: Handler) => served.serveDefault({ fetch });
+  const seat = (fetch: Handler) => {
+    if (!served.taken) return served.serveDefault({ fetch });
+    console.warn("Only the first server of a deployment gets requests: this one gets none");
+  };
   serveFetchEvents(seat);
   serveConnections(seat);
 }

@@ -39,7 +39,9 @@ const PROGRAMS: Record<string, string> = {
       if (pathname === "/throws") throw new Error("thrown");
       event.respondWith((async () => new Response([pathname, await event.request.text(), "127.0.0.1"].join()))());
     });
-    addEventListener("message", () => {});`,
+    addEventListener("message", () => {});
+    addEventListener("fetch", (event) => event.respondWith(new Response("second")));
+    Deno.listen({ port: 8001 });`,
 };
 
 Deno.test("programs that serve as before Deno.serve are served", async (t) => {

@@ -1,6 +1,6 @@
 /** `Deno`'s functions for files, and `fetch` of them, for a program whose files are provided. */
 import process from "node:process";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { FetchedFiles, NamedPath } from "./fetched_files.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -42,9 +42,9 @@ export function provideDeno(files: FetchedFiles): void {
   Object.assign(Deno, {
     cwd: () => "/",
     readFile: (path: NamedPath, options?: Deno.ReadFileOptions) =>
-      files.at(path, true, (real) => readFile(real, options)),
+      files.at(path, true, (real) => readFile(real, options), options?.signal),
     readTextFile: (path: NamedPath, options?: Deno.ReadFileOptions) =>
-      files.at(path, true, (real) => readTextFile(real, options)),
+      files.at(path, true, (real) => readTextFile(real, options), options?.signal),
     async *readDir(path: NamedPath) {
       yield* await files.at(path, false, (real) => Array.fromAsync(readDir(real)));
     },
@@ -95,12 +95,14 @@ function readOnly(name: string): Error {
 function provideFetch(files: FetchedFiles) {
   const { fetch } = globalThis;
   const provided = (input: Request | URL | string, init?: RequestInit) => {
-    const url = input instanceof Request ? input.url : String(input);
-    if (!url.startsWith("file:")) return fetch(input, init);
-    return files.at(fileURLToPath(url), true, async (real) => {
+    const request = input instanceof Request ? input : String(input);
+    const url = URL.parse(typeof request === "string" ? request : request.url);
+    if (url?.protocol !== "file:") return fetch(request, init);
+    const read = async (real: string) => {
       const response = await fetch(pathToFileURL(real), init);
-      return Object.defineProperty(response, "url", { value: url, configurable: true });
-    });
+      return Object.defineProperty(response, "url", { value: url.href, configurable: true });
+    };
+    return files.at(url, true, read, init?.signal);
   };
   Object.defineProperties(provided, Object.getOwnPropertyDescriptors(fetch));
   Object.defineProperty(globalThis, "fetch", {

@@ -3,8 +3,8 @@
  * it. It holds nothing but what it is told.
  */
 import { fileURLToPath } from "node:url";
-import type { AssignMessage, FromSandbox, ModuleIndex, ToSandbox } from "../protocol.ts";
-import { FileRequests } from "./file_requests.ts";
+import type { AssignMessage, ModuleIndex, ToSandbox } from "../protocol.ts";
+import { FileRequests, type FileRequestsOptions } from "./file_requests.ts";
 import { FileView } from "./file_view.ts";
 import { serveLegacy } from "./legacy_serving.ts";
 import { useModuleIndex } from "./module_index.ts";
@@ -15,10 +15,8 @@ import type { Served } from "./serve.ts";
 
 /** What {@linkcode provide} works with. */
 export interface ProvideOptions
-  extends Required<Pick<AssignMessage, "modules">>, Pick<AssignMessage, "files"> {
+  extends Required<Pick<AssignMessage, "modules">>, Pick<AssignMessage, "files">, FileRequestsOptions {
   appDir: string;
-  /** Sends a question to the keeper; the answer comes as a message to this Worker. */
-  post(question: Extract<FromSandbox, { type: "file" }>): void;
   served: Served;
 }
 
@@ -41,13 +39,13 @@ export async function rehearse(): Promise<void> {
  * @throws {Error} when the index of its modules cannot be read
  */
 export function provide(
-  { modules: path, files: filesDir, appDir, post, served }: ProvideOptions,
+  { modules: path, files: filesDir, appDir, served, ...options }: ProvideOptions,
 ): (text: string) => string {
   serveLegacy(served);
   const folder = path.slice(0, path.lastIndexOf("/") + 1);
   const index = JSON.parse(Deno.readTextFileSync(path)) as ModuleIndex;
   if (filesDir === undefined) return useModuleIndex({ index, folder, appDir, substitutes: {} }).present;
-  const requests = new FileRequests(post);
+  const requests = new FileRequests(options);
   const files = new FetchedFiles(new FileView(filesDir), requests);
   self.addEventListener("message", (event) => {
     const { data } = event as MessageEvent<ToSandbox>;

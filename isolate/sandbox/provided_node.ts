@@ -101,6 +101,8 @@ function replaceNodeFs(fs: NodeFs & Functions, files: FetchedFiles) {
       void exists(named).then((there) => process.nextTick(done as AnyFunction, there)),
     { [promisify.custom]: exists },
   );
+  // The runtime would throw when nobody can catch it any more.
+  functions.watch = () => Deno.watchFs("/");
   for (const name of SYNC) {
     functions[name] = () => {
       throw new Deno.errors.NotSupported(

@@ -1,8 +1,8 @@
 import { ApiError } from "../errors.ts";
 import { assertShallow, parseText } from "./json_text.ts";
 
-/** Characters of one value that is parsed at once: that takes some milliseconds. */
-const MAX_VALUE_LENGTH = 2 ** 20;
+/** Parsed in some milliseconds. */
+const DEFAULT_MAX_VALUE_LENGTH = 2 ** 20;
 const SPACE = /[ \t\n\r]*/y;
 /** What ends a number, `true`, `false` or `null`. */
 const SCALAR_END = /[\s,\]}]/g;
@@ -12,6 +12,12 @@ const BRACKET_OR_QUOTE = /["[\]{}]/g;
 export interface JsonReaderOptions {
   /** Characters of keys and values held, all together; text that is read in pieces is not. */
   maxHeld: number;
+  /**
+   * Characters of one value that is read as a whole, or of a key.
+   *
+   * @default {1_048_576}
+   */
+  maxValueLength?: number;
   /** Values that are read as a whole, and keys. */
   maxValues: number;
 }
@@ -148,13 +154,13 @@ export class JsonReader implements AsyncDisposable {
 
   /** Whether one more value of that length may be held. */
   #checkLength(length: number): void {
-    if (length > MAX_VALUE_LENGTH) {
+    const { maxHeld, maxValueLength = DEFAULT_MAX_VALUE_LENGTH } = this.#options;
+    if (length > maxValueLength) {
       throw new ApiError(
         "bodyTooLarge",
-        `A field of the request body is longer than ${MAX_VALUE_LENGTH} characters`,
+        `A field of the request body is longer than ${maxValueLength} characters`,
       );
     }
-    const { maxHeld } = this.#options;
     if (this.#held + length > maxHeld) {
       throw new ApiError(
         "bodyTooLarge",

@@ -51,10 +51,20 @@ export class VersionedHostnames {
     }
   }
 
+  #files(): ReturnType<typeof walkFolder>["files"] {
+    const path = join(this.#folder, "deployments");
+    try {
+      return walkFolder(path, { include: [], exclude: [] }).files;
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      const why = `${cause.message}. Is "${this.#folder}" a copy of examples/subhosting?`;
+      throw new CliError("failed", `Cannot read "${path}": ${why}`, { cause });
+    }
+  }
+
   /** By the names of the deployments' folders. */
   async #versions(signal: AbortSignal): Promise<Map<string, string>> {
-    const { files } = walkFolder(join(this.#folder, "deployments"), { include: [], exclude: [] });
-    const blobs = await this.#hasher.hashAll(files, signal);
+    const blobs = await this.#hasher.hashAll(this.#files(), signal);
     const hashes = new Map<string, ReturnType<typeof createHash>>();
     for (const [path, blob] of blobs) {
       const [deployment = ""] = path.split("/");

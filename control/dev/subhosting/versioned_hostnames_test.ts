@@ -62,3 +62,10 @@ Deno.test("hostnames that are no JSON are refused, and those before stay", async
   );
   assert.deepEqual(written(), before);
 });
+
+Deno.test("a folder that is something else is refused, with what it has to be", async () => {
+  using folder = new TempFolder({ "main.ts": "" });
+  await assert.rejects(open(folder).update(), {
+    message: /^Cannot read ".*\/deployments": .*Is ".*" a copy of examples\/subhosting\?$/,
+  });
+});

@@ -177,11 +177,16 @@ export class ContentStore implements AsyncDisposable {
     return this.#folder.path(nameOf(key), "modules", file);
   }
 
+  /** A deployment's files, if they are remembered. */
+  rememberedTree(key: string): FileTree | undefined {
+    return this.#trees.get(nameOf(key));
+  }
+
   /** A deployment's files, if they are kept. */
   async tree(key: string): Promise<FileTree | undefined> {
-    const name = nameOf(key);
-    const remembered = this.#trees.get(name);
+    const remembered = this.rememberedTree(key);
     if (remembered !== undefined) return remembered;
+    const name = nameOf(key);
     try {
       const tree = await decodeTree(await Deno.readFile(this.#folder.path(name, "tree")));
       this.#trees.set(name, tree);
@@ -190,6 +195,12 @@ export class ContentStore implements AsyncDisposable {
       if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
       throw error;
     }
+  }
+
+  /** When they were kept, which is later for a later deployment; now, if they are not any more. */
+  async treeTime(key: string): Promise<Date> {
+    const found = await Deno.stat(this.#folder.path(nameOf(key), "tree")).catch(() => null);
+    return found?.mtime ?? new Date();
   }
 
   /** Keeps what files a deployment has. */

@@ -25,6 +25,8 @@ const SHA256 = 1;
 /** Bytes by number: none, SHA-256, XXH3. */
 const CHECKSUM_SIZES = [0, 32, 8];
 const MAX_ENTRIES = 10_000;
+/** Of one specifier: it is parsed as a URL in one go. */
+const MAX_SPECIFIER_BYTES = 64 * 1024;
 /** Of what is told of an error: names in it may be of any length. */
 const MAX_WHY_LENGTH = 500;
 /** Hashed in one go. */
@@ -152,7 +154,9 @@ class EszipReader {
   }
 
   text(what: string): string {
-    const bytes = this.take(this.uint32(what), what);
+    const length = this.uint32(what);
+    if (length > MAX_SPECIFIER_BYTES) throw damaged(`${what} is longer than ${MAX_SPECIFIER_BYTES} bytes`);
+    const bytes = this.take(length, what);
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {

@@ -111,6 +111,12 @@ Deno.test("checksums are verified, and no two modules are the same bytes", async
   await assert.rejects(readEszip(checkedEszip([{ ...main, offset: 2 ** 31 }], sources)), /is not there/);
 });
 
+Deno.test("a specifier that takes long to parse is not parsed", async () => {
+  const specifier = `http://${"a".repeat(64 * 1024)}/`;
+  const eszip = checkedEszip([{ specifier, offset: 0, length: 0 }], new Uint8Array());
+  await assert.rejects(readEszip(eszip), /a specifier is longer than 65536 bytes/);
+});
+
 Deno.test("an eszip with packages, or of another version, is refused with a text that says why", async () => {
   const bytes = await makeEszip(PROGRAM);
   const npm = checkedEszip([], new Uint8Array());

@@ -4,6 +4,7 @@ import { Turn } from "../../turn.ts";
 import type { FileTree, Origin } from "../model.ts";
 import type { OriginClient } from "../origin/origin_client.ts";
 import { OriginError, type OriginErrorCode } from "../origin/origin_error.ts";
+import { subhosterOf } from "../subhoster_of.ts";
 import type { ContentStore } from "./content_store.ts";
 import { resolveFile } from "./file_paths.ts";
 import { placeFile } from "./place_file.ts";
@@ -16,6 +17,7 @@ const FOLDER = "files";
 const MAX_CONTENTS_AT_ONCE = 8;
 /** Isolates at once; one that is forgotten gets no more files. */
 const MAX_LAYOUTS = 10_000;
+const DEFAULT_MAX_USED_BYTES = 8 * 1024 ** 3;
 const FOLDER_MODE = 0o755;
 const FILE_MODE = 0o444;
 /** No program can open a file whose content is not there yet. */
@@ -39,12 +41,17 @@ export interface FilesOwner {
 interface Layout {
   /** Settles when folders and placeholders are there. */
   ready?: Promise<void>;
+  /** When its files were changed, as programs see it: not when this isolate got them, because `ETag`s are made of it. */
+  changedAt: Date;
   /** While files are being made. */
   making?: Promise<void>;
   ended: boolean;
   /** What the server fails in is reported once: a program may ask for as long as it likes. */
   hasFailed: boolean;
   slots: Slots;
+  /** Of its subhoster's share. */
+  usedBytes: number;
+  share?: Share;
 }
 
 /** What {@linkcode FileProvider} works with. */
@@ -53,6 +60,24 @@ export interface FileProviderOptions {
   client: Pick<OriginClient, "readTree" | "readBlob">;
   /** Ends what is being fetched. */
   signal: AbortSignal;
+  /**
+   * Of contents that isolates of one subhoster have: they are on disk for as long, also when they are not kept any more.
+   *
+   * @default {8 GiB}
+   */
+  maxUsedBytes?: number;
+}
+
+/** What isolates of one subhoster share. */
+interface Share {
+  /** To read a large tree takes the server's thread 20 ms, and programs may ask for ever more of them. */
+  readonly reader: Slots;
+  usedBytes: number;
+}
+
+/** There is no room for one more content. */
+class NoRoomError extends Error {
+  override name = "NoRoomError";
 }
 
 /** Gives isolates the files of their deployments: the names of all when it looks at the first one, contents as it asks. */
@@ -61,6 +86,8 @@ export class FileProvider {
   /** By directory; from an isolate's start to its end. */
   readonly #layouts = new Map<string, Layout>();
   readonly #trees = new SingleFlight<FileTree>();
+  /** By subhoster. */
+  readonly #shares = new Map<string, Share>();
   readonly #blobs = new SingleFlight<string>();
 
   constructor(options: FileProviderOptions) {
@@ -71,8 +98,14 @@ export class FileProvider {
   begin(dir: string): void {
     Deno.mkdirSync(join(dir, FOLDER));
     Deno.chmodSync(join(dir, FOLDER), FOLDER_MODE); // Whatever the server's umask is.
-    if (this.#layouts.size >= MAX_LAYOUTS) this.#layouts.delete(this.#layouts.keys().next().value!);
-    this.#layouts.set(dir, { ended: false, hasFailed: false, slots: new Slots(MAX_CONTENTS_AT_ONCE) });
+    if (this.#layouts.size >= MAX_LAYOUTS) void this.end(this.#layouts.keys().next().value!);
+    this.#layouts.set(dir, {
+      changedAt: new Date(0),
+      ended: false,
+      hasFailed: false,
+      slots: new Slots(MAX_CONTENTS_AT_ONCE),
+      usedBytes: 0,
+    });
   }
 
   /** What a program is given that {@linkcode begin} has been called for. */
@@ -85,6 +118,7 @@ export class FileProvider {
     const layout = this.#layouts.get(dir);
     if (layout === undefined) return;
     layout.ended = true;
+    if (layout.share !== undefined) layout.share.usedBytes -= layout.usedBytes;
     this.#layouts.delete(dir);
     await layout.making?.catch(() => {});
   }
@@ -107,6 +141,7 @@ export class FileProvider {
     } catch (error) {
       // What exactly is wrong with an origin is for its subhoster, not for the subhoster's customers.
       if (error instanceof OriginError) throw new Error(`Cannot read "${path}": ${PROBLEMS[error.code]}`);
+      if (error instanceof NoRoomError) throw new Error(`Cannot read "${path}": ${error.message}`);
       if (!layout.ended && !layout.hasFailed && !this.#options.signal.aborted) {
         console.error(`Cannot provide files of "${owner.key}":`, error);
         layout.hasFailed = true;
@@ -120,8 +155,9 @@ export class FileProvider {
       layout.ready = undefined; // Next time it may be there.
       throw error;
     });
+    layout.changedAt = await this.#options.store.treeTime(owner.key);
     if (layout.ended) return;
-    layout.making = makeAll(tree, folder, () => layout.ended);
+    layout.making = makeAll(tree, folder, layout);
     await layout.making;
   }
 
@@ -135,8 +171,10 @@ export class FileProvider {
     if (isInPlace(to)) return;
     const from = await this.#blob(owner, found.entry);
     if (layout.ended) return;
+    this.#use(found.entry.size, layout, owner);
     const temporary = join(dir, `.${crypto.randomUUID()}`);
     await placeFile(from, temporary);
+    Deno.utimeSync(temporary, layout.changedAt, layout.changedAt);
     // rename(2) does nothing where both are the same file already.
     if (isInPlace(to)) Deno.removeSync(temporary);
     else Deno.renameSync(temporary, to);
@@ -145,8 +183,10 @@ export class FileProvider {
   async #tree(owner: FilesOwner): Promise<FileTree> {
     const { key, deploymentId } = owner;
     const { store, client, signal } = this.#options;
+    const remembered = store.rememberedTree(key);
+    if (remembered !== undefined) return remembered;
     return await this.#trees.run(key, async () => {
-      const kept = await store.tree(key);
+      const kept = await this.#share(owner).reader.run(() => store.tree(key));
       if (kept !== undefined) return kept;
       const tree = await client.readTree(owner.origin(), deploymentId, signal).catch((error: unknown) => {
         if (error instanceof OriginError && error.code === "not_found") return NO_FILES;
@@ -155,6 +195,23 @@ export class FileProvider {
       await store.addTree(key, tree);
       return tree;
     });
+  }
+
+  #use(bytes: number, layout: Layout, owner: FilesOwner) {
+    const { maxUsedBytes = DEFAULT_MAX_USED_BYTES } = this.#options;
+    const share = layout.share ??= this.#share(owner);
+    if (share.usedBytes + bytes > maxUsedBytes) {
+      throw new NoRoomError("other deployments have too many files in use");
+    }
+    share.usedBytes += bytes;
+    layout.usedBytes += bytes;
+  }
+
+  #share({ key }: FilesOwner): Share {
+    const subhosterId = subhosterOf(key) ?? "";
+    const share = this.#shares.get(subhosterId) ?? { reader: new Slots(1), usedBytes: 0 };
+    this.#shares.set(subhosterId, share);
+    return share;
   }
 
   async #blob(owner: FilesOwner, { hash, size }: { hash: string; size: number }): Promise<string> {
@@ -173,17 +230,17 @@ export class FileProvider {
 const NO_FILES: FileTree = new Map([["", { kind: "directory" }]]);
 
 /** Folders, then files, then links: nothing is made through a link. */
-async function makeAll(tree: FileTree, folder: string, isOver: () => boolean): Promise<void> {
+async function makeAll(tree: FileTree, folder: string, layout: Layout): Promise<void> {
   const turn = new Turn();
   for (const kind of ["directory", "file", "symlink"] as const) {
     for (const [path, entry] of tree) {
       if (entry.kind !== kind || path === "") continue;
       const to = join(folder, path);
       if (entry.kind === "directory") makeFolder(to);
-      else if (entry.kind === "file") makePlaceholder(to, entry.size);
+      else if (entry.kind === "file") makePlaceholder(to, entry.size, layout.changedAt);
       else Deno.symlinkSync(entry.target, to);
       if (turn.isOver()) await turn.next();
-      if (isOver()) return;
+      if (layout.ended) return;
     }
   }
 }
@@ -194,10 +251,11 @@ function makeFolder(path: string): void {
   Deno.chmodSync(path, FOLDER_MODE);
 }
 
-function makePlaceholder(path: string, size: number): void {
+function makePlaceholder(path: string, size: number, changedAt: Date): void {
   using file = Deno.openSync(path, { write: true, createNew: true, mode: PLACEHOLDER_MODE });
   if (size > 0) file.truncateSync(size);
   else Deno.chmodSync(path, FILE_MODE); // There is nothing to fetch.
+  file.utimeSync(changedAt, changedAt);
 }
 
 function isInPlace(path: string): boolean {

@@ -7,7 +7,7 @@ import { OriginClient } from "../origin/origin_client.ts";
 import { answer, silent, status } from "../testing/origin_faults.ts";
 import { TestOrigin } from "../testing/test_origin.ts";
 import { ContentStore } from "./content_store.ts";
-import { FileProvider } from "./provided_files.ts";
+import { FileProvider, type FileProviderOptions } from "./provided_files.ts";
 
 const KEY = "acme/d";
 const MAX_DELAY_MS = 100;
@@ -17,12 +17,17 @@ class Trial implements AsyncDisposable {
   readonly origin: TestOrigin;
   readonly provider: FileProvider;
   readonly files: ProvidedFiles;
+  readonly store: ContentStore;
   readonly #dir: string;
-  readonly #store: ContentStore;
   readonly #client: OriginClient;
   #programs = 0;
 
-  private constructor(origin: TestOrigin, dir: string, store: ContentStore) {
+  private constructor(
+    origin: TestOrigin,
+    dir: string,
+    store: ContentStore,
+    bounds?: Pick<FileProviderOptions, "maxUsedBytes">,
+  ) {
     const { subhosterId: id, secret, rpcRoot } = origin;
     this.#client = new OriginClient({
       subhosters: [{
@@ -37,18 +42,21 @@ class Trial implements AsyncDisposable {
     });
     this.origin = origin;
     const { signal } = new AbortController();
-    this.provider = new FileProvider({ store, client: this.#client, signal });
+    this.provider = new FileProvider({ store, client: this.#client, signal, ...bounds });
     this.files = this.provider.filesOf({ key: KEY, deploymentId: "d", origin: () => origin.origin });
     this.#dir = dir;
-    this.#store = store;
+    this.store = store;
   }
 
-  static async start(files?: Record<string, string>): Promise<Trial> {
+  static async start(
+    files?: Record<string, string>,
+    bounds?: Pick<FileProviderOptions, "maxUsedBytes">,
+  ): Promise<Trial> {
     const deployments = { d: { code: "", files } };
     const origin = await TestOrigin.start({ secret: "s".repeat(32), deployments });
     const dir = await Deno.makeTempDir({ prefix: "isola-provided-" });
     const box = new SecretBox(new Uint8Array(32));
-    return new Trial(origin, dir, await ContentStore.open({ dir: join(dir, "content"), box }));
+    return new Trial(origin, dir, await ContentStore.open({ dir: join(dir, "content"), box }), bounds);
   }
 
   /** A directory in which a program has started. */
@@ -72,7 +80,7 @@ class Trial implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client[Symbol.dispose]();
     await this.provider.settled();
-    await this.#store[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
     await this.origin[Symbol.asyncDispose]();
     await Deno.remove(this.#dir, { recursive: true });
   }
@@ -80,6 +88,10 @@ class Trial implements AsyncDisposable {
 
 function modeOf(path: string): number {
   return Deno.lstatSync(path).mode! & 0o777;
+}
+
+function changedAt(path: string): number {
+  return Deno.lstatSync(path).mtime!.getTime();
 }
 
 Deno.test("the first look brings all names and sizes, and no content", async () => {
@@ -108,6 +120,54 @@ Deno.test("content is fetched once for all who ask, and for all isolates of the 
   assert.equal(modeOf(join(dirs[0]!, "files/c.txt")), 0);
   // Nothing but the files is left.
   assert.deepEqual([...Deno.readDirSync(dirs[0]!)].map(({ name }) => name), ["files"]);
+});
+
+Deno.test("a file was changed at the same time for each program, whether its content is there or not", async () => {
+  await using trial = await Trial.start({ "/a.txt": "content", "/empty": "" });
+  const times: number[] = [];
+  for (const dir of [trial.begin(), trial.begin()]) {
+    const path = join(dir, "files/a.txt");
+    await trial.files.provide(dir, "/a.txt", false);
+    times.push(changedAt(path), changedAt(join(dir, "files/empty")));
+    await trial.files.provide(dir, "/a.txt", true);
+    times.push(changedAt(path));
+  }
+  assert.equal(new Set(times).size, 1, String(times));
+});
+
+Deno.test("of one subhoster one tree is read at a time, and none that is remembered waits for it", async () => {
+  await using trial = await Trial.start({ "/a.txt": "content" });
+  const { provider, store, files } = trial;
+  const dir = trial.begin();
+  await files.provide(dir, "/a.txt", true);
+  const hold = Promise.withResolvers<void>();
+  let reading = 0;
+  let most = 0;
+  store.tree = async () => {
+    most = Math.max(most, ++reading);
+    await hold.promise;
+    reading--;
+    return new Map([["", { kind: "directory" }]]);
+  };
+  const looks = ["e", "f", "g"].map((deploymentId) =>
+    provider.filesOf({ key: `acme/${deploymentId}`, deploymentId, origin: () => trial.origin.origin })
+      .provide(trial.begin(), "/", false)
+  );
+  await files.provide(dir, "/a.txt", true);
+  hold.resolve();
+  await Promise.all(looks);
+  assert.equal(most, 1);
+});
+
+Deno.test("isolates of one subhoster have so much at once, whatever is kept of it; who ends makes room", async () => {
+  await using trial = await Trial.start({ "/a.txt": "content", "/b.txt": "content" }, { maxUsedBytes: 10 });
+  const [one, two] = [trial.begin(), trial.begin()];
+  await trial.files.provide(one, "/a.txt", true);
+  const full = { message: 'Cannot read "/b.txt": other deployments have too many files in use' };
+  await assert.rejects(trial.files.provide(two, "/b.txt", true), full);
+  await trial.provider.end(one);
+  await trial.files.provide(two, "/b.txt", true);
+  assert.equal(await Deno.readTextFile(join(two, "files/b.txt")), "content");
 });
 
 Deno.test("links lead to files of the tree, and to nothing else", async () => {

@@ -15,6 +15,8 @@ const LOOK_INTERVAL_MS = 250;
 const MAX_BATCH_BYTES = 2 ** 20;
 /** Origins that are posted to at one time. */
 const MAX_POSTS = 32;
+/** The same of one subhoster, whose origins may all take their time. */
+const MAX_SUBHOSTER_POSTS = 4;
 /** Older events are dropped. */
 const MAX_AGE_MS = 7 * 24 * 60 * 60_000;
 /** How long the batches in flight may take when delivery stops. */
@@ -157,19 +159,25 @@ export class EventCourier implements AsyncDisposable {
       if (inFlight === undefined && !isWaiting.has(id)) this.#routes.delete(id);
     }
     const routed = waiting.map((spooled) => ({ spooled, route: this.#route(spooled.id) }));
-    const posts = [...this.#routes.values()].filter(({ inFlight }) => inFlight !== undefined).length;
     const now = this.#clock.now();
-    routed
-      .filter(({ route }) => route.inFlight === undefined && route.turn.dueAt <= now)
-      .sort((a, b) => a.route.turn.dueAt - b.route.turn.dueAt)
-      .slice(0, MAX_POSTS - posts)
-      .forEach(({ spooled, route }) => {
-        route.inFlight = this.#deliver(spooled, route.turn).finally(() => {
-          route.inFlight = undefined;
-          // There may be more of it, or others that wait for their turn.
-          if (this.#isStarted) this.#look();
-        });
+    const posted = routed.filter(({ route }) => route.inFlight !== undefined);
+    const posts = new Map<string, number>();
+    for (const { spooled: { origin } } of posted) count(posts, origin.subhosterId, 1);
+    let free = MAX_POSTS - posted.length;
+    const due = routed.filter(({ route }) => route.inFlight === undefined && route.turn.dueAt <= now)
+      .sort((a, b) => a.route.turn.dueAt - b.route.turn.dueAt);
+    for (const { spooled, route } of due) {
+      const { subhosterId } = spooled.origin;
+      if (free <= 0) return;
+      if ((posts.get(subhosterId) ?? 0) >= MAX_SUBHOSTER_POSTS) continue;
+      free--;
+      count(posts, subhosterId, 1);
+      route.inFlight = this.#deliver(spooled, route.turn).finally(() => {
+        route.inFlight = undefined;
+        // There may be more of it, or others that wait for their turn.
+        if (this.#isStarted) this.#look();
       });
+    }
   }
 
   #route(id: number): Route {

@@ -98,6 +98,21 @@ Deno.test("a lone event is sent at once, many in full batches, one after the oth
   }]);
 });
 
+Deno.test("a subhoster whose origins all take their time keeps no other waiting", async () => {
+  await using test = new TestCourier();
+  const stopped = Promise.withResolvers<void>();
+  test.answer = ({ origin }) => origin.subhosterId === "acme" ? stopped.promise : undefined;
+  for (let root = 0; root < 40; root++) {
+    test.spool.append({ ...ORIGIN, rpcRoot: `${ORIGIN.rpcRoot}${root}/` }, logEvent("slow"));
+  }
+  await test.append(1, { ...ORIGIN, subhosterId: "other" });
+  test.courier.start();
+  await test.until("the other's arrived", () => test.arrived.length === 1);
+  assert.ok(test.tries < 32, `${test.tries} tries`);
+  stopped.resolve();
+  await test.until("all arrived", () => test.arrived.length === 41);
+});
+
 Deno.test("an origin that is away gets everything when it is back, and no other waits for it", async () => {
   await using test = new TestCourier();
   const other: Origin = { subhosterId: "other", rpcRoot: ORIGIN.rpcRoot };

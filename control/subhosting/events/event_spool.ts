@@ -11,6 +11,8 @@ const MIB = 2 ** 20;
 const MAX_QUEUE = 20_000;
 /** The same for events that are no lines. */
 const MAX_OTHER_QUEUE = 40_000;
+/** Origins that events wait for to be written; what comes for others is dropped and counted. */
+const MAX_QUEUES = 10_000;
 /** Written in one transaction: about 4 ms of the event loop. */
 const MAX_WRITTEN = { events: 1000, bytes: MIB / 2 };
 /** How long an event waits for others before it is written. */
@@ -73,7 +75,10 @@ export class EventSpool implements Disposable {
   append(origin: Origin, event: SubhostingEvent): void {
     const key = `${origin.subhosterId}/${origin.rpcRoot}`;
     let queue = this.#queues.get(key);
-    if (queue === undefined) this.#queues.set(key, queue = { origin, events: [] });
+    if (queue === undefined) {
+      if (this.#queues.size >= MAX_QUEUES) return this.#countDropped(origin, 1);
+      this.#queues.set(key, queue = { origin, events: [] });
+    }
     const line = eventLine(event);
     const isFull = isLog(line.text)
       // Once one was dropped, others are until that is written, which says it in the right place.

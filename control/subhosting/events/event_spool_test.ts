@@ -188,6 +188,15 @@ Deno.test("a spool that cannot be read is set aside, and another one begun", asy
   assert.match(Deno.readTextFileSync(`${path}.damaged`), /^no database/);
 });
 
+Deno.test("origins that events wait for are so many at most, whatever the disk does", () => {
+  using spools = new TestSpools();
+  const spool = spools.open();
+  for (let root = 0; root < 10_007; root++) {
+    spool.append({ ...ORIGIN, rpcRoot: `${ORIGIN.rpcRoot}${root}/` }, usageEvent(root));
+  }
+  assert.equal(spool.dropped.get(ORIGIN.subhosterId), 7);
+});
+
 Deno.test("kill -9 loses what has not been written for 100 ms, and nothing else", async () => {
   using spools = new TestSpools();
   const writer = new URL("./testing/event_writer.ts", import.meta.url);

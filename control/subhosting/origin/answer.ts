@@ -1,30 +1,47 @@
 import { Turn } from "../../turn.ts";
 import { CallFailure } from "./call_failure.ts";
 import type { HeldBytes } from "./held_bytes.ts";
+import type { ReadTurns } from "./read_turns.ts";
 
 /** In the errors of Deno's `fetch`. */
 const DECOMPRESSION = /gzip|deflate|brotli/i;
 
+/** An answer comes in so many pieces, and one more for each so many bytes: each costs time, and memory while it is held. */
+const MAX_PIECES = 20_000;
+const MIN_PIECE_BYTES = 512;
+/** Of memory, besides what is in it. */
+const PIECE_BYTES = 512;
+
+/** What an answer shares with others of its subhoster, and its end. */
+export interface AnswerOptions {
+  /** Ends the body. */
+  signal: AbortSignal;
+  held: HeldBytes;
+  turns: ReadTurns;
+}
+
 /** What an origin has begun to answer. */
 export class Answer implements AsyncDisposable {
   readonly headers: Headers;
-  readonly #body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** In Deno, a signal ends the body only as long as this is reachable: its body alone does not keep it. */
+  readonly #response: Response;
   readonly #signal: AbortSignal;
   readonly #held: HeldBytes;
+  readonly #turns: ReadTurns;
   #taken = 0;
 
-  /** @param signal Ends the body. */
-  constructor({ headers, body }: Response, { signal, held }: { signal: AbortSignal; held: HeldBytes }) {
-    this.headers = headers;
-    this.#body = body;
+  constructor(response: Response, { signal, held, turns }: AnswerOptions) {
+    this.headers = response.headers;
+    this.#response = response;
     this.#signal = signal;
     this.#held = held;
+    this.#turns = turns;
   }
 
   /** What was not read is not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#held.release(this.#taken);
-    await this.#body?.cancel().catch(() => {});
+    await this.#response.body?.cancel().catch(() => {});
   }
 
   /**
@@ -34,15 +51,26 @@ export class Answer implements AsyncDisposable {
    * @throws the signal's reason
    */
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const reader = this.#body?.getReader();
+    const reader = this.#response.body?.getReader();
     if (reader === undefined) return;
+    // What is there already, compressed, is read without a turn of the event loop.
+    let turn = new Turn();
     try {
-      for (let size = 0;;) {
+      for (let size = 0, pieces = 0;;) {
         const { done, value } = await this.#read(reader);
         if (done) return;
         size += value.length;
         if (size > maxBytes) throw new CallFailure("invalid", `its answer is longer than ${maxBytes} bytes`);
+        if (++pieces > MAX_PIECES + size / MIN_PIECE_BYTES) {
+          throw new CallFailure(
+            "invalid",
+            `its answer comes in pieces of less than ${MIN_PIECE_BYTES} bytes`,
+          );
+        }
         yield value;
+        if (!turn.isOver()) continue;
+        await this.#turns.next();
+        turn = new Turn();
       }
     } finally {
       reader.releaseLock();
@@ -52,9 +80,11 @@ export class Answer implements AsyncDisposable {
   /** As {@linkcode chunks}, of which all may be kept until this is disposed of. */
   async *heldChunks(maxBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     for await (const chunk of this.chunks(maxBytes)) {
-      this.#held.take(chunk.length);
-      this.#taken += chunk.length;
-      yield chunk;
+      const bytes = chunk.length + PIECE_BYTES;
+      this.#held.take(bytes);
+      this.#taken += bytes;
+      // In Deno a piece, however small, is a part of 64 KiB.
+      yield chunk.length < chunk.buffer.byteLength ? chunk.slice() : chunk;
     }
   }
 

@@ -8,6 +8,8 @@ export interface CallFailureOptions extends ErrorOptions {
   isPassing?: boolean;
   /** Nothing says that the origin is still there. @default {false} */
   isDead?: boolean;
+  /** It is not, whatever it was called for. @default {false} */
+  isUnreachable?: boolean;
   /** To be tried again no earlier, in ms. */
   retryAfterMs?: number;
 }
@@ -19,18 +21,21 @@ export class CallFailure extends Error {
   readonly status: number | undefined;
   readonly isPassing: boolean;
   readonly isDead: boolean;
+  readonly isUnreachable: boolean;
   readonly retryAfterMs: number | undefined;
 
   constructor(
     code: OriginErrorCode,
     message: string,
-    { status, isPassing = false, isDead = false, retryAfterMs, ...options }: CallFailureOptions = {},
+    { status, isPassing = false, isDead = false, isUnreachable = false, retryAfterMs, ...options }:
+      CallFailureOptions = {},
   ) {
     super(message, options);
     this.code = code;
     this.status = status;
     this.isPassing = isPassing;
     this.isDead = isDead;
+    this.isUnreachable = isUnreachable;
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { netTarget } from "../../api/names.ts";
-import { isObject, variableProblem } from "../../api/projects/variables.ts";
+import { isObject, MAX_VARIABLES, variableProblem } from "../../api/projects/variables.ts";
 import { environmentProblem } from "../../deployments/environment.ts";
 import type { IsolateConfig } from "../model.ts";
 import { CallFailure } from "./call_failure.ts";
@@ -11,6 +11,7 @@ export const CONFIG_HEADER = "x-deno-config";
 /** Bytes of the header. */
 export const MAX_CONFIG_BYTES = 64 * 1024;
 const MAX_NET_TARGETS = 1000;
+const MAX_LAYERS = 100;
 /** Problems named in one message. */
 const MAX_ISSUES = 5;
 /** A program has these from the platform, whatever its origin says. */
@@ -37,7 +38,7 @@ const specifier = z.string().transform((text, context) => {
 
 const envs = z.custom<Record<string, unknown>>(isObject, "must be an object").transform((given, context) => {
   const variables = Object.entries(given).filter(([name]) => !PLATFORM_VARIABLES.has(name));
-  for (const [name, value] of variables) {
+  for (const [name, value] of variables.slice(0, MAX_VARIABLES)) {
     const message = variableProblem(name, value);
     if (message !== null) context.addIssue({ code: "custom", message, path: [name.slice(0, 200)] });
   }
@@ -52,14 +53,17 @@ const layer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("eszip"), id: z.string() }),
 ]);
 
-const net = z.union([z.boolean(), z.array(netTarget).max(MAX_NET_TARGETS)], {
+/** Each takes a while to be checked. */
+const layers = z.array(z.unknown()).max(MAX_LAYERS, `must be at most ${MAX_LAYERS}`).pipe(z.array(layer));
+
+const net = z.union([z.boolean(), z.array(z.unknown()).max(MAX_NET_TARGETS).pipe(z.array(netTarget))], {
   error: `must be true, false or a list of at most ${MAX_NET_TARGETS} hosts`,
 });
 
 const config = z.object({
   entrypoint: specifier,
   envs: envs.nullish(),
-  layers: z.array(layer).nullish(),
+  layers: layers.nullish(),
   inline_layer: z.string().nullish(),
   permissions: z.object({ net: net.nullish() }).nullish(),
 });

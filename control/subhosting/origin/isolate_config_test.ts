@@ -72,6 +72,7 @@ const REFUSED: [name: string, config: unknown, message: RegExp][] = [
   ["no inline layer", { layers: [BUNDLE] }, /"inline_layer": must be the id/],
   ["an unknown inline layer", { layers: [BUNDLE], inline_layer: "b" }, /"inline_layer": must be the id/],
   ["two layers", { layers: [BUNDLE, { kind: "eszip", id: "b" }], inline_layer: "b" }, /cannot be fetched/],
+  ["very many layers", { layers: Array(101).fill({}) }, /"layers": must be at most 100$/],
   ["a layer of another kind", { layers: [{ kind: "wasm", id: "a" }], inline_layer: "a" }, /"layers\.0/],
   ["a bundle with another name", {
     layers: [{ ...BUNDLE, specifier: "file:///other.js" }],

@@ -16,6 +16,7 @@ const MAX_WAIT_MS = 1_000;
 export interface OriginCall<T> {
   /** As messages name it. */
   name: string;
+  deploymentId: string;
   gate: OriginGate;
   clock: OriginClock;
   /** Its end. */
@@ -32,7 +33,7 @@ export interface OriginCall<T> {
  * @throws what `read` does, or the signal's reason
  */
 export async function callOrigin<T>(call: OriginCall<T>): Promise<T> {
-  const { name, gate, signal } = call;
+  const { name, deploymentId, gate, signal } = call;
   try {
     await gate.enter(signal);
   } catch (cause) {
@@ -45,7 +46,8 @@ export async function callOrigin<T>(call: OriginCall<T>): Promise<T> {
     return result;
   } catch (cause) {
     const error = explain(name, cause);
-    gate.leave(outcomeOf(cause, signal));
+    const isUnreachable = cause instanceof CallFailure && cause.isUnreachable;
+    gate.leave(outcomeOf(cause, signal), isUnreachable ? null : deploymentId);
     gate.count(error instanceof OriginError ? error : null);
     throw error;
   }

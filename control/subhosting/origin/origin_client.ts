@@ -9,6 +9,7 @@ import type { OriginGate } from "./origin_gate.ts";
 import { OriginError } from "./origin_error.ts";
 import type { OriginState } from "./origin_state.ts";
 import { readFileTree } from "./read_file_tree.ts";
+import type { ReadTurns } from "./read_turns.ts";
 import { signRpcToken } from "./rpc_token.ts";
 import { RpcTransport } from "./rpc_transport.ts";
 import { saveBlob } from "./save_blob.ts";
@@ -60,6 +61,7 @@ interface OriginPlace {
   gate: OriginGate;
   config: SubhosterConfig;
   held: HeldBytes;
+  turns: ReadTurns;
 }
 
 /**
@@ -164,7 +166,7 @@ export class OriginClient implements Disposable {
   ): Promise<T> {
     const file = hash === undefined ? "" : ` "${hash}"`;
     const name = `GET ${rpc}${file} of deployment "${deploymentId}" at "${origin.rpcRoot}"`;
-    const { rpcRoot, gate, config, held } = this.#find(origin, name);
+    const { rpcRoot, gate, config, held, turns } = this.#find(origin, name);
     const query = `deployment_id=${encodeURIComponent(deploymentId)}` +
       (hash === undefined ? "" : `&hash=${encodeURIComponent(hash)}`);
     using time = this.#timeFor(timeoutMs, signal);
@@ -176,9 +178,21 @@ export class OriginClient implements Disposable {
         events: null,
         headersTimeoutMs: HEADERS_TIMEOUT_MS,
       };
-      return new Answer(await this.#transport.send(request, time.signal), { signal: time.signal, held });
+      return new Answer(await this.#transport.send(request, time.signal), {
+        signal: time.signal,
+        held,
+        turns,
+      });
     };
-    return await callOrigin({ name, gate, clock: this.#clock, signal: time.signal, send, read });
+    return await callOrigin({
+      name,
+      deploymentId,
+      gate,
+      clock: this.#clock,
+      signal: time.signal,
+      send,
+      read,
+    });
   }
 
   /** @throws {OriginError} */
@@ -188,7 +202,7 @@ export class OriginClient implements Disposable {
       if (origins === undefined) {
         throw new CallFailure("invalid", `no subhoster "${subhosterId}" is configured`);
       }
-      return { ...origins.gateOf(rpcRoot), config: origins.config, held: origins.held };
+      return { ...origins.gateOf(rpcRoot), config: origins.config, held: origins.held, turns: origins.turns };
     } catch (cause) {
       throw explain(name, cause);
     }

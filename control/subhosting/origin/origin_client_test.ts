@@ -131,6 +131,13 @@ Deno.test("What an origin answers is not believed", async (t) => {
     ["no tree", answer(`{"x":1}`), readTree, "invalid", /no "entries"/],
     ["a list for a tree", answer("[]"), readTree, "invalid", /not JSON/],
     ["a tree that is not UTF-8", answer(new Uint8Array([0x7b, 0xff])), readTree, "invalid", /not UTF-8/],
+    [
+      "a tree with a great entry",
+      answer(`{"entries":{"/a":{"kind":"symlink","target":"${"/".repeat(64 * 1024)}"}}}`),
+      readTree,
+      "invalid",
+      /values that are too long/,
+    ],
     ["an endless tree", endless, readTree, "invalid", tooLong(MAX_TREE_BYTES)],
     ["a tree that leaves itself", answer(`{"entries":{"/../a":{}}}`), readTree, "invalid", /normalized/],
   ];

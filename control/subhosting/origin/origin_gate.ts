@@ -17,6 +17,8 @@ export class OriginGate {
   #inFlight = 0;
   /** In order of arrival. */
   readonly #waiting = new Set<() => void>();
+  /** Deployments whose calls failed since one was answered. */
+  readonly #suspects = new Set<string>();
   #calls = 0;
   #failures = 0;
   #lastError: OriginState["lastError"] = null;
@@ -56,9 +58,14 @@ export class OriginGate {
     this.#tell("begun");
   }
 
-  /** The call has ended. */
-  leave(outcome: Exclude<CircuitEvent, "begun">): void {
-    this.#tell(outcome);
+  /**
+   * The call has ended.
+   *
+   * @param suspect The deployment that may be why it failed; `null` = none is.
+   */
+  leave(outcome: Exclude<CircuitEvent, "begun">, suspect: string | null = null): void {
+    if (outcome === "answered") this.#suspects.clear();
+    this.#tell(outcome === "failed" && this.#isKnown(suspect) ? "abandoned" : outcome);
     this.#giveUpPlace();
   }
 
@@ -78,6 +85,14 @@ export class OriginGate {
       failures: this.#failures,
       lastError: this.#lastError,
     };
+  }
+
+  /** Whether that was counted: a deployment that fails again and again says nothing of the others of its origin. */
+  #isKnown(suspect: string | null): boolean {
+    if (suspect === null || this.#circuit.state !== "closed") return false;
+    const isKnown = this.#suspects.has(suspect);
+    this.#suspects.add(suspect);
+    return isKnown;
   }
 
   #tell(event: CircuitEvent): void {

@@ -160,6 +160,19 @@ Deno.test("An origin that is away is left alone, and then tried by one call", as
   assert.equal(openness(), "closed");
 });
 
+Deno.test("A deployment that fails again and again keeps no other of its origin out, several do", async () => {
+  await using origin = await startOrigin();
+  using client = clientOf(origin);
+  origin.fault = ({ deploymentId }) =>
+    deploymentId === "d" ? undefined : status(503, { "retry-after": "60" });
+  const fail = (deploymentId: string) =>
+    assert.rejects(client.boot(origin.origin, deploymentId), { code: "unavailable" });
+  for (let i = 0; i < 3 * MAX_FAILURES; i++) await fail("broken");
+  await client.boot(origin.origin, "d");
+  for (let i = 0; i < MAX_FAILURES; i++) await fail(`broken-${i}`);
+  assert.equal(client.states()[0]?.circuit, "open");
+});
+
 Deno.test("Calls beyond so many at once wait for their turn", async () => {
   await using origin = await startOrigin();
   const clock = new TurnClock();

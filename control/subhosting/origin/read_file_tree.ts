@@ -8,6 +8,8 @@ import { FileTreeBuilder, MAX_ENTRIES } from "./file_tree.ts";
 
 /** Of the JSON, decompressed. */
 export const MAX_TREE_BYTES = 8 * 2 ** 20;
+/** Characters of one entry, or of another value: they are read in one go. */
+const MAX_VALUE_LENGTH = 64 * 1024;
 /** Of other members than `entries`. */
 const MAX_OTHER_VALUES = 1_000;
 
@@ -18,7 +20,11 @@ const MAX_OTHER_VALUES = 1_000;
  * @throws the signal's reason
  */
 export async function readFileTree(answer: Answer): Promise<FileTree> {
-  const options = { maxHeld: MAX_TREE_BYTES, maxValues: 2 * MAX_ENTRIES + MAX_OTHER_VALUES };
+  const options = {
+    maxHeld: MAX_TREE_BYTES,
+    maxValueLength: MAX_VALUE_LENGTH,
+    maxValues: 2 * MAX_ENTRIES + MAX_OTHER_VALUES,
+  };
   await using reader = new JsonReader(decoded(answer.heldChunks(MAX_TREE_BYTES)), options);
   try {
     const tree = await readMembers(reader);
@@ -33,7 +39,9 @@ export async function readFileTree(answer: Answer): Promise<FileTree> {
 
 async function readMembers(reader: JsonReader): Promise<FileTree | undefined> {
   let tree: FileTree | undefined;
+  const turn = new Turn();
   for await (const key of reader.members()) {
+    if (turn.isOver()) await turn.next();
     if (key === "entries") tree = await readEntries(reader);
     else await reader.value();
   }

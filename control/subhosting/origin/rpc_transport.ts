@@ -109,6 +109,7 @@ function notReached(cause: unknown): CallFailure {
   return new CallFailure("unavailable", `it cannot be reached: ${reason}`, {
     isPassing: true,
     isDead: true,
+    isUnreachable: true,
     cause,
   });
 }

@@ -4,6 +4,7 @@ import { HeldBytes } from "./held_bytes.ts";
 import type { OriginClock } from "./origin_clock.ts";
 import { OriginGate } from "./origin_gate.ts";
 import type { OriginState } from "./origin_state.ts";
+import { ReadTurns } from "./read_turns.ts";
 import { checkRpcRoot } from "./rpc_root.ts";
 
 /** Origins of one subhoster that are remembered; then the one that was called longest ago is forgotten. */
@@ -13,6 +14,7 @@ export const MAX_ORIGINS = 100;
 export class SubhosterOrigins {
   readonly config: SubhosterConfig;
   readonly held = new HeldBytes();
+  readonly turns = new ReadTurns();
   readonly #clock: OriginClock;
   /** By rpc root, the one that was called last at the end. */
   readonly #gates = new Map<string, OriginGate>();
