@@ -5,12 +5,12 @@ import type { AccessBatch, Acquired, ResponseCounts, Subhosted, TraceContext } f
 import { type CertificateFeed, CertificateService } from "./certificates/certificate_service.ts";
 import { type Charge, type DataPlane, takeCharge } from "./charge.ts";
 import type { Config } from "./config/config.ts";
-import { HandoverOffer } from "./handover_offer.ts";
-import { type Predecessor, takePlace } from "./handover_request.ts";
-import { Launches } from "./launches.ts";
+import { HandoverOffer } from "./handover/handover_offer.ts";
+import { type Predecessor, takePlace } from "./handover/handover_request.ts";
+import { Launches } from "./launches/launches.ts";
 import { deploymentResource, openLogs, OtlpLogs, otlpTarget } from "./logs/mod.ts";
 import { Durations, Responses } from "./metrics/mod.ts";
-import { Routing } from "./routing.ts";
+import { Routing } from "./routing/routing.ts";
 import { ordinaryObserver } from "./ordinary_observer.ts";
 import { openStore } from "./store/mod.ts";
 import { subhosterOf } from "./subhosting/subhoster_of.ts";
@@ -18,7 +18,7 @@ import { Subhosting } from "./subhosting/subhosting.ts";
 import { tellAll } from "./supervisor/isolate_observer.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { loadTelemetry } from "./telemetry/telemetry.ts";
-import { urlHost } from "./url_host.ts";
+import { urlHost } from "./http/url_host.ts";
 import { UsageLedger } from "./usage/mod.ts";
 
 const MAX_WAITING_ACQUIRES = 10_000;

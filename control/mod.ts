@@ -7,7 +7,7 @@ import type { Control, ControlOptions } from "./control.ts";
 
 export { type CliDeps, runCli, type RunningServer } from "./cli/run_cli.ts";
 export type { Config, Control };
-export type { Predecessor } from "./handover_request.ts";
+export type { Predecessor } from "./handover/handover_request.ts";
 export type { Lessee } from "./supervisor/lessee.ts";
 export type { Supervisor } from "./supervisor/supervisor.ts";
 export { isExporting } from "./telemetry/is_exporting.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { removeIfThere } from "../remove_if_there.ts";
+import { removeIfThere } from "../files/remove_if_there.ts";
 import { blobPath } from "../store/blob_path.ts";
 import { FOLDERS } from "./backup_format.ts";
 

@@ -9,7 +9,7 @@ import {
   MAX_FILES,
   type SourceOptions,
 } from "../model.ts";
-import { unprivilegedUser } from "../unprivileged_user.ts";
+import { unprivilegedUser } from "../process/unprivileged_user.ts";
 import { BuildError } from "./build_error.ts";
 import { type BuildPlace, openBuildPlace } from "./build_place.ts";
 import { type Builder, startBuilder } from "./builder_process.ts";

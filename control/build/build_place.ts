@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { endLeftCommands } from "../end_left_commands.ts";
-import { folderSize } from "../folder_size.ts";
+import { endLeftCommands } from "../process/end_left_commands.ts";
+import { folderSize } from "../files/folder_size.ts";
 import { succeeds } from "./succeeds.ts";
 
 /** Kept of what was downloaded; past that, packages are downloaded anew. The largest frameworks have 0.3 GiB. */

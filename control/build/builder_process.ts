@@ -1,5 +1,5 @@
-import { killGroup } from "../kill_group.ts";
-import { readStart } from "../read_start.ts";
+import { killGroup } from "../process/kill_group.ts";
+import { readStart } from "../process/read_start.ts";
 import { BuildError } from "./build_error.ts";
 import { type BuildBounds, watchBuild } from "./build_watch.ts";
 import type { BuildLog } from "../model.ts";

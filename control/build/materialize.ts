@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Manifest, ManifestEntry } from "../model.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 import { isInnerLink, isManifestPath } from "./manifest_path.ts";
 
 const MAX_COPIES_AT_ONCE = 8;

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { seccompForTools } from "../../isolate/mod.ts";
-import { folderSize } from "../folder_size.ts";
+import { folderSize } from "../files/folder_size.ts";
 import { AppPaths } from "./app_paths.ts";
 import { BuildError } from "./build_error.ts";
 import { type DenoOptions, installTools } from "./deno_command.ts";

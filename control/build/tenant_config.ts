@@ -1,5 +1,5 @@
 import { join, posix } from "node:path";
-import { parseJsonc } from "../jsonc.ts";
+import { parseJsonc } from "../text/jsonc.ts";
 import { BuildError } from "./build_error.ts";
 import { isManifestPath } from "./manifest_path.ts";
 import type { BuildRequest } from "./protocol.ts";

@@ -1,5 +1,5 @@
 import type { Challenge } from "../../runner/mod.ts";
-import { doneWithin } from "../done_within.ts";
+import { doneWithin } from "../scheduling/done_within.ts";
 
 /** A runner that does not say so by then is not waited for: its visitors are few, and authorities look several times. */
 const APPLY_TIMEOUT_MS = 5000;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { directClient } from "../direct_client.ts";
+import { directClient } from "../http/direct_client.ts";
 import type { BuildLog, IsolateInfo, Organization } from "../model.ts";
 import type {
   ApiDeployment,

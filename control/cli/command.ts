@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../text/nearest.ts";
 import type { ApiClient } from "./client.ts";
 import { CliError } from "./cli_error.ts";
 import type { FolderLink } from "./folder_link.ts";

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Address, Config } from "../config/config.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../text/nearest.ts";
 import { CliError, EXIT_CODE } from "./cli_error.ts";
 import { ApiClient } from "./client.ts";
 import { type Command, COMMON_OPTIONS, optionsOf, parseCommandLine, REMOTE_OPTIONS } from "./command.ts";

@@ -1,4 +1,4 @@
-import { ParallelWork } from "../parallel_work.ts";
+import { ParallelWork } from "../scheduling/parallel_work.ts";
 import type { ApiProject } from "./api_shapes.ts";
 import type { ApiClient } from "./client.ts";
 import { formatBytes } from "./quantity.ts";

@@ -22,7 +22,7 @@ import {
   text,
 } from "./values.ts";
 import { DEFAULT_LIMITS, type Limits } from "../model.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../text/nearest.ts";
 import type { SubhosterConfig } from "../subhosting/model.ts";
 
 export type { Address };

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { openFilesLimit } from "../open_files_limit.ts";
+import { openFilesLimit } from "../process/open_files_limit.ts";
 import { commandOutput } from "./command_output.ts";
 import type { Finding } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 import type { Address, Config } from "../config/config.ts";
-import { directClient } from "../direct_client.ts";
+import { directClient } from "../http/direct_client.ts";
 import { dataDirOwner } from "../store/mod.ts";
-import { urlHost } from "../url_host.ts";
+import { urlHost } from "../http/url_host.ts";
 import type { Finding } from "./finding.ts";
 
 const TIMEOUT_MS = 2000;

@@ -1,7 +1,7 @@
 import { isPublicAddress } from "../../isolate/mod.ts";
-import { directClient } from "../direct_client.ts";
+import { directClient } from "../http/direct_client.ts";
 import type { Domain } from "../model.ts";
-import { readAnswerStart } from "../read_answer_start.ts";
+import { readAnswerStart } from "../http/read_answer_start.ts";
 import { verificationRecord } from "./dns_records.ts";
 
 /** Where a web server that the name leads to now has the proof (RFC 8615). */

@@ -4,7 +4,7 @@ import { isNeverDeployed, isSecretFile } from "../snapshot/deployed_paths.ts";
 import { type Entrypoint, type EntrypointSources, findEntrypoint } from "../snapshot/find_entrypoint.ts";
 import { type FolderConfig, readFolderConfig } from "../snapshot/folder_config.ts";
 import { SnapshotError } from "../snapshot/snapshot_error.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 import { choosePaths } from "./choose_paths.ts";
 import { type CommitLocation, readObjects, type TreeEntry } from "./commit_objects.ts";
 

@@ -1,6 +1,6 @@
 import type { ConfinedGit } from "./confined_git.ts";
 import { SnapshotError } from "../snapshot/snapshot_error.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 import { GitError } from "./git_process.ts";
 
 /** A commit in a repository on this machine. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { workingBwrap } from "../build/working_bwrap.ts";
 import { gitEnvironment } from "./git_environment.ts";
-import { unprivilegedUser } from "../unprivileged_user.ts";
+import { unprivilegedUser } from "../process/unprivileged_user.ts";
 import { GitError, GitProcess } from "./git_process.ts";
 
 /** What {@linkcode ConfinedGit} runs. */

@@ -1,7 +1,7 @@
 import { ApiError } from "../api/errors.ts";
 import type { GitBranch, GitLink, Project } from "../model.ts";
 import { SnapshotError } from "../snapshot/snapshot_error.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 import { closeBranch, type CloseBranchDeps } from "./close_branch.ts";
 import type { CommitLocation } from "./commit_objects.ts";
 import type { CommitStatus } from "./commit_status.ts";

@@ -1,7 +1,7 @@
 import { type BuildBounds, watchBuild } from "../build/build_watch.ts";
-import { killGroup } from "../kill_group.ts";
-import { inOneLine } from "../one_line.ts";
-import { readStart } from "../read_start.ts";
+import { killGroup } from "../process/kill_group.ts";
+import { inOneLine } from "../text/one_line.ts";
+import { readStart } from "../process/read_start.ts";
 
 /** How {@linkcode GitProcess} looks after a process. */
 export interface GitProcessOptions {

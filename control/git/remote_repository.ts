@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { GitCredential } from "../store/mod.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 import { isBranchName } from "./branch_name.ts";
 import type { ConfinedGit } from "./confined_git.ts";
 import { GitError } from "./git_process.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { ApiError } from "../api/errors.ts";
-import { endLeftCommands } from "../end_left_commands.ts";
+import { endLeftCommands } from "../process/end_left_commands.ts";
 import type { Project } from "../model.ts";
-import { previewHostname } from "../routes.ts";
+import { previewHostname } from "../routing/routes.ts";
 import { StoreError } from "../store/mod.ts";
 import type { CloseBranchDeps } from "./close_branch.ts";
 import type { CommitStatus } from "./commit_status.ts";

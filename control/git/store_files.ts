@@ -3,7 +3,7 @@ import { AssetTree } from "../api/deployments/asset_tree.ts";
 import { checkSizes } from "../api/deployments/assets.ts";
 import { addStaticSite, manifestOf } from "../deployments/manifest.ts";
 import type { Manifest } from "../model.ts";
-import { ParallelWork } from "../parallel_work.ts";
+import { ParallelWork } from "../scheduling/parallel_work.ts";
 import type { Blobs, StoredBlob } from "../store/mod.ts";
 import type { CommitFiles } from "./commit_files.ts";
 import { type CommitLocation, readObjects } from "./commit_objects.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { AppLog, LogLevel } from "../model.ts";
-import { STEADY_AFTER_MS, SteadyClock } from "../steady_clock.ts";
+import { STEADY_AFTER_MS, SteadyClock } from "../scheduling/steady_clock.ts";
 import { believedClock } from "../testing/believed_clock.ts";
 import { openStore } from "../store/mod.ts";
 import type { AppLogQuery, AppLogs } from "./app_logs.ts";

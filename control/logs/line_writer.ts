@@ -1,5 +1,5 @@
 import type { Database } from "../store/mod.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 
 /** Lines that wait to be written; more are dropped and counted. */
 export const MAX_QUEUE = 20_000;

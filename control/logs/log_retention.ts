@@ -1,6 +1,6 @@
-import { SteadyClock } from "../steady_clock.ts";
+import { SteadyClock } from "../scheduling/steady_clock.ts";
 import { type Database, OldRows } from "../store/mod.ts";
-import { nextTurn } from "../turn.ts";
+import { nextTurn } from "../scheduling/turn.ts";
 import { LOG_TABLES, type LogTableName } from "./log_tables.ts";
 
 /** A log is counted when it has so many new lines, of those that are kept of it. */

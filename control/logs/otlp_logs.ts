@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { readRetryAfter } from "../certificates/acme/retry_after.ts";
 import type { LogLevel } from "../model.ts";
-import { inOneLine } from "../one_line.ts";
-import { readAnswerStart } from "../read_answer_start.ts";
+import { inOneLine } from "../text/one_line.ts";
+import { readAnswerStart } from "../http/read_answer_start.ts";
 import { otlpRequest, type OtlpResource } from "./otlp_request.ts";
 
 /** Records that wait to be sent; more are dropped and counted. */

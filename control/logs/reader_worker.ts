@@ -1,7 +1,7 @@
 /** The thread that reads logs: one short step for each reader in turn, so that nobody waits for a long search. */
 import { DatabaseSync } from "node:sqlite";
 import { Database } from "../store/database.ts";
-import { Turn } from "../turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 import type { FromReader, ToReader } from "./log_query.ts";
 import { LogScan } from "./log_scan.ts";
 

@@ -2,7 +2,7 @@ import type { SandboxLayers } from "../../isolate/mod.ts";
 import type { Authenticator, SubhosterStatus } from "../api/mod.ts";
 import type { CertificateService } from "../certificates/certificate_service.ts";
 import type { LogStore, OtlpLogs } from "../logs/mod.ts";
-import type { Routing } from "../routing.ts";
+import type { Routing } from "../routing/routing.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { UsageLedger } from "../usage/mod.ts";
 import type { Durations } from "./durations.ts";

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import process from "node:process";
-import { openFilesLimit } from "../open_files_limit.ts";
+import { openFilesLimit } from "../process/open_files_limit.ts";
 import { counter, gauge, type Metric } from "./exposition.ts";
 
 /** What Prometheus' client libraries tell of every process, by the names that they use. */

@@ -1,4 +1,4 @@
-import { parseJsonc } from "../jsonc.ts";
+import { parseJsonc } from "../text/jsonc.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 
 /** What a folder says about its own deployment. */

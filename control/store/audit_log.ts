@@ -1,4 +1,4 @@
-import { SteadyClock } from "../steady_clock.ts";
+import { SteadyClock } from "../scheduling/steady_clock.ts";
 import type { Database } from "./database.ts";
 import { OldRows } from "./old_rows.ts";
 

@@ -3,7 +3,7 @@ import { AuditLog, type AuditQuery } from "./audit_log.ts";
 import { openDatabase } from "./database.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { believedClock } from "../testing/believed_clock.ts";
-import { SteadyClock } from "../steady_clock.ts";
+import { SteadyClock } from "../scheduling/steady_clock.ts";
 
 const ALL: AuditQuery = {
   organizationId: null,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { nextTurn } from "../turn.ts";
+import { nextTurn } from "../scheduling/turn.ts";
 import { blobPath } from "./blob_path.ts";
 import type { Database } from "./database.ts";
 

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { MAX_FILES_BYTES } from "../model.ts";
-import { removeIfThere } from "../remove_if_there.ts";
-import { Turn } from "../turn.ts";
+import { removeIfThere } from "../files/remove_if_there.ts";
+import { Turn } from "../scheduling/turn.ts";
 import { collectBlobs, type CollectedBlobs } from "./blob_collection.ts";
 import { BLOB_MODE, blobPath } from "./blob_path.ts";
 import type { Database } from "./database.ts";

@@ -1,4 +1,4 @@
-import { branchLabel } from "../branch_label.ts";
+import { branchLabel } from "../routing/branch_label.ts";
 import type { Database } from "./database.ts";
 
 /** A deployment as far as branches know it. */

@@ -1,4 +1,4 @@
-import { nextTurn } from "../turn.ts";
+import { nextTurn } from "../scheduling/turn.ts";
 import type { Database } from "./database.ts";
 
 /** Rows deleted in one transaction: about 3 ms of the event loop. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { SecretBox } from "../secrets/secret_box.ts";
 import type { Limits, Project } from "../model.ts";
-import type { RouteSource } from "../routes.ts";
+import type { RouteSource } from "../routing/routes.ts";
 import { AcmeAccounts } from "./acme_accounts.ts";
 import { Branches } from "./branches.ts";
 import { AuditLog } from "./audit_log.ts";

@@ -1,6 +1,6 @@
 import type { Sandbox } from "../../isolate/mod.ts";
 import type { IsolateUsage } from "../../runner/mod.ts";
-import { doneWithin } from "../done_within.ts";
+import { doneWithin } from "../scheduling/done_within.ts";
 import type { UsageDelta } from "../usage/mod.ts";
 import type { IsolateRef } from "./isolate_observer.ts";
 import type { Lessee } from "./lessee.ts";

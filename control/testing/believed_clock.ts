@@ -1,4 +1,4 @@
-import { STEADY_AFTER_MS, SteadyClock } from "../steady_clock.ts";
+import { STEADY_AFTER_MS, SteadyClock } from "../scheduling/steady_clock.ts";
 
 /** The time of this machine, after an hour in which it went evenly. */
 export function believedClock(): SteadyClock {

@@ -1,4 +1,4 @@
-import { SteadyClock } from "../steady_clock.ts";
+import { SteadyClock } from "../scheduling/steady_clock.ts";
 import type { Database } from "../store/mod.ts";
 import { SLOT_MS, slotOf } from "./slot.ts";
 import { addUsage, NO_USAGE, type UsageDelta, usageProblem } from "./usage_delta.ts";

@@ -6,7 +6,7 @@ import { ndjsonResponse } from "../logs/log_streams.ts";
 import type { LogPage } from "../../logs/mod.ts";
 import { tooManyReaders } from "../logs/logs.ts";
 import { unixMs } from "../logs/rfc3339.ts";
-import { doneWithin } from "../../done_within.ts";
+import { doneWithin } from "../../scheduling/done_within.ts";
 import type { AppLog } from "../../model.ts";
 import { namedDeployment, namedProject } from "./named_project.ts";
 

@@ -3,7 +3,7 @@ import { AssetTree, refusedAsset } from "../deployments/asset_tree.ts";
 import { gitSha1 } from "../deployments/assets.ts";
 import { ApiError } from "../errors.ts";
 import { MAX_FILES } from "../../model.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import { isObject } from "../projects/variables.ts";
 
 /** The longest manifest, in characters: of the most files that a deployment may have, their paths long. */

@@ -3,7 +3,7 @@ import type { ApiDeps, ApiEnv } from "../deps.ts";
 import { readJson } from "../input.ts";
 import { findOrganization, organizationBody } from "../access/organizations.ts";
 import type { Listed, ListOptions } from "../../store/mod.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import { organizationJson, projectJson } from "./project_json.ts";
 
 const PAGE = 100;

@@ -9,7 +9,7 @@ import { ndjsonResponse } from "../logs/log_streams.ts";
 import { sourcePath } from "../deployments/source_path.ts";
 import { assertDeployable, submitDeployment } from "../../deployments/submit.ts";
 import { type Manifest, MAX_FILES, type Project, type SourceOptions } from "../../model.ts";
-import { doneWithin } from "../../done_within.ts";
+import { doneWithin } from "../../scheduling/done_within.ts";
 import { buildOutcome } from "./build_outcome.ts";
 import { deployedJson } from "./build_json.ts";
 import { addFileServer, isFileServer } from "./file_server.ts";

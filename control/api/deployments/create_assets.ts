@@ -6,7 +6,7 @@ import { AssetTree, pathProblem, refusedAsset } from "./asset_tree.ts";
 import { AssetSizes, gitSha1 } from "./assets.ts";
 import { decodeBase64 } from "./base64_stream.ts";
 import { ApiError } from "../errors.ts";
-import { ParallelWork } from "../../parallel_work.ts";
+import { ParallelWork } from "../../scheduling/parallel_work.ts";
 import type { JsonReader } from "./json_reader.ts";
 import { TextSpool } from "./text_spool.ts";
 

@@ -1,5 +1,5 @@
 import type { Project } from "../../model.ts";
-import { previewHostname } from "../../routes.ts";
+import { previewHostname } from "../../routing/routes.ts";
 import { type Principal, resolveTemplate } from "../../store/mod.ts";
 import type { ApiDeps } from "../deps.ts";
 import { ApiError } from "../errors.ts";

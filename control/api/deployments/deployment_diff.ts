@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { type Compared, diffDeployments } from "../../deployments/diff.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import { deploymentJson } from "./deployment_json.ts";
 import { findDeployment } from "./deployments.ts";
 import type { ApiDeps, ApiEnv } from "../deps.ts";

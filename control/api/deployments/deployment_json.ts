@@ -1,5 +1,5 @@
 import type { DeploymentContext, DeploymentStatus, GitCommit, Limits, Project } from "../../model.ts";
-import { branchHostname, previewHostname, productionHostname } from "../../routes.ts";
+import { branchHostname, previewHostname, productionHostname } from "../../routing/routes.ts";
 import type { DeploymentRecord } from "../../store/mod.ts";
 import type { ApiDeps } from "../deps.ts";
 

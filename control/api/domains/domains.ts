@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { CertificateError } from "../../certificates/certificate_error.ts";
 import { checkCertificate } from "../../certificates/check_certificate.ts";
-import { doneWithin } from "../../done_within.ts";
+import { doneWithin } from "../../scheduling/done_within.ts";
 import { verifyDomain } from "../../domains/verify_domain.ts";
 import type { CertificateMaterial, Domain } from "../../model.ts";
 import { admits } from "../access/access.ts";

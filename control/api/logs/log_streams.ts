@@ -1,4 +1,4 @@
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 
 /** Text gathered before it is sent. */
 const CHUNK_CHARS = 16_384;

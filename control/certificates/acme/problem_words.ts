@@ -1,4 +1,4 @@
-import { inOneLine } from "../../one_line.ts";
+import { inOneLine } from "../../text/one_line.ts";
 import type { AcmeSubproblem } from "./acme_error.ts";
 import type { Answer } from "./answer.ts";
 

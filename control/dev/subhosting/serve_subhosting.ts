@@ -4,7 +4,7 @@ import type { RunningServer } from "../../cli/run_cli.ts";
 import { printable, type Terminal } from "../../cli/terminal.ts";
 import type { Address } from "../../config/config.ts";
 import type { SubhosterConfig } from "../../subhosting/model.ts";
-import { urlHost } from "../../url_host.ts";
+import { urlHost } from "../../http/url_host.ts";
 import { FolderChanges } from "../folder_changes.ts";
 import { DenoProgram } from "./deno_program.ts";
 import { VersionedHostnames } from "./versioned_hostnames.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 
 /** Objects that were not taken in yet, in one folder. */
 const OBJECTS = /^(?:tmp_|incoming-)/;

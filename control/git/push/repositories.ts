@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { CommitLocation } from "../commit_objects.ts";
 import type { ConfinedGit, GitRun } from "../confined_git.ts";
 import { GitError, type GitProcess } from "../git_process.ts";
-import { folderSize } from "../../folder_size.ts";
+import { folderSize } from "../../files/folder_size.ts";
 import { Places } from "./places.ts";
 import { removeLeftovers } from "./remove_leftovers.ts";
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { AppPaths } from "../../build/app_paths.ts";
 import { compileModule } from "../../build/compile_module.ts";
 import { type FileView, openFileView } from "../../build/file_view.ts";
-import { removeIfThere } from "../../remove_if_there.ts";
+import { removeIfThere } from "../../files/remove_if_there.ts";
 import type { ContentStore } from "./content_store.ts";
 
 /** What {@linkcode CodeCompiler} works with. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 
 /** Hashed in one go. */
 const CHUNK_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { ParallelWork } from "../../parallel_work.ts";
-import { removeIfThere } from "../../remove_if_there.ts";
+import { ParallelWork } from "../../scheduling/parallel_work.ts";
+import { removeIfThere } from "../../files/remove_if_there.ts";
 import type { SecretBox } from "../../secrets/secret_box.ts";
 import { type Database, openDatabase, StoreError } from "../../store/mod.ts";
 import type { FileTree, IsolateConfig } from "../model.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import { OriginError } from "../origin/origin_error.ts";
 
 /** One entry of an eszip. `jsonc` is there for import maps alone, `data` for who reads the archive itself. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { removeIfThere } from "../../remove_if_there.ts";
+import { removeIfThere } from "../../files/remove_if_there.ts";
 
 /** What was left half made by a server that was killed goes when it is so old: another one may be at work beside this one. */
 const MAX_UNFINISHED_AGE_MS = 60 * 60_000;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Limits } from "../../model.ts";
 import type { Launch } from "../../supervisor/launch.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import type { SubhosterConfig } from "../model.ts";
 import { type ContentStore, INDEX_FILE } from "./content_store.ts";
 import type { KeptProgram } from "./kept_program.ts";

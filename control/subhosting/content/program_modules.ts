@@ -1,5 +1,5 @@
 import type { ModuleIndex } from "../../../isolate/mod.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import type { IsolateConfig } from "../model.ts";
 import { OriginError } from "../origin/origin_error.ts";
 import { type EszipEntry, readEszip } from "./eszip.ts";

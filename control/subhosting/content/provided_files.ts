@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ProvidedFiles } from "../../../isolate/mod.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import type { FileTree, Origin } from "../model.ts";
 import type { OriginClient } from "../origin/origin_client.ts";
 import { OriginError, type OriginErrorCode } from "../origin/origin_error.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import type { FileTree, FileTreeEntry } from "../model.ts";
 
 const HASH_HEX = 64;

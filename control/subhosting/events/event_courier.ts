@@ -1,6 +1,6 @@
-import { doneWithin } from "../../done_within.ts";
-import { SteadyClock } from "../../steady_clock.ts";
-import { nextTurn } from "../../turn.ts";
+import { doneWithin } from "../../scheduling/done_within.ts";
+import { SteadyClock } from "../../scheduling/steady_clock.ts";
+import { nextTurn } from "../../scheduling/turn.ts";
 import type { Origin } from "../model.ts";
 import { machineClock, type OriginClock } from "../origin/origin_clock.ts";
 import { OriginError } from "../origin/origin_error.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, openDatabase, StoreError } from "../../store/mod.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import type { Origin, SubhostingEvent } from "../model.ts";
 import { type EventLine, eventLine, isLog } from "./event_chunk.ts";
 import { type Batch, EVENT_MIGRATIONS, EventTable, type SpooledOrigin } from "./event_table.ts";

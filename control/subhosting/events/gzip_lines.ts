@@ -1,4 +1,4 @@
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 
 /** Compressed in one go: less than 2 ms of the event loop, on which `CompressionStream` works in Deno 2.9. */
 const PIECE_CHARACTERS = 32 * 1024;

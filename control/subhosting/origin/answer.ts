@@ -1,4 +1,4 @@
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import { CallFailure } from "./call_failure.ts";
 import type { HeldBytes } from "./held_bytes.ts";
 import type { ReadTurns } from "./read_turns.ts";

@@ -1,6 +1,6 @@
 import { JsonReader } from "../../api/deployments/json_reader.ts";
 import { ApiError } from "../../api/errors.ts";
-import { Turn } from "../../turn.ts";
+import { Turn } from "../../scheduling/turn.ts";
 import type { FileTree } from "../model.ts";
 import type { Answer } from "./answer.ts";
 import { CallFailure } from "./call_failure.ts";

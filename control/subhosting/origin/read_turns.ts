@@ -1,4 +1,4 @@
-import { nextTurn } from "../../turn.ts";
+import { nextTurn } from "../../scheduling/turn.ts";
 
 /** Turns of the event loop for the answers of one subhoster: however many there are, one of them goes on in each. */
 export class ReadTurns {

@@ -1,4 +1,4 @@
-import { removeIfThere } from "../../remove_if_there.ts";
+import { removeIfThere } from "../../files/remove_if_there.ts";
 import type { Answer } from "./answer.ts";
 import { CallFailure } from "./call_failure.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Turn } from "./turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 
 /** Fewer files are linked one by one in the time that keeping them would save (measured: 2.5 ms for so many). */
 const MIN_FILES = 500;

@@ -1,4 +1,4 @@
-import type { Address } from "./config/values.ts";
+import type { Address } from "../config/values.ts";
 import { urlHost } from "./url_host.ts";
 
 /**

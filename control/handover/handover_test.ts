@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HandoverOffer } from "./handover_offer.ts";
 import { takePlace } from "./handover_request.ts";
-import { DataLock } from "./store/data_lock.ts";
+import { DataLock } from "../store/data_lock.ts";
 
 /** A server that does no more than to have the data directory. */
 class TestServer implements AsyncDisposable {

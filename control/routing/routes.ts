@@ -1,5 +1,5 @@
-import type { Limits, Project } from "./model.ts";
-import type { Route, RouteTable } from "../runner/mod.ts";
+import type { Limits, Project } from "../model.ts";
+import type { Route, RouteTable } from "../../runner/mod.ts";
 
 /** What the routes of some projects, or of all, are made of. */
 export interface RouteSource {

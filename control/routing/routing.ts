@@ -1,7 +1,7 @@
-import type { RouteChanges, RouteTable } from "../runner/mod.ts";
+import type { RouteChanges, RouteTable } from "../../runner/mod.ts";
 import { RouteClaims } from "./route_claims.ts";
 import { projectRoutes, type RouteOptions } from "./routes.ts";
-import type { Store } from "./store/mod.ts";
+import type { Store } from "../store/mod.ts";
 
 /** Finds out, after every change of the store, what of the route table changes, and tells the runners. */
 export class Routing {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { handoverPath, readWord, WORDS, writeWord } from "./handover_line.ts";
-import { dataDirOwner } from "./store/mod.ts";
+import { dataDirOwner } from "../store/mod.ts";
 
 /** How long the other server may take, also to be ready itself. */
 const RELEASE_TIMEOUT_MS = 20_000;

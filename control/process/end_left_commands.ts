@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { endLeftProcesses } from "../isolate/mod.ts";
+import { endLeftProcesses } from "../../isolate/mod.ts";
 
 /**
  * Ends what an earlier server has bubblewrap run in a directory. One that was started in the moment in which its server was

@@ -1,4 +1,4 @@
-import type { Route, RouteChanges, RouteTable } from "../runner/mod.ts";
+import type { Route, RouteChanges, RouteTable } from "../../runner/mod.ts";
 import type { ProjectRoutes } from "./routes.ts";
 
 const NONE: ProjectRoutes = { defaults: new Map(), branches: new Map(), custom: new Map() };

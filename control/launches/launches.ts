@@ -1,9 +1,9 @@
 import { AppTrees } from "./app_trees.ts";
-import { materialize } from "./build/materialize.ts";
-import type { Image, Limits } from "./model.ts";
-import type { Store } from "./store/mod.ts";
-import type { Launch } from "./supervisor/supervisor.ts";
-import { Turn } from "./turn.ts";
+import { materialize } from "../build/materialize.ts";
+import type { Image, Limits } from "../model.ts";
+import type { Store } from "../store/mod.ts";
+import type { Launch } from "../supervisor/supervisor.ts";
+import { Turn } from "../scheduling/turn.ts";
 
 /** What {@linkcode Launches} reads, and what this machine adds. */
 export interface LaunchesOptions {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Launches } from "./launches.ts";
-import { DEFAULT_LIMITS, type Image, type Manifest } from "./model.ts";
-import { openStore, type Store } from "./store/mod.ts";
-import { PLAIN_DEPLOYMENT } from "./store/testing/plain_deployment.ts";
+import { DEFAULT_LIMITS, type Image, type Manifest } from "../model.ts";
+import { openStore, type Store } from "../store/mod.ts";
+import { PLAIN_DEPLOYMENT } from "../store/testing/plain_deployment.ts";
 
 /** Enough to be kept for the next isolate. */
 const MANY = 1000;

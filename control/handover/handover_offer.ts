@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { handoverPath, readWord, WORDS, writeWord } from "./handover_line.ts";
-import { removeIfThere } from "./remove_if_there.ts";
+import { removeIfThere } from "../files/remove_if_there.ts";
 
 /** How often a server whose successor has failed asks for the data directory. */
 const TAKE_BACK_INTERVAL_MS = 1000;

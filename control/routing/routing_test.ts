@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { Route, RouteChanges } from "../runner/mod.ts";
-import { DEFAULT_LIMITS, type Image } from "./model.ts";
+import type { Route, RouteChanges } from "../../runner/mod.ts";
+import { DEFAULT_LIMITS, type Image } from "../model.ts";
 import { Routing } from "./routing.ts";
-import { openStore, type Store } from "./store/mod.ts";
-import { SeededRandom } from "../tests/seeded_random.ts";
-import { PLAIN_DEPLOYMENT } from "./store/testing/plain_deployment.ts";
+import { openStore, type Store } from "../store/mod.ts";
+import { SeededRandom } from "../../tests/seeded_random.ts";
+import { PLAIN_DEPLOYMENT } from "../store/testing/plain_deployment.ts";
 
 const OPTIONS = { baseDomain: "isola.test", limits: DEFAULT_LIMITS };
 const IMAGE: Image = { mode: "bundle", entry: "main.ts", files: {} };

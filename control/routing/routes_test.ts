@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DEFAULT_LIMITS } from "./model.ts";
+import { DEFAULT_LIMITS } from "../model.ts";
 import { RouteClaims } from "./route_claims.ts";
 import { projectRoutes, type RouteSource } from "./routes.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Turn } from "./turn.ts";
+import { Turn } from "../scheduling/turn.ts";
 
 /** Of st_blocks (stat(2)). */
 const BLOCK_BYTES = 512;
