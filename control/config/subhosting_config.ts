@@ -39,6 +39,7 @@ export const SUBHOSTING = z.array(
       refuse("must not have both nextSecret and nextSecretFile");
     }
   }),
+  "must be a list of subhosters, each with id, secret and rpcRoots",
 ).max(MAX_SUBHOSTERS, `must be at most ${MAX_SUBHOSTERS}`).superRefine((subhosters, context) => {
   const ids = new Set<string>();
   for (const [index, { id }] of subhosters.entries()) {

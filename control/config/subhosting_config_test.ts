@@ -87,7 +87,7 @@ Deno.test("secrets are read from files beside the configuration, without the new
 
 Deno.test("what is wrong with a subhoster is told with its key, and no secret is shown", () => {
   const rows: [changes: unknown, problem: RegExp][] = [
-    ["se cret", /^Cannot use subhosting of .*array/],
+    ["se cret", /^Cannot use subhosting of .*must be a list of subhosters/],
     [["se cret"], /^Cannot use subhosting\.0 of .*object/],
     [given({ id: "a/b" }), /subhosting\.0\.id "a\/b" of .*: must be 1 to 64 of/],
     [given({ id: ".." }), /subhosting\.0\.id ".." of .*: must be 1 to 64 of/],

@@ -98,7 +98,8 @@ export function layerOf(body: Uint8Array, entrypoint: string): IsolateConfig["la
 
 function inlineLayer({ entrypoint, layers, inline_layer }: z.infer<typeof config>): ParsedConfig["layer"] {
   if (layers === null || layers === undefined || layers.length === 0) return null;
-  const inline = layers.find(({ id }) => id === inline_layer);
+  const inline = layers.find(({ id }) => id === inline_layer) ??
+    (layers.length === 1 && (inline_layer ?? null) === null ? layers[0] : undefined);
   if (inline === undefined) {
     throw wrong(`"inline_layer": must be the id of the layer that the body is, one of "layers"`);
   }

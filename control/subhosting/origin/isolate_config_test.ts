@@ -32,6 +32,7 @@ const READ: [name: string, config: Record<string, unknown>, parsed: Partial<Pars
   ["a bundle", { layers: [{ kind: "bundle", id: "x", specifier: ENTRYPOINT }], inline_layer: "x" }, {
     layer: { kind: "bundle", specifier: ENTRYPOINT },
   }],
+  ["the only one there is", { layers: [{ kind: "eszip", id: "x" }] }, { layer: { kind: "eszip" } }],
   ["an eszip", { layers: [{ kind: "eszip", id: "d@1.5" }], inline_layer: "d@1.5" }, {
     layer: { kind: "eszip" },
   }],
@@ -69,7 +70,7 @@ const REFUSED: [name: string, config: unknown, message: RegExp][] = [
   ],
   ["a text for hosts", { permissions: { net: "a.example" } }, /"permissions\.net": must be true, false or/],
   ["too many hosts", { permissions: { net: range(1001).map((i) => `a${i}`) } }, /1000 hosts/],
-  ["no inline layer", { layers: [BUNDLE] }, /"inline_layer": must be the id/],
+  ["no inline layer of two", { layers: [BUNDLE, BUNDLE] }, /"inline_layer": must be the id/],
   ["an unknown inline layer", { layers: [BUNDLE], inline_layer: "b" }, /"inline_layer": must be the id/],
   ["two layers", { layers: [BUNDLE, { kind: "eszip", id: "b" }], inline_layer: "b" }, /cannot be fetched/],
   ["very many layers", { layers: Array(101).fill({}) }, /"layers": must be at most 100$/],

@@ -48,7 +48,8 @@ export async function callOrigin<T>(call: OriginCall<T>): Promise<T> {
     const error = explain(name, cause);
     const isUnreachable = cause instanceof CallFailure && cause.isUnreachable;
     gate.leave(outcomeOf(cause, signal), isUnreachable ? null : deploymentId);
-    gate.count(error instanceof OriginError ? error : null);
+    // What it does not have is nothing that an origin does wrong.
+    gate.count(error instanceof OriginError && error.code !== "not_found" ? error : null);
     throw error;
   }
 }
