@@ -26,6 +26,13 @@ export interface Origin {
   rpcRoot: string;
 }
 
+/** Which deployment of which subhoster. */
+export interface SubhostedName {
+  subhosterId: string;
+  /** The subhoster's own name of it. */
+  deploymentId: string;
+}
+
 /** What a deployment's origin says of it in `x-deno-config`, checked. */
 export interface IsolateConfig {
   /** `import.meta.url` of the module that is imported. */

@@ -11,7 +11,7 @@ import { programModules } from "./content/program_modules.ts";
 import { FileProvider } from "./content/provided_files.ts";
 import { RecentlyUsed } from "./content/recently_used.ts";
 import { SingleFlight } from "./content/single_flight.ts";
-import type { Origin, SubhosterConfig } from "./model.ts";
+import type { Origin, SubhostedName, SubhosterConfig } from "./model.ts";
 import type { OriginClient } from "./origin/origin_client.ts";
 import { OriginError } from "./origin/origin_error.ts";
 import { subhosterOf } from "./subhoster_of.ts";
@@ -22,6 +22,8 @@ export interface SubhostedDeploymentsOptions {
   box: SecretBox;
   client: Pick<OriginClient, "boot" | "readTree" | "readBlob">;
   subhosters: readonly SubhosterConfig[];
+  /** A program does not get its files, and why: in words for its subhoster. */
+  failed(subhosted: SubhostedName, reason: string): void;
   /** The machine's, where a subhoster has none. */
   region: string;
   limits: Limits;
@@ -94,7 +96,14 @@ export class SubhostedDeployments implements AsyncDisposable {
     this.#options = options;
     this.#subhosters = new Map(options.subhosters.map((subhoster) => [subhoster.id, subhoster]));
     this.#store = store;
-    this.#files = new FileProvider({ store, client: options.client, signal: this.#closed.signal });
+    this.#files = new FileProvider({
+      store,
+      client: options.client,
+      signal: this.#closed.signal,
+      failed({ key, deploymentId }, reason) {
+        options.failed({ subhosterId: subhosterOf(key)!, deploymentId }, reason);
+      },
+    });
     this.#compiler = new CodeCompiler({ store, v8Flags: v8Flags(options.limits.memoryMb) });
     this.#now = options.now ?? (() => performance.now());
   }

@@ -48,6 +48,7 @@ class Trial implements AsyncDisposable {
       subhosters,
       region: "machine",
       limits: DEFAULT_LIMITS,
+      failed: (_, reason) => assert.fail(reason),
       now: () => this.nowMs,
     });
     const prepare = (deploymentId: string) =>
@@ -265,6 +266,7 @@ Deno.test("thousands of deployments leave little in memory", async () => {
     subhosters: [],
     region: "machine",
     limits: DEFAULT_LIMITS,
+    failed: (_, reason) => assert.fail(reason),
   });
   const fetchAll = async (from: number, to: number) => {
     for (let at = from; at < to; at += 50) {

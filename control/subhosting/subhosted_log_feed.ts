@@ -1,7 +1,7 @@
 import type { AppLogLine } from "../../isolate/mod.ts";
-import type { Subhosted } from "../../runner/mod.ts";
 import type { SubhostedLogs } from "../logs/mod.ts";
 import type { IsolateObserver, IsolateRef } from "../supervisor/isolate_observer.ts";
+import type { SubhostedName } from "./model.ts";
 import { subhosterOf } from "./subhoster_of.ts";
 
 /** What the feed works with. */
@@ -25,12 +25,12 @@ export class SubhostedLogFeed implements Partial<IsolateObserver> {
     this.#write({ subhosterId, deploymentId: key.slice(subhosterId.length + 1) }, line);
   }
 
-  /** A deployment could not be started, before it had an isolate. */
-  failedBefore(subhosted: Pick<Subhosted, "subhosterId" | "deploymentId">, message: string): void {
+  /** A deployment could not be started, before it had an isolate, or did not get its files. */
+  report(subhosted: SubhostedName, message: string): void {
     this.#write(subhosted, { time: new Date().toISOString(), level: "error", message });
   }
 
-  #write({ subhosterId, deploymentId }: Pick<Subhosted, "subhosterId" | "deploymentId">, line: AppLogLine) {
+  #write({ subhosterId, deploymentId }: SubhostedName, line: AppLogLine) {
     const region = this.#options.regionOf(subhosterId);
     this.#options.logs.append(subhosterId, [{ ...line, deploymentId, region }]);
   }

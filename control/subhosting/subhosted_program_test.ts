@@ -82,6 +82,7 @@ Deno.test("what an origin sends runs: a bundle, an eszip, and files that are rea
       subhosters,
       region: "machine",
       limits: DEFAULT_LIMITS,
+      failed: (_, reason) => assert.fail(reason),
     });
     const prepare = (deploymentId: string) =>
       deployments.prepare(`acme/${deploymentId}`, { ...origin.origin, deploymentId });

@@ -8,7 +8,7 @@ import type { Launch } from "../supervisor/launch.ts";
 import { EventCourier, type EventStats } from "./events/event_courier.ts";
 import { EventFeed } from "./events/event_feed.ts";
 import { EventSpool } from "./events/event_spool.ts";
-import type { SubhosterConfig } from "./model.ts";
+import type { SubhostedName, SubhosterConfig } from "./model.ts";
 import { OriginClient } from "./origin/origin_client.ts";
 import { SubhostedDeployments } from "./subhosted_deployments.ts";
 import { SubhostedLogFeed } from "./subhosted_log_feed.ts";
@@ -70,11 +70,20 @@ export class Subhosting implements AsyncDisposable {
     await using opening = new AsyncDisposableStack();
     const client = opening.use(new OriginClient({ subhosters }));
     const deployments = opening.use(
-      await SubhostedDeployments.open({ dataDir, box, client, subhosters, region, limits }),
+      await SubhostedDeployments.open({
+        dataDir,
+        box,
+        client,
+        subhosters,
+        region,
+        limits,
+        failed: (subhosted, reason) => subhosting.#failedSince(subhosted, reason),
+      }),
     );
     const spool = opening.use(EventSpool.open(dataDir));
     opening.move();
-    return new Subhosting(options, { client, deployments, spool });
+    const subhosting: Subhosting = new Subhosting(options, { client, deployments, spool });
+    return subhosting;
   }
 
   /** To be told of all isolates; of ordinary ones they take no notice. */
@@ -98,7 +107,7 @@ export class Subhosting implements AsyncDisposable {
       const { code, retryAfterS, reason } = refused;
       if (reason !== undefined) {
         this.#feed.failedBefore(subhosted, reason);
-        this.#logs.failedBefore(subhosted, reason);
+        this.#logs.report(subhosted, reason);
       }
       return { code, retryAfterS };
     } finally {
@@ -153,6 +162,11 @@ export class Subhosting implements AsyncDisposable {
     this.#spool[Symbol.dispose]();
     await this.#deployments[Symbol.asyncDispose]();
     this.#client[Symbol.dispose]();
+  }
+
+  #failedSince(subhosted: SubhostedName, reason: string): void {
+    this.#feed.failedSince(subhosted, reason);
+    this.#logs.report(subhosted, reason);
   }
 
   #regionOf(subhosterId: string): string {

@@ -46,7 +46,7 @@ interface Layout {
   /** While files are being made. */
   making?: Promise<void>;
   ended: boolean;
-  /** What the server fails in is reported once: a program may ask for as long as it likes. */
+  /** What goes wrong is reported once: a program may ask for as long as it likes. */
   hasFailed: boolean;
   slots: Slots;
   /** Of its subhoster's share. */
@@ -60,6 +60,8 @@ export interface FileProviderOptions {
   client: Pick<OriginClient, "readTree" | "readBlob">;
   /** Ends what is being fetched. */
   signal: AbortSignal;
+  /** Told once for each program, in words for its subhoster. */
+  failed(owner: FilesOwner, reason: string): void;
   /**
    * Of contents that isolates of one subhoster have: they are on disk for as long, also when they are not kept any more.
    *
@@ -139,15 +141,19 @@ export class FileProvider {
       await (layout.ready ??= this.#layOut(owner, join(dir, FOLDER), layout));
       if (content) await layout.slots.run(() => this.#place(owner, { dir, path, layout }));
     } catch (error) {
-      // What exactly is wrong with an origin is for its subhoster, not for the subhoster's customers.
-      if (error instanceof OriginError) throw new Error(`Cannot read "${path}": ${PROBLEMS[error.code]}`);
       if (error instanceof NoRoomError) throw new Error(`Cannot read "${path}": ${error.message}`);
-      if (!layout.ended && !layout.hasFailed && !this.#options.signal.aborted) {
-        console.error(`Cannot provide files of "${owner.key}":`, error);
-        layout.hasFailed = true;
-      }
-      throw new Error(`Cannot read "${path}": the server has failed`);
+      this.#report(owner, layout, error);
+      // What exactly is wrong with an origin is for its subhoster, not for the subhoster's customers.
+      const problem = error instanceof OriginError ? PROBLEMS[error.code] : "the server has failed";
+      throw new Error(`Cannot read "${path}": ${problem}`);
     }
+  }
+
+  #report(owner: FilesOwner, layout: Layout, error: unknown) {
+    if (layout.ended || layout.hasFailed || this.#options.signal.aborted) return;
+    layout.hasFailed = true;
+    if (error instanceof OriginError) this.#options.failed(owner, error.message);
+    else console.error(`Cannot provide files of "${owner.key}":`, error);
   }
 
   async #layOut(owner: FilesOwner, folder: string, layout: Layout): Promise<void> {

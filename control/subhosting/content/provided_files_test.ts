@@ -18,6 +18,8 @@ class Trial implements AsyncDisposable {
   readonly provider: FileProvider;
   readonly files: ProvidedFiles;
   readonly store: ContentStore;
+  /** As its subhoster is told of them. */
+  readonly failures: string[] = [];
   readonly #dir: string;
   readonly #client: OriginClient;
   #programs = 0;
@@ -42,7 +44,8 @@ class Trial implements AsyncDisposable {
     });
     this.origin = origin;
     const { signal } = new AbortController();
-    this.provider = new FileProvider({ store, client: this.#client, signal, ...bounds });
+    const failed = (_owner: unknown, reason: string) => void this.failures.push(reason);
+    this.provider = new FileProvider({ store, client: this.#client, signal, failed, ...bounds });
     this.files = this.provider.filesOf({ key: KEY, deploymentId: "d", origin: () => origin.origin });
     this.#dir = dir;
     this.store = store;
@@ -209,7 +212,7 @@ Deno.test("an origin without files has none", async () => {
   assert.equal(trial.calls("read_tree"), 1);
 });
 
-Deno.test("what cannot be fetched is an error that says so and tells nothing of the origin; it is tried again", async () => {
+Deno.test("what cannot be fetched is an error that tells nothing of the origin, whose subhoster is told; it is tried again", async () => {
   await using trial = await Trial.start({ "/a.txt": "content" });
   const dir = trial.begin();
   const failure = async () => {
@@ -226,6 +229,8 @@ Deno.test("what cannot be fetched is an error that says so and tells nothing of 
   assert.equal(await failure(), 'Cannot read "/a.txt": its origin does not give it');
   trial.origin.fault = ({ rpc }) => rpc === "read_blob" ? status(404) : undefined;
   assert.equal(await failure(), 'Cannot read "/a.txt": its origin does not have it');
+  assert.equal(trial.failures.length, 1);
+  assert.match(trial.failures[0]!, /^Cannot GET read_tree of deployment "d" at "http:.*: it answered 403/);
   trial.origin.fault = () => undefined;
   await trial.files.provide(dir, "/a.txt", true);
   assert.equal(await Deno.readTextFile(join(dir, "files/a.txt")), "content");

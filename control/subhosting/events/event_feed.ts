@@ -8,7 +8,7 @@ import type {
 } from "../../supervisor/isolate_observer.ts";
 import { addUsage, NO_USAGE } from "../../usage/usage_delta.ts";
 import type { UsageDelta } from "../../usage/mod.ts";
-import type { EventPayload, Origin, SubhostingEvent } from "../model.ts";
+import type { EventPayload, Origin, SubhostedName, SubhostingEvent } from "../model.ts";
 import { subhosterOf } from "../subhoster_of.ts";
 import { endPayload, isOrderly, MAX_MESSAGE_CHARACTERS, usagePayload } from "./event_payloads.ts";
 
@@ -70,6 +70,14 @@ export class EventFeed implements IsolateObserver {
     const region = this.#options.regionOf(subhosterId);
     const execution = { origin, deploymentId, id: crypto.randomUUID(), region };
     this.#tell(execution, { event_type: "bootFailure", event: { msg: bounded(reason) } });
+  }
+
+  /** Something went wrong for a program that has an isolate; `reason` is for its subhoster. */
+  failedSince({ subhosterId, deploymentId }: SubhostedName, reason: string): void {
+    for (const followed of this.#followed.values()) {
+      if (followed.deploymentId !== deploymentId || followed.origin.subhosterId !== subhosterId) continue;
+      this.#tell(followed, { event_type: "log", event: { msg: bounded(reason), level: "error" } });
+    }
   }
 
   assigned({ isolateId, deploymentId: key }: IsolateRef): void {

@@ -57,6 +57,17 @@ Deno.test("what becomes of a subhosted isolate is told with whose it is", () => 
   assert.notEqual(log!.context.event_id, event_id);
 });
 
+Deno.test("why a program does not get its files is a line of its own isolate", () => {
+  const test = new TestFeed();
+  test.feed.assigned(ISOLATE);
+  for (const deploymentId of ["shop/v2", "shop/v1"]) {
+    test.feed.failedSince({ subhosterId: "acme", deploymentId }, `no files of ${deploymentId}`);
+  }
+  test.feed.failedSince({ subhosterId: "other", deploymentId: "shop/v1" }, "no files of another");
+  assert.deepEqual(test.said, ["log no files of shop/v1"]);
+  assert.equal(test.events[0]!.execution_id, "i1");
+});
+
 Deno.test("a boot takes as long as its first request waited", () => {
   const test = new TestFeed();
   test.requestedAtMs = 1_000;
