@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openSandboxHome, type SandboxLayers } from "../isolate/mod.ts";
-import type { AccessBatch, Acquired, ResponseCounts, Subhosted, TraceContext } from "../runner/mod.ts";
+import type { AccessBatch, AcquireContext, Acquired, ResponseCounts } from "../runner/mod.ts";
 import { type CertificateFeed, CertificateService } from "./certificates/certificate_service.ts";
 import { type Charge, type DataPlane, takeCharge } from "./charge.ts";
 import type { Config } from "./config/config.ts";
@@ -50,14 +50,6 @@ export interface Control extends AsyncDisposable {
   serve(dataPlane: DataPlane): Promise<ServingControl>;
   /** From now on `/healthz` says that the server is about to end. */
   drain(): void;
-}
-
-/** What a request for an isolate comes with. */
-export interface AcquireContext {
-  /** Not set = it is not traced. */
-  trace?: TraceContext;
-  /** Not set = it is for an ordinary deployment. */
-  subhosted?: Subhosted;
 }
 
 /** The control plane when it answers. */

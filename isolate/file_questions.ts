@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ProvidedFiles } from "./program.ts";
 import type { FromSandbox, ToSandbox } from "./protocol.ts";
 
@@ -81,18 +82,8 @@ export class FileQuestions {
         this.#asked = 0;
       }
       if (++this.#asked <= MAX_PER_SECOND) return;
-      await this.#pause(1000 - now % 1000);
+      await delay(1000 - now % 1000, undefined, { signal: this.#ended.signal }).catch(() => {}); // It has ended.
     }
-  }
-
-  async #pause(ms: number) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    const stop = () => resolve();
-    this.#ended.signal.addEventListener("abort", stop, { once: true });
-    await promise;
-    clearTimeout(timer);
-    this.#ended.signal.removeEventListener("abort", stop);
   }
 }
 

@@ -165,13 +165,13 @@ export class Sandbox implements AsyncDisposable {
     this.#programLine?.assign(program, this.#inside.appDir);
     try {
       await this.#limitMemory(memoryMb);
-      await populate?.(this.#directories.appDir);
+      await populate?.(appDir);
     } catch (error) {
       throw this.#end === undefined ? error : processGone(this.#end);
     }
     if (compiled !== undefined) {
       const module = pathToFileURL(join(this.#inside.appDir, compiled.replace(/\.compiled$/, "")));
-      this.#cache?.addFile(module.href, join(this.#directories.appDir, compiled));
+      this.#cache?.addFile(module.href, join(appDir, compiled));
     }
     const answer = this.#next(["ready", "failed"], deadline);
     void this.#startProgram();

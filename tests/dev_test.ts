@@ -1,24 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { LoggedProcess } from "./logged_process.ts";
-import { ISOLA, until } from "./server.ts";
+import { DevCommand } from "./dev_command.ts";
+import { until } from "./server.ts";
 
 const VERSION = (text: string) => `Deno.serve(() => new Response(${JSON.stringify(text)}));\n`;
 const MAX_SAVE_TO_ANSWER_MS = 5000; // Well under a second on a quiet machine.
 
-/** `isola dev` of a folder, with state of its own. */
-class Dev implements AsyncDisposable {
-  readonly folder = Deno.makeTempDirSync({ prefix: "isola-dev-" });
-  readonly #state = Deno.makeTempDirSync({ prefix: "isola-dev-state-" });
-  readonly #client = Deno.createHttpClient({ allowHost: true });
-  readonly process: LoggedProcess;
-
+/** `isola dev` of a folder with a module. */
+class Dev extends DevCommand {
   constructor(main: string) {
-    this.save("main.ts", main);
-    const flags = ["--http-addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0", "--warm-pool", "1"];
-    this.process = new LoggedProcess([...ISOLA, "dev", this.folder, ...flags], {
-      env: { XDG_STATE_HOME: this.#state },
-    });
+    super((folder) => Deno.writeTextFileSync(join(folder, "main.ts"), main));
   }
 
   save(name: string, text: string): void {
@@ -27,10 +18,8 @@ class Dev implements AsyncDisposable {
 
   /** What the printed URL answers; "" as long as none is printed. */
   async answer(): Promise<string> {
-    const [, host, port] = /^http:\/\/([a-z0-9-]+\.localhost):(\d+)$/m.exec(this.process.output) ?? [];
-    if (host === undefined) return "";
-    const response = await fetch(`http://127.0.0.1:${port}/`, { client: this.#client, headers: { host } });
-    return await response.text();
+    const [url] = /^http:\/\/[a-z0-9-]+\.localhost:\d+$/m.exec(this.process.output) ?? [];
+    return url === undefined ? "" : await this.answerOf(url);
   }
 
   async answers(text: string): Promise<void> {
@@ -40,21 +29,6 @@ class Dev implements AsyncDisposable {
       30_000,
       () => this.process.output,
     );
-  }
-
-  async shows(pattern: RegExp): Promise<void> {
-    await until(
-      `it shows ${pattern}`,
-      () => pattern.test(this.process.output),
-      30_000,
-      () => this.process.output,
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
-    this.#client.close();
-    for (const dir of [this.folder, this.#state]) Deno.removeSync(dir, { recursive: true });
   }
 }
 

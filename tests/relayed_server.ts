@@ -18,14 +18,15 @@ export interface RelayedServerOptions {
   config?: Record<string, unknown>;
 }
 
-/** `{id}.localhost` is deployment `id`, unless `route` says something else. */
+/** `{id}.localhost` is deployment `id`. */
 export class RelayedServer implements AsyncDisposable {
   secret = newSecret();
   server!: TestServer;
   relayPort = 0;
   /** Where the server finds the origin; stays the same when that comes back. */
   originUrl = "http://127.0.0.1:0/v0/";
-  readonly dir: string = Deno.makeTempDirSync({ prefix: "isola-relayed-" });
+  readonly #dir = Deno.makeTempDirSync({ prefix: "isola-relayed-" });
+  readonly #hostnamesFile = join(this.#dir, "hostnames.json");
   readonly #options: RelayedServerOptions;
   readonly #client = Deno.createHttpClient({ allowHost: true });
   #origin: LoggedProcess | undefined;
@@ -39,11 +40,10 @@ export class RelayedServer implements AsyncDisposable {
     const started = new RelayedServer(options);
     try {
       for (const [id, files] of Object.entries(options.deployments)) started.#write(id, files);
-      started.route(
-        Object.fromEntries(Object.keys(options.deployments).map((id) => [`${id}.localhost`, id])),
-      );
+      const hostnames = Object.keys(options.deployments).map((id) => [`${id}.localhost`, id]);
+      Deno.writeTextFileSync(started.#hostnamesFile, JSON.stringify(Object.fromEntries(hostnames)));
       await started.startOrigin();
-      started.server = await startTestServer(started.serverOptions());
+      started.server = await startTestServer(started.#serverOptions());
       await started.startRelay();
       return started;
     } catch (error) {
@@ -57,26 +57,11 @@ export class RelayedServer implements AsyncDisposable {
     return this.#origin?.output ?? "";
   }
 
-  /** Which deployments the relay knows. */
-  route(hostnames: Record<string, string>): void {
-    Deno.writeTextFileSync(join(this.dir, "hostnames.json.new"), JSON.stringify(hostnames));
-    Deno.renameSync(join(this.dir, "hostnames.json.new"), join(this.dir, "hostnames.json"));
-  }
-
-  /** With which a server serves the same; in a data directory that stays. */
-  serverOptions(subhoster: Record<string, unknown> = {}) {
-    const dataDir = join(this.dir, "data");
-    Deno.mkdirSync(dataDir, { recursive: true });
-    const { rpcRoots = [], config } = this.#options;
-    const configured = { id: SUBHOSTER_ID, secret: this.secret, rpcRoots: [this.originUrl, ...rpcRoots] };
-    return { dataDir, config: { ...config, subhosting: [{ ...configured, ...subhoster }] } };
-  }
-
   async startOrigin(env: Record<string, string> = {}): Promise<void> {
     this.#origin = startExample("origin.ts", {
       SHARED_SECRET: this.secret,
       ORIGIN_URL: this.originUrl,
-      DEPLOYMENTS: join(this.dir, "deployments"),
+      DEPLOYMENTS: join(this.#dir, "deployments"),
       ...env,
     });
     this.originUrl = await listening(this.#origin);
@@ -95,7 +80,7 @@ export class RelayedServer implements AsyncDisposable {
       INGRESS_URL: `http://127.0.0.1:${this.server.httpPort}/`,
       ORIGIN_URL: this.originUrl,
       SUBHOSTER_ID,
-      HOSTNAMES: join(this.dir, "hostnames.json"),
+      HOSTNAMES: this.#hostnamesFile,
     });
     this.#relays.push(relay);
     this.relayPort = Number(new URL(await listening(relay)).port);
@@ -110,13 +95,13 @@ export class RelayedServer implements AsyncDisposable {
   async restartServer(): Promise<void> {
     const env = this.#addresses();
     await this.server[Symbol.asyncDispose]();
-    this.server = await startTestServer({ ...this.serverOptions(), env });
+    this.server = await startTestServer({ ...this.#serverOptions(), env });
   }
 
   /** Has another server take the place of this one, with another configuration of the subhoster. */
   async takeOver(subhoster: Record<string, unknown>): Promise<void> {
     const { server: old } = this;
-    const options = { ...this.serverOptions(subhoster), env: this.#addresses(), args: ["--take-over"] };
+    const options = { ...this.#serverOptions(subhoster), env: this.#addresses(), args: ["--take-over"] };
     this.server = await startTestServer(options);
     await until("the older server ends", () => !isRunning(old.pid), 20_000, () => old.output);
     await old[Symbol.asyncDispose]();
@@ -168,7 +153,16 @@ export class RelayedServer implements AsyncDisposable {
     await this.server?.[Symbol.asyncDispose]();
     await this.stopOrigin();
     this.#client.close();
-    await Deno.remove(this.dir, { recursive: true });
+    await Deno.remove(this.#dir, { recursive: true });
+  }
+
+  /** With which a server serves the same; in a data directory that stays. */
+  #serverOptions(subhoster: Record<string, unknown> = {}) {
+    const dataDir = join(this.#dir, "data");
+    Deno.mkdirSync(dataDir, { recursive: true });
+    const { rpcRoots = [], config } = this.#options;
+    const configured = { id: SUBHOSTER_ID, secret: this.secret, rpcRoots: [this.originUrl, ...rpcRoots] };
+    return { dataDir, config: { ...config, subhosting: [{ ...configured, ...subhoster }] } };
   }
 
   #addresses() {
@@ -178,7 +172,7 @@ export class RelayedServer implements AsyncDisposable {
 
   #write(id: string, files: TestFiles): void {
     for (const [path, content] of Object.entries({ "config.json": "{}", ...files })) {
-      const file = join(this.dir, "deployments", id, path);
+      const file = join(this.#dir, "deployments", id, path);
       Deno.mkdirSync(dirname(file), { recursive: true });
       if (typeof content === "string") Deno.writeTextFileSync(file, content);
       else Deno.writeFileSync(file, content);

@@ -1,48 +1,24 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { LoggedProcess } from "./logged_process.ts";
+import { DevCommand } from "./dev_command.ts";
 import { commandLines } from "./processes.ts";
-import { ISOLA, until } from "./server.ts";
+import { until } from "./server.ts";
 
 const EXAMPLE = new URL("../examples/subhosting", import.meta.url).pathname;
 
-/** `isola dev --subhosting` of a copy of the example, with state of its own. */
-class Dev implements AsyncDisposable {
-  readonly folder = Deno.makeTempDirSync({ prefix: "isola-dev-" });
-  readonly #state = Deno.makeTempDirSync({ prefix: "isola-dev-state-" });
-  readonly #client = Deno.createHttpClient({ allowHost: true });
-  readonly process: LoggedProcess;
-
+/** `isola dev --subhosting` of a copy of the example. */
+class Dev extends DevCommand {
   constructor() {
-    new Deno.Command("cp", { args: ["-r", `${EXAMPLE}/.`, this.folder] }).outputSync();
-    const addresses = ["--http-addr", "--control-addr", "--relay-addr"].flatMap((
-      flag,
-    ) => [flag, "127.0.0.1:0"]);
-    const command = [...ISOLA, "dev", "--subhosting", this.folder, ...addresses, "--warm-pool", "1"];
-    this.process = new LoggedProcess(command, { env: { XDG_STATE_HOME: this.#state } });
+    const copy = (folder: string) => {
+      new Deno.Command("cp", { args: ["-r", `${EXAMPLE}/.`, folder] }).outputSync();
+    };
+    super(copy, ["--subhosting", "--relay-addr", "127.0.0.1:0"]);
   }
 
   /** What the printed URL of a hostname answers. */
   async answer(name: string, path: string): Promise<string> {
-    const [, host, port] = new RegExp(`^http://(${name}\\.localhost):(\\d+)/$`, "m").exec(
-      this.process.output,
-    )!;
-    const url = `http://127.0.0.1:${port}${path}`;
-    const response = await fetch(url, { client: this.#client, headers: { host: host! } });
-    return await response.text();
-  }
-
-  async shows(pattern: RegExp): Promise<void> {
-    const isShown = () => pattern.test(this.process.output);
-    const what = `it shows ${pattern}`;
-    await until(what, () => isShown() || !this.process.isRunning, 30_000, () => this.process.output);
-    assert(isShown(), this.process.output);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
-    this.#client.close();
-    for (const dir of [this.folder, this.#state]) Deno.removeSync(dir, { recursive: true });
+    const [url] = new RegExp(`^http://${name}\\.localhost:\\d+/$`, "m").exec(this.process.output)!;
+    return await this.answerOf(new URL(path, url).href);
   }
 }
 

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { seccompForTools } from "../../isolate/mod.ts";
 import { folderSize } from "../files/folder_size.ts";
+import { linesOf } from "../process/lines_of.ts";
 import { AppPaths } from "./app_paths.ts";
 import { BuildError } from "./build_error.ts";
 import { type DenoOptions, installTools } from "./deno_command.ts";
@@ -158,7 +159,7 @@ async function run(
   if (filter !== undefined) new Blob([filter]).stream().pipeTo(child.stdin).catch(() => {});
   let lines = 0;
   const logAll = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    for await (const line of linesOf(stream)) {
+    for await (const line of linesOf(stream, MAX_LINE_LENGTH)) {
       if (lines++ < MAX_LINES) log({ level: "info", message: line.slice(0, MAX_LINE_LENGTH) });
     }
   };
@@ -180,15 +181,4 @@ async function watchSize(dirs: readonly string[], signal: AbortSignal): Promise<
       throw new BuildError(`Cannot build: the build command needs more than ${most}`);
     }
   }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + chunk).split("\n");
-    // Nobody reads the end of a line so long.
-    rest = lines.pop()!.slice(0, MAX_LINE_LENGTH);
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }

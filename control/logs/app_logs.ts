@@ -1,14 +1,12 @@
-import type { AppLog, LogLevel } from "../model.ts";
+import type { AppLog } from "../model.ts";
 import type { Database } from "../store/mod.ts";
 import { LineLog, type LineLogOptions } from "./line_log.ts";
 import type { LogPage, LogQuery } from "./log_query.ts";
+import { isWanted, MISSING_LINES, type PrintedFilter } from "./printed_lines.ts";
 
 /** Which lines of a deployment are wanted. `null` = all. */
-export interface AppLogFilter {
+export interface AppLogFilter extends PrintedFilter {
   deploymentId: string;
-  /** Text that the message contains, in any case. */
-  q: string | null;
-  levels: readonly LogLevel[] | null;
   regions: readonly string[] | null;
 }
 
@@ -24,9 +22,7 @@ export class AppLogs {
     this.lines = new LineLog(options, {
       table: "app",
       insert,
-      dropped: (count, last) =>
-        note(last, `${count} log lines were dropped: too many were waiting to be written`),
-      skipped: (count, last) => note(last, `${count} log lines were skipped: this reader is too slow`),
+      ...MISSING_LINES,
       record: (deploymentId, { message: body, ...line }) => ({ deploymentId, body, ...line }),
     });
   }
@@ -70,11 +66,6 @@ function insert(database: Database, deploymentId: string, { time, level, region,
   );
 }
 
-function matches({ q, levels, regions }: AppLogFilter, { message, level, region }: AppLog): boolean {
-  return (levels === null || levels.includes(level)) && (regions === null || regions.includes(region)) &&
-    (q === null || message.toLowerCase().includes(q.toLowerCase()));
-}
-
-function note(last: AppLog, message: string): AppLog {
-  return { ...last, level: "warning", message };
+function matches(filter: AppLogFilter, line: AppLog): boolean {
+  return (filter.regions === null || filter.regions.includes(line.region)) && isWanted(filter, line);
 }

@@ -1,14 +1,12 @@
-import type { LogLevel, SubhostedLog } from "../model.ts";
+import type { SubhostedLog } from "../model.ts";
 import type { Database } from "../store/mod.ts";
 import { LineLog, type LineLogOptions } from "./line_log.ts";
 import type { LogPage, LogQuery } from "./log_query.ts";
+import { isWanted, MISSING_LINES, type PrintedFilter } from "./printed_lines.ts";
 
 /** Which lines of a subhoster's deployments are wanted. `null` = all. */
-export interface SubhostedLogFilter {
+export interface SubhostedLogFilter extends PrintedFilter {
   subhosterId: string;
-  /** Text that the message contains, in any case. */
-  q: string | null;
-  levels: readonly LogLevel[] | null;
   /** As the subhoster calls it. */
   deploymentId: string | null;
 }
@@ -22,12 +20,10 @@ export class SubhostedLogs {
   readonly lines: LineLog<SubhostedLog>;
 
   constructor(options: LineLogOptions) {
-    this.lines = new LineLog(options, {
+    this.lines = new LineLog<SubhostedLog>(options, {
       table: "subhosted",
       insert,
-      dropped: (count, last) =>
-        note(last, `${count} log lines were dropped: too many were waiting to be written`),
-      skipped: (count, last) => note(last, `${count} log lines were skipped: this reader is too slow`),
+      ...MISSING_LINES,
       record: (subhosterId, { message: body, deploymentId, ...line }) => ({
         deploymentId: `${subhosterId}/${deploymentId}`,
         body,
@@ -77,12 +73,7 @@ function insert(database: Database, subhosterId: string, line: SubhostedLog): vo
   );
 }
 
-function matches({ q, levels, deploymentId }: SubhostedLogFilter, line: SubhostedLog): boolean {
-  return (levels === null || levels.includes(line.level)) &&
-    (deploymentId === null || deploymentId === line.deploymentId) &&
-    (q === null || line.message.toLowerCase().includes(q.toLowerCase()));
-}
-
-function note(last: SubhostedLog, message: string): SubhostedLog {
-  return { ...last, level: "warning", message };
+function matches(filter: SubhostedLogFilter, line: SubhostedLog): boolean {
+  return (filter.deploymentId === null || filter.deploymentId === line.deploymentId) &&
+    isWanted(filter, line);
 }

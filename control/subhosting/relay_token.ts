@@ -1,9 +1,7 @@
-const loadJose = () => import("jose");
+import { signSubhosterToken, type TokenSigner } from "./sign_subhoster_token.ts";
 
 /** Whose token it is, and for what. */
-export interface RelayTokenOptions {
-  subhosterId: string;
-  secret: string;
+export interface RelayTokenOptions extends TokenSigner {
   deploymentId: string;
   rpcRoot: string;
   /** Unix time in seconds, as is `exp`. */
@@ -11,12 +9,9 @@ export interface RelayTokenOptions {
   exp: number;
 }
 
-/** Signs what a relay sends as `x-deno-subhost` (deno.com/subhosting/docs/ingress): a JWT (RFC 7519, HS256). */
-export async function signRelayToken(
-  { subhosterId, secret, deploymentId, rpcRoot, iat, exp }: RelayTokenOptions,
+/** Signs what a relay sends as `x-deno-subhost` (deno.com/subhosting/docs/ingress). */
+export function signRelayToken(
+  { deploymentId, rpcRoot, iat, exp, ...signer }: RelayTokenOptions,
 ): Promise<string> {
-  const { SignJWT } = await loadJose();
-  return await new SignJWT({ deployment_id: deploymentId, rpc_root: rpcRoot, iat, exp })
-    .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: subhosterId })
-    .sign(new TextEncoder().encode(secret));
+  return signSubhosterToken(signer, { deployment_id: deploymentId, rpc_root: rpcRoot, iat, exp });
 }

@@ -14,7 +14,7 @@ import { SingleFlight } from "./content/single_flight.ts";
 import type { Origin, SubhostedName, SubhosterConfig } from "./model.ts";
 import type { OriginClient } from "./origin/origin_client.ts";
 import { OriginError } from "./origin/origin_error.ts";
-import { subhosterOf } from "./subhoster_of.ts";
+import { subhostedName, subhosterOf } from "./subhoster_of.ts";
 
 /** What {@linkcode SubhostedDeployments.open} works with. */
 export interface SubhostedDeploymentsOptions {
@@ -100,9 +100,7 @@ export class SubhostedDeployments implements AsyncDisposable {
       store,
       client: options.client,
       signal: this.#closed.signal,
-      failed({ key, deploymentId }, reason) {
-        options.failed({ subhosterId: subhosterOf(key)!, deploymentId }, reason);
-      },
+      failed: ({ key }, reason) => options.failed(subhostedName(key)!, reason),
     });
     this.#compiler = new CodeCompiler({ store, v8Flags: v8Flags(options.limits.memoryMb) });
     this.#now = options.now ?? (() => performance.now());
@@ -143,8 +141,7 @@ export class SubhostedDeployments implements AsyncDisposable {
    * @throws {Error} Nothing is kept of it, or its subhoster is no more.
    */
   launch(key: string): Launch {
-    const subhosterId = subhosterOf(key) ?? "";
-    const deploymentId = key.slice(subhosterId.length + 1);
+    const { subhosterId, deploymentId } = subhostedName(key) ?? { subhosterId: "", deploymentId: key };
     const subhoster = this.#subhosters.get(subhosterId);
     if (subhoster === undefined) {
       throw new Error(`Cannot start deployment "${key}": there is no subhoster "${subhosterId}"`);

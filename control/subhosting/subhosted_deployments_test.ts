@@ -30,16 +30,7 @@ class Trial implements AsyncDisposable {
 
   /** As one server has them. */
   async open(subhoster: Partial<SubhosterConfig> = {}) {
-    const subhosters: SubhosterConfig[] = [{
-      id: this.origin.subhosterId,
-      secret: this.origin.secret,
-      nextSecret: null,
-      rpcRoots: [this.origin.rpcRoot],
-      limits: {},
-      net: null,
-      region: null,
-      ...subhoster,
-    }];
+    const subhosters = [{ ...this.origin.subhoster, ...subhoster }];
     const client = new OriginClient({ subhosters });
     const deployments = await SubhostedDeployments.open({
       dataDir: this.#dir,

@@ -2,7 +2,7 @@ import type { AppLogLine } from "../../isolate/mod.ts";
 import type { SubhostedLogs } from "../logs/mod.ts";
 import type { IsolateObserver, IsolateRef } from "../supervisor/isolate_observer.ts";
 import type { SubhostedName } from "./model.ts";
-import { subhosterOf } from "./subhoster_of.ts";
+import { subhostedName } from "./subhoster_of.ts";
 
 /** What the feed works with. */
 export interface SubhostedLogFeedOptions {
@@ -20,9 +20,8 @@ export class SubhostedLogFeed implements Partial<IsolateObserver> {
   }
 
   printed({ deploymentId: key }: IsolateRef, line: AppLogLine): void {
-    const subhosterId = subhosterOf(key);
-    if (subhosterId === null) return;
-    this.#write({ subhosterId, deploymentId: key.slice(subhosterId.length + 1) }, line);
+    const name = subhostedName(key);
+    if (name !== null) this.#write(name, line);
   }
 
   /** A deployment could not be started, before it had an isolate, or did not get its files. */

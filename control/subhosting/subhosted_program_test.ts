@@ -61,18 +61,9 @@ Deno.test("what an origin sends runs: a bundle, an eszip, and files that are rea
       e: { code: eszip, config: { entrypoint: "file:///src/main.ts" } },
     },
   });
-  const { subhosterId: id, secret, rpcRoot } = origin;
   const dataDir = await Deno.makeTempDir({ prefix: "isola-subhosted-" });
   {
-    const subhosters = [{
-      id,
-      secret,
-      nextSecret: null,
-      rpcRoots: [rpcRoot],
-      limits: {},
-      net: null,
-      region: null,
-    }];
+    const subhosters = [origin.subhoster];
     using client = new OriginClient({ subhosters });
     await using home = await openSandboxHome({ dataDir, denoPath: Deno.execPath(), moduleIndexes: true });
     await using deployments = await SubhostedDeployments.open({

@@ -2,6 +2,7 @@
  * Work that goes on after a response: one-shot timers, fetches and waits for files that are not done. An isolate with such
  * work is not idle. Intervals do not count: they have no end. Advisory, and bounded by the keeper's owner.
  */
+import { replaceGlobal } from "./replace_global.ts";
 
 const timers = new Set<unknown>();
 let unsettled = 0;
@@ -38,24 +39,12 @@ function trackTimers() {
     timers.delete(timer);
     clearTimeout(timer);
   };
-  replace("setTimeout", tracked, setTimeout);
-  replace("clearTimeout", cleared, clearTimeout);
+  replaceGlobal("setTimeout", tracked, setTimeout);
+  replaceGlobal("clearTimeout", cleared, clearTimeout);
 }
 
 function trackFetches() {
   const { fetch } = globalThis;
   const tracked = (input: Request | URL | string, init?: RequestInit) => counted(fetch(input, init));
-  replace("fetch", tracked, fetch);
-}
-
-/** Keeps the original's own properties (`name`, `length`, node's promisify symbol). */
-// deno-lint-ignore ban-types
-function replace(name: string, replacement: Function, original: Function) {
-  Object.defineProperties(replacement, Object.getOwnPropertyDescriptors(original));
-  Object.defineProperty(globalThis, name, {
-    value: replacement,
-    writable: true,
-    configurable: true,
-    enumerable: true,
-  });
+  replaceGlobal("fetch", tracked, fetch);
 }

@@ -1,8 +1,5 @@
 import type { FileRequests } from "./file_requests.ts";
-import type { FileView } from "./file_view.ts";
-
-/** A path in each of its forms. */
-export type NamedPath = string | URL | Uint8Array;
+import type { FileView, NamedPath } from "./file_view.ts";
 
 /** Files that are put in place when the program asks for them. */
 export class FetchedFiles {

@@ -2,6 +2,9 @@ import { Buffer } from "node:buffer";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** A path in each of its forms. */
+export type NamedPath = string | URL | Uint8Array;
+
 /** linux/limits.h, PATH_MAX */
 const MAX_PATH_BYTES = 4096;
 
@@ -20,7 +23,7 @@ export class FileView {
    *
    * @throws {TypeError} when there is no such path
    */
-  locate(named: string | URL | Uint8Array): string {
+  locate(named: NamedPath): string {
     const text = named instanceof URL
       ? fileURLToPath(named)
       : named instanceof Uint8Array

@@ -1,5 +1,6 @@
 /** `fetch`, `EventSource`, `WebSocket` and `Deno.createHttpClient` by way of the egress proxy. */
 import { netAccessError } from "./egress_client.ts";
+import { replaceGlobal } from "./replace_global.ts";
 import { formatTarget, type Target } from "./socks5.ts";
 
 /** How the runtime's HTTP client says that the proxy refused a target (crate tokio-socks), after the URL. */
@@ -54,11 +55,5 @@ function explainRefusals() {
       const { protocol, hostname, port } = new URL(url);
       throw netAccessError(`${hostname}:${port || DEFAULT_PORTS[protocol] || 80}`, { cause: error });
     });
-  Object.defineProperties(explained, Object.getOwnPropertyDescriptors(fetch));
-  Object.defineProperty(globalThis, "fetch", {
-    value: explained,
-    writable: true,
-    configurable: true,
-    enumerable: true,
-  });
+  replaceGlobal("fetch", explained, fetch);
 }

@@ -1,7 +1,9 @@
 /** `Deno`'s functions for files, and `fetch` of them, for a program whose files are provided. */
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import type { FetchedFiles, NamedPath } from "./fetched_files.ts";
+import type { FetchedFiles } from "./fetched_files.ts";
+import type { NamedPath } from "./file_view.ts";
+import { replaceGlobal } from "./replace_global.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -104,11 +106,5 @@ function provideFetch(files: FetchedFiles) {
     };
     return files.at(url, true, read, init?.signal);
   };
-  Object.defineProperties(provided, Object.getOwnPropertyDescriptors(fetch));
-  Object.defineProperty(globalThis, "fetch", {
-    value: provided,
-    writable: true,
-    configurable: true,
-    enumerable: true,
-  });
+  replaceGlobal("fetch", provided, fetch);
 }

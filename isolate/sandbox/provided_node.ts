@@ -5,7 +5,8 @@
  */
 import process from "node:process";
 import { promisify } from "node:util";
-import type { FetchedFiles, NamedPath } from "./fetched_files.ts";
+import type { FetchedFiles } from "./fetched_files.ts";
+import type { NamedPath } from "./file_view.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
 type Functions = Record<string, AnyFunction>;

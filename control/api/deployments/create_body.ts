@@ -49,6 +49,16 @@ const bindings = z.custom<Record<string, unknown>>(isObject, "must be an object"
     `can name "default" only`,
   );
 
+/** What a deployment is asked for when it is created, and again when it is made from another one. */
+const SETTINGS = {
+  description: z.string().max(1000).nullish(),
+  production: z.boolean().nullish(),
+  limits: limits.nullish(),
+  requestTimeout: requestTimeoutMs.nullish(),
+  permissions: permissions.nullish(),
+  domains: domains.nullish(),
+};
+
 /** `CreateDeploymentRequest` of the reference document, and what INTERFACE §6 adds. Assets are taken in while they arrive. */
 export const createBody = z.object({
   entryPointUrl: z.string().min(1),
@@ -59,12 +69,7 @@ export const createBody = z.object({
   assets: z.instanceof(AssetIntake, { error: "must be an object of assets by path" }),
   envVars: variables,
   databases: bindings.pipe(z.record(z.string(), databaseId)).nullish(),
-  description: z.string().max(1000).nullish(),
-  production: z.boolean().nullish(),
-  limits: limits.nullish(),
-  requestTimeout: requestTimeoutMs.nullish(),
-  permissions: permissions.nullish(),
-  domains: domains.nullish(),
+  ...SETTINGS,
 });
 
 /** `RedeployRequest` of the reference document, and what INTERFACE §6 adds. `null` changes nothing but within an object. */
@@ -72,12 +77,7 @@ export const redeployBody = z.object({
   envVars: variableOverrides.nullish(),
   env_vars: variableOverrides.nullish(),
   databases: bindings.pipe(z.record(z.string(), databaseId.nullable())).nullish(),
-  description: z.string().max(1000).nullish(),
-  production: z.boolean().nullish(),
-  limits: limits.nullish(),
-  requestTimeout: requestTimeoutMs.nullish(),
-  permissions: permissions.nullish(),
-  domains: domains.nullish(),
+  ...SETTINGS,
 });
 
 /** `*` is all, and so is no list. */

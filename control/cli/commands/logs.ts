@@ -3,7 +3,7 @@ import { CliError } from "../cli_error.ts";
 import { type CommandContext, defineCommand, type OptionValues } from "../command.ts";
 import { accessLogLine, appLogLine, levelColor, statusColor } from "../log_lines.ts";
 import { followSuccession } from "../logs/follow_succession.ts";
-import { checkedLevels, DEFAULT_LINES, LOG_OPTIONS, logRange } from "../logs/log_options.ts";
+import { checkedLevels, DEFAULT_LINES, joined, LOG_OPTIONS, logRange } from "../logs/log_options.ts";
 import { accessLogSources, appLogSources, type NamedSource } from "../logs/log_sources.ts";
 import { type LogRange, LogTail } from "../logs/log_tail.ts";
 import { mergeByTime } from "../logs/merge_by_time.ts";
@@ -149,7 +149,3 @@ function checkCombination({ access, build, level, status }: Values): void {
 }
 
 type Values = OptionValues<typeof OPTIONS>;
-
-function joined(values: readonly string[]): string | undefined {
-  return values.length === 0 ? undefined : values.join(",");
-}

@@ -47,6 +47,11 @@ function lineCount(text: string): number {
   throw new CliError("usage", `Cannot use --lines "${text}": must be 1 to ${MAX_LINES}`);
 }
 
+/** Several values of an option, for a query; `undefined` = there are none. */
+export function joined(values: readonly string[]): string | undefined {
+  return values.length === 0 ? undefined : values.join(",");
+}
+
 /**
  * The levels that are wanted, for a query; `undefined` = all.
  *
@@ -55,6 +60,6 @@ function lineCount(text: string): number {
 export function checkedLevels(levels: readonly string[]): string | undefined {
   const all = levels.flatMap((level) => level.split(","));
   const unknown = all.find((level) => !LEVELS.includes(level));
-  if (unknown === undefined) return all.length === 0 ? undefined : all.join(",");
+  if (unknown === undefined) return joined(all);
   throw new CliError("usage", `Cannot use --level "${unknown}": must be ${LEVELS.join(", ")}`);
 }

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { CliError } from "../../cli/cli_error.ts";
+import { linesOf } from "../../process/lines_of.ts";
 
 const START_TIMEOUT_MS = 30_000;
 /** Of what it prints: longer lines are cut. */
@@ -38,7 +39,7 @@ export class DenoProgram implements AsyncDisposable {
     }).spawn();
     const { stdout, stderr, status } = this.#process;
     status.then(() => this.#isRunning = false);
-    this.#output = Promise.all([this.#readOutput(stdout, print), readLines(stderr, print)]);
+    this.#output = Promise.all([this.#readOutput(stdout, print), printAll(stderr, print)]);
   }
 
   /**
@@ -74,21 +75,18 @@ export class DenoProgram implements AsyncDisposable {
   }
 
   async #readOutput(stdout: ReadableStream<Uint8Array<ArrayBuffer>>, print: (line: string) => void) {
-    await readLines(stdout, (line) => {
+    for await (const line of linesOf(stdout, MAX_LINE_LENGTH)) {
       const [, url] = this.#url === "" ? /\bon (http:\S+)$/.exec(line) ?? [] : [];
-      if (url === undefined) return print(line);
+      if (url === undefined) {
+        print(line);
+        continue;
+      }
       this.#url = url;
       this.#listening.resolve();
-    });
+    }
   }
 }
 
-async function readLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>, print: (line: string) => void) {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!.slice(0, MAX_LINE_LENGTH);
-    lines.forEach(print);
-  }
-  if (rest !== "") print(rest);
+async function printAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>, print: (line: string) => void) {
+  for await (const line of linesOf(stream, MAX_LINE_LENGTH)) print(line);
 }

@@ -54,7 +54,7 @@ export async function serveSubhosting(folder: string, options: SubhostingOptions
   const secret = crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toHex();
   const programs = { folder, secret, terminal };
   const origin = started.use(await startOrigin(programs));
-  const server = await options.startServer(subhosterOf(origin, secret));
+  const server = await options.startServer(subhosterFor(origin, secret));
   started.defer(() => server.close());
   const urls = {
     relay: `http://${authority(options.relayAddr)}/`,
@@ -110,7 +110,7 @@ function startRelay(
   });
 }
 
-function subhosterOf(origin: DenoProgram, secret: string): SubhosterConfig {
+function subhosterFor(origin: DenoProgram, secret: string): SubhosterConfig {
   const rpcRoots = [origin.url];
   return { id: SUBHOSTER_ID, secret, nextSecret: null, rpcRoots, limits: {}, net: null, region: null };
 }

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import { Turn } from "../../scheduling/turn.ts";
-
-/** Hashed in one go. */
-const CHUNK_BYTES = 256 * 1024;
+import { hashContent } from "./hash_content.ts";
 
 /** SHA-256 of named contents in their order, in hex. */
 export async function contentDigest(
@@ -12,10 +10,7 @@ export async function contentDigest(
   const hash = createHash("sha256");
   for await (const [name, content] of contents) {
     hash.update(`${name} ${content.length}\n`);
-    for (let at = 0; at < content.length; at += CHUNK_BYTES) {
-      hash.update(content.subarray(at, at + CHUNK_BYTES));
-      if (turn.isOver()) await turn.next();
-    }
+    await hashContent(hash, content, turn);
   }
   return hash.digest("hex");
 }

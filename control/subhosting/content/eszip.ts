@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Turn } from "../../scheduling/turn.ts";
 import { OriginError } from "../origin/origin_error.ts";
+import { hashContent } from "./hash_content.ts";
 
 /** One entry of an eszip. `jsonc` is there for import maps alone, `data` for who reads the archive itself. */
 export type EszipEntry =
@@ -29,8 +30,6 @@ const MAX_ENTRIES = 10_000;
 const MAX_SPECIFIER_BYTES = 64 * 1024;
 /** Of what is told of an error: names in it may be of any length. */
 const MAX_WHY_LENGTH = 500;
-/** Hashed in one go. */
-const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Reads an eszip of version 2 to 2.3 (denoland/deno, libs/eszip/v2.rs): entries by their specifiers, in the archive's order.
@@ -166,12 +165,8 @@ class EszipReader {
 
   async #verify(content: Uint8Array, checksum: Uint8Array, what: string): Promise<void> {
     if (!this.#checksum.isSha256) return;
-    const turn = new Turn();
     const hash = createHash("sha256");
-    for (let at = 0; at < content.length; at += CHUNK_BYTES) {
-      hash.update(content.subarray(at, at + CHUNK_BYTES));
-      if (turn.isOver()) await turn.next();
-    }
+    await hashContent(hash, content, new Turn());
     if (hash.digest("hex") !== checksum.toHex()) throw damaged(`the checksum is wrong: ${what}`);
   }
 }

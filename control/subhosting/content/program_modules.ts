@@ -1,4 +1,5 @@
 import type { ModuleIndex } from "../../../isolate/mod.ts";
+import { isObject } from "../../api/projects/variables.ts";
 import { Turn } from "../../scheduling/turn.ts";
 import type { IsolateConfig } from "../model.ts";
 import { OriginError } from "../origin/origin_error.ts";
@@ -103,15 +104,15 @@ function importMapOf(entries: Map<string, EszipEntry>, entrypoint: string): Modu
   if (map === undefined && entry.kind === "jsonc") {
     throw unusable(`its import map "${specifier}" is not JSON; comments are not understood there`);
   }
-  if (!isRecord(map) || !(isRecord(map.imports) || isRecord(map.scopes))) return undefined;
+  if (!isObject(map) || !(isObject(map.imports) || isObject(map.scopes))) return undefined;
   return {
     url: urlOf(specifier),
-    imports: isRecord(map.imports) ? stringsOf(map.imports) : undefined,
-    scopes: isRecord(map.scopes)
+    imports: isObject(map.imports) ? stringsOf(map.imports) : undefined,
+    scopes: isObject(map.scopes)
       ? Object.fromEntries(
         Object.entries(map.scopes).map(([scope, imports]) => [
           scope,
-          isRecord(imports) ? stringsOf(imports) : {},
+          isObject(imports) ? stringsOf(imports) : {},
         ]),
       )
       : undefined,
@@ -124,10 +125,6 @@ function parseJson(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function stringsOf(values: Record<string, unknown>): Record<string, string> {

@@ -30,18 +30,7 @@ class Trial implements AsyncDisposable {
     store: ContentStore,
     bounds?: Pick<FileProviderOptions, "maxUsedBytes">,
   ) {
-    const { subhosterId: id, secret, rpcRoot } = origin;
-    this.#client = new OriginClient({
-      subhosters: [{
-        id,
-        secret,
-        nextSecret: null,
-        rpcRoots: [rpcRoot],
-        limits: {},
-        net: null,
-        region: null,
-      }],
-    });
+    this.#client = new OriginClient({ subhosters: [origin.subhoster] });
     this.origin = origin;
     const { signal } = new AbortController();
     const failed = (_owner: unknown, reason: string) => void this.failures.push(reason);

@@ -22,10 +22,6 @@ export class RecentlyUsed<Value> {
     this.#bounds = { maxEntries, maxWeight, weigh };
   }
 
-  get size(): number {
-    return this.#values.size;
-  }
-
   /** What is remembered; it has been used then. */
   get(key: string): Value | undefined {
     const value = this.#values.get(key);

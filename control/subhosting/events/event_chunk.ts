@@ -39,11 +39,6 @@ export function eventLine(event: SubhostingEvent): EventLine {
   return { text, bytes: lineBytes(text) };
 }
 
-/** Of UTF-8, with the line's end. */
-export function lineBytes(text: string): number {
-  return Buffer.byteLength(text) + 1;
-}
-
 /** Whether it is a line that a program printed, of which there can be any number. */
 export function isLog(text: string): boolean {
   return text.startsWith(LOG_START);
@@ -106,6 +101,11 @@ function droppedEvent({ count, last }: Dropped): SubhostingEvent {
     timestamp: new Date().toISOString(),
     context: { event_id: crypto.randomUUID() },
   };
+}
+
+/** Of UTF-8, with the line's end. */
+function lineBytes(text: string): number {
+  return Buffer.byteLength(text) + 1;
 }
 
 function add(chunk: Chunk, { text, bytes }: EventLine) {

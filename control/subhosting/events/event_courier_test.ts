@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { until } from "../../supervisor/testing/test_supervisor.ts";
-import type { Origin, SubhosterConfig, SubhostingEvent } from "../model.ts";
+import type { Origin, SubhostingEvent } from "../model.ts";
 import { OriginClient } from "../origin/origin_client.ts";
 import { OriginError } from "../origin/origin_error.ts";
 import { TurnClock } from "../origin/testing/turn_clock.ts";
@@ -234,16 +234,7 @@ Deno.test("an origin that comes and goes gets each event in order, over real con
   try {
     const secret = "s".repeat(32);
     await using origin = await TestOrigin.start({ secret });
-    const config: SubhosterConfig = {
-      id: "acme",
-      secret,
-      nextSecret: null,
-      rpcRoots: [origin.rpcRoot],
-      limits: {},
-      net: null,
-      region: null,
-    };
-    using client = new OriginClient({ subhosters: [config] });
+    using client = new OriginClient({ subhosters: [origin.subhoster] });
     using spool = EventSpool.open(dir);
     const clock = new TurnClock();
     await using courier = new EventCourier({

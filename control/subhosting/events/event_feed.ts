@@ -9,7 +9,7 @@ import type {
 import { addUsage, NO_USAGE } from "../../usage/usage_delta.ts";
 import type { UsageDelta } from "../../usage/mod.ts";
 import type { EventPayload, Origin, SubhostedName, SubhostingEvent } from "../model.ts";
-import { subhosterOf } from "../subhoster_of.ts";
+import { subhostedName } from "../subhoster_of.ts";
 import { endPayload, isOrderly, MAX_MESSAGE_CHARACTERS, usagePayload } from "./event_payloads.ts";
 
 /** How often what an isolate used is told. */
@@ -81,14 +81,14 @@ export class EventFeed implements IsolateObserver {
   }
 
   assigned({ isolateId, deploymentId: key }: IsolateRef): void {
-    const subhosterId = subhosterOf(key);
-    const origin = subhosterId === null ? undefined : this.#options.originOf(key);
-    if (subhosterId === null || origin === undefined) return;
+    const name = subhostedName(key);
+    const origin = name === null ? undefined : this.#options.originOf(key);
+    if (name === null || origin === undefined) return;
     this.#followed.set(isolateId, {
       origin,
-      deploymentId: key.slice(subhosterId.length + 1),
+      deploymentId: name.deploymentId,
       id: isolateId,
-      region: this.#options.regionOf(subhosterId),
+      region: this.#options.regionOf(name.subhosterId),
       usage: { ...NO_USAGE },
       usageToldAtMs: this.#now(),
       serves: false,

@@ -58,11 +58,7 @@ export async function callOrigin<T>(call: OriginCall<T>): Promise<T> {
 export function explain(name: string, cause: unknown): unknown {
   if (!(cause instanceof CallFailure)) return cause;
   const { code, message, status, retryAfterMs } = cause;
-  return new OriginError(code, `Cannot ${name}: ${message}`, {
-    cause,
-    ...(status === undefined ? {} : { status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  return new OriginError(code, `Cannot ${name}: ${message}`, { cause, status, retryAfterMs });
 }
 
 async function tryAgain<T>({ clock, signal, send, read }: OriginCall<T>, maxTries: number): Promise<T> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { jwtVerify } from "jose";
-import type { Origin, SubhostingEvent } from "../model.ts";
+import type { Origin, SubhosterConfig, SubhostingEvent } from "../model.ts";
 import type { OriginFault } from "./origin_faults.ts";
 
 /** What an origin has of one deployment. */
@@ -70,6 +70,19 @@ export class TestOrigin implements AsyncDisposable {
 
   get origin(): Origin {
     return { subhosterId: this.subhosterId, rpcRoot: this.rpcRoot };
+  }
+
+  /** Its subhoster, as a server is configured that calls it. */
+  get subhoster(): SubhosterConfig {
+    return {
+      id: this.subhosterId,
+      secret: this.secret,
+      nextSecret: null,
+      rpcRoots: [this.rpcRoot],
+      limits: {},
+      net: null,
+      region: null,
+    };
   }
 
   /** Listens again where it did. */

@@ -1,6 +1,6 @@
 import type { BenchOptions, Findings } from "../findings.ts";
 import { firstByteMs } from "../measures/first_byte.ts";
-import { throughput } from "../measures/load.ts";
+import { type Throughput, throughput } from "../measures/load.ts";
 import { run } from "../measures/run.ts";
 import { type IsolaServer, startIsolaServer, untilRested } from "../subjects/isola_server.ts";
 import { prepareData } from "../subjects/prepared_data.ts";
@@ -78,13 +78,14 @@ async function benchLoad(
 ) {
   const projectId = await isola.client.createProject("loaded");
   await isola.client.deploy(projectId, { "main.ts": await Deno.readTextFile(HELLO_APP) });
-  const subject = { port: isola.port, host: "loaded.localhost", pids: [isola.pid] };
-  const ordinary = { ...subject, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const ordinary = {
+    port: isola.port,
+    host: "loaded.localhost",
+    pids: [isola.pid],
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
   const relayed = { ...ordinary, headers: await subhoster.headers("hello-loaded") };
-  const load = { ordinary: [], relayed: [] } as Record<
-    "ordinary" | "relayed",
-    Awaited<ReturnType<typeof throughput>>[]
-  >;
+  const load: Record<"ordinary" | "relayed", Throughput[]> = { ordinary: [], relayed: [] };
   for (let round = 0; round < 3; round++) {
     progress(`load, round ${round} of 3`);
     load.ordinary.push(await throughput(ordinary, seconds));

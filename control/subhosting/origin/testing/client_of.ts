@@ -8,15 +8,5 @@ export function clientOf(
   origin: TestOrigin,
   { clock, ...config }: Partial<SubhosterConfig> & { clock?: OriginClock } = {},
 ): OriginClient {
-  const subhoster: SubhosterConfig = {
-    id: origin.subhosterId,
-    secret: origin.secret,
-    nextSecret: null,
-    rpcRoots: [origin.rpcRoot],
-    limits: {},
-    net: null,
-    region: null,
-    ...config,
-  };
-  return new OriginClient({ subhosters: [subhoster], ...(clock === undefined ? {} : { clock }) });
+  return new OriginClient({ subhosters: [{ ...origin.subhoster, ...config }], clock });
 }
